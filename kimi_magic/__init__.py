@@ -1,3 +1,83 @@
-"""Talk to the Kimi thinking models from a notebook cell."""
+"""Talk to the Kimi thinking models from a notebook cell.
+
+In a notebook: `%load_ext kimi_magic`, then `%%kimi` with the question below it. From Python: `ask`.
+Importing this loads nothing heavy and touches no network.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kimi_magic.errors import (
+        KimiAuthError,
+        KimiConnectionError,
+        KimiError,
+        KimiInterrupted,
+        KimiModelError,
+        KimiQuotaError,
+        KimiRateLimitError,
+        KimiServerError,
+        KimiStatusError,
+        KimiStreamError,
+        KimiTimeoutError,
+        KimiUsageError,
+    )
+    from kimi_magic.messages import Reply
+    from kimi_magic.session import ask
+    from kimi_magic.usage import Usage
+
+    last: Reply | None
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "KimiAuthError",
+    "KimiConnectionError",
+    "KimiError",
+    "KimiInterrupted",
+    "KimiModelError",
+    "KimiQuotaError",
+    "KimiRateLimitError",
+    "KimiServerError",
+    "KimiStatusError",
+    "KimiStreamError",
+    "KimiTimeoutError",
+    "KimiUsageError",
+    "Reply",
+    "Usage",
+    "ask",
+    "last",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Public names, imported when they are first asked for; `last` is the last reply of this kernel."""
+    if name == "last":
+        from kimi_magic.session import current
+
+        return current.last
+    if name not in __all__:
+        raise AttributeError(f"module 'kimi_magic' has no attribute {name!r}")
+    import importlib
+
+    room = {"ask": "session", "Reply": "messages", "Usage": "usage"}.get(name, "errors")
+    return getattr(importlib.import_module(f"kimi_magic.{room}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*__all__, "__version__", "load_ipython_extension", "unload_ipython_extension"])
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """What `%load_ext kimi_magic` calls."""
+    from kimi_magic import magics
+
+    magics.load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """What `%unload_ext kimi_magic` calls."""
+    from kimi_magic import magics
+
+    magics.unload(shell)

@@ -1,0 +1,76 @@
+"""The command line: `kimi-magic ask "…"` streams an answer, `kimi-magic serve` is the service, offline."""
+
+from __future__ import annotations
+
+import sys
+
+from kimi_magic import options
+from kimi_magic.errors import KimiError, KimiInterrupted, KimiUsageError
+
+ABOUT = """Talk to the Kimi thinking models.
+
+Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, it is read from standard input
+       kimi-magic serve [--port N] [--speed N]   the service on loopback, offline, for tests and lessons
+       kimi-magic ask --help                 the options
+"""
+INTERRUPTED = 130  # what a shell expects after Ctrl-C
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C."""
+    words = sys.argv[1:] if arguments is None else arguments
+    try:
+        match words:
+            case ["ask", *rest]:
+                return _ask(rest)
+            case ["serve", *rest]:
+                return _serve(rest)
+            case [] | ["-h" | "--help", *_]:
+                print(ABOUT)
+                return 0
+            case ["--version", *_]:
+                from kimi_magic import __version__
+
+                print(__version__)
+                return 0
+            case [word, *_]:
+                raise KimiUsageError(f"{word!r} is no command{options.nearest(word, ['ask', 'serve'])}")
+    except KimiInterrupted as stop:
+        print(f"kimi-magic: {stop}", file=sys.stderr)
+        return INTERRUPTED
+    except KimiError as error:
+        print(f"kimi-magic: {error}", file=sys.stderr)
+        return 2 if isinstance(error, KimiUsageError) else 1
+    return 0
+
+
+def _ask(words: list[str]) -> int:
+    table = [option for option in options.at(options.CELL) if option.name not in ("out", "history")]
+    given, prompt = options.parse(words, table, positional=True)
+    if given.pop("help", False):
+        print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", options.CELL))
+        return 0
+    from kimi_magic import view
+    from kimi_magic.session import current
+
+    text = " ".join(prompt) if prompt else sys.stdin.read()
+    shown = view.choose(None, hide_reasoning=given.pop("hide_reasoning", False))
+    current.run(current.turn(text, given, shown))
+    return 0
+
+
+def _serve(words: list[str]) -> int:
+    table = (
+        options.Option("port", ("--port",), "", "N", options.whole(0, 65535)),
+        options.BY_NAME["speed"],
+    )
+    given, _ = options.parse(words, table)
+    from kimi_magic import simulator
+
+    speed = given.get("speed", options.BY_NAME["speed"].default)
+    simulator.serve(port=given.get("port", 0), service=simulator.Service(speed=speed))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

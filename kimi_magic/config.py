@@ -1,0 +1,181 @@
+"""The settings of this kernel: each value, and where it came from. Where to send, and with which key.
+
+A value set in a cell beats `%kimi_config`, which beats the IPython configuration, which beats the default.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from kimi_magic import options
+from kimi_magic.errors import KimiAuthError, KimiUsageError
+from kimi_magic.keys import Key
+
+if TYPE_CHECKING:
+    from kimi_magic.client import Connection
+
+# Variable with the key, variable with the base URL that belongs to it, and the base URL where that is not set:
+# EvoLink's API reference names the first, Moonshot's the other two. The first key that is set is used.
+VARIABLES = (
+    ("EVOLINK_API_KEY", "EVOLINK_BASE_URL", "https://api.evolink.ai/v1"),
+    ("KIMI_API_KEY", "KIMI_BASE_URL", "https://api.moonshot.ai/v1"),
+    ("MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "https://api.moonshot.ai/v1"),
+)
+LOGIN, CONFIG, DEFAULT = "%kimi_config --login", "%kimi_config", "default"
+_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
+
+
+class Settings:
+    """The values of the option table that hold for every cell, and the key of `--login`."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, tuple[Any, str]] = {}
+        self._login: tuple[str, Key] | None = None  # the host that the key was typed for, and the key
+
+    def __getitem__(self, name: str) -> Any:
+        """The value that holds for option `name`."""
+        value, _ = self._values.get(name, (options.BY_NAME[name].default, DEFAULT))
+        return value
+
+    def source(self, name: str) -> str:
+        """Where the value of `name` came from."""
+        return self._values.get(name, (None, DEFAULT))[1]
+
+    def set(self, name: str, value: Any, source: str = CONFIG) -> None:
+        """Set `name` to a value that its option has checked; a base URL is checked here."""
+        if name == "base_url":
+            value = base_url(value)
+        self._values[name] = (value, source)
+
+    def update(self, values: Mapping[str, Any]) -> None:
+        """Set several checked values, all or none."""
+        values = {k: base_url(v) if k == "base_url" else v for k, v in values.items()}
+        for name, value in values.items():
+            self.set(name, value)
+
+    def load(self, section: Mapping[str, Any]) -> None:
+        """Take values from the `KimiMagic` section of the IPython configuration."""
+        for name, value in options.check(dict(section), options.CONFIG).items():
+            self.set(name, value, "IPython configuration")
+
+    def unset(self, name: str) -> None:
+        """Back to the default."""
+        name = name.removeprefix("--").replace("-", "_")
+        known = [o.name for o in options.at(options.CONFIG) if o.setting and o.name != "unset"]
+        if name in ("key", "login"):
+            self._login = None
+        elif name in known:
+            self._values.pop(name, None)
+        else:
+            raise KimiUsageError(f"--unset {name!r}: no such setting{options.nearest(name, known)}")
+
+    def login(self, key: str) -> None:
+        """Keep `key` in memory, for the host that is set now."""
+        if not key.strip():
+            raise KimiUsageError("no key was typed; nothing has changed")
+        if not key.isascii() or any(c.isspace() for c in key.strip()):
+            raise KimiUsageError("what was typed has characters that no key has; nothing has changed")
+        self._login = (_host(self._address()[0]), Key(key))
+
+    def connection(self, *, offline: bool) -> Connection:
+        """Where the next request goes, and with which key; `KimiAuthError` where there is none."""
+        from kimi_magic.client import Connection
+
+        if offline:
+            from kimi_magic import simulator
+
+            return Connection(simulator.OFFLINE_BASE_URL, Key(simulator.OFFLINE_KEY), simulated=True)
+        address, _ = self._address()
+        key, source = self._key(address)
+        if key is None and not _LOOPBACK.fullmatch(urlsplit(address).hostname or ""):
+            looked = ", ".join(variable for variable, _, _ in VARIABLES)
+            known = f" for {_host(address)}" if self["base_url"] else ""
+            raise KimiAuthError(
+                f"no API key{known}: looked for {looked} and found none that belongs to it"
+                if known
+                else f"no API key: none of {looked} is set",
+                hint="Set one before starting, type it with %kimi_config --login, or try without: "
+                "%kimi_config --offline",
+            )
+        return Connection(address, key or Key(""), source)
+
+    def table(self) -> list[tuple[str, str, str]]:
+        """Every setting as (name, value, where it came from); the key is masked."""
+        rows = [
+            (
+                option.name,
+                "" if self[option.name] is None else str(self[option.name]),
+                self.source(option.name),
+            )
+            for option in options.at(options.CONFIG)
+            if option.setting and option.name not in ("base_url", "unset")
+        ]
+        address, address_source = self._address()
+        key, key_source = self._key(address)
+        rows.append(("base_url", address, address_source))
+        rows.append(("key", key.masked if key else "", key_source or "not set"))
+        return rows
+
+    def _address(self) -> tuple[str, str]:
+        """The base URL and where it came from."""
+        if self["base_url"]:
+            return self["base_url"], self.source("base_url")
+        variable, address, source = next(_environment(), VARIABLES[0])
+        return (address, source) if variable in os.environ else (address, DEFAULT)
+
+    def _key(self, address: str) -> tuple[Key | None, str]:
+        """The key that belongs to the host of `address`, and where it came from."""
+        if self._login and self._login[0] == _host(address):
+            return self._login[1], LOGIN
+        for variable, own, _ in _environment():
+            if _host(own) == _host(address):
+                return Key(os.environ[variable]), variable
+        return None, ""
+
+
+def _environment() -> Any:
+    """The keys that are set: (variable, base URL that belongs to it, where that came from)."""
+    for variable, url_variable, default in VARIABLES:
+        if os.environ.get(variable, "").strip():
+            given = os.environ.get(url_variable, "").strip()
+            yield (
+                variable,
+                base_url(given, url_variable) if given else default,
+                url_variable if given else DEFAULT,
+            )
+
+
+def _host(address: str) -> str:
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc.lower()}"
+
+
+def base_url(text: str, shown: str = "--base-url") -> str:
+    """`text` as the address that paths such as `/chat/completions` are put behind.
+
+    With or without `/v1`, a trailing slash or `/chat/completions`; `KimiUsageError` for what is no address.
+    """
+    example = "expected an address such as https://api.evolink.ai/v1"
+    address = text.strip()
+    try:
+        parts = urlsplit(address)
+        port_is_fine = parts.port != 0
+    except ValueError as error:
+        raise KimiUsageError(f"{shown} {text!r}: {error}; {example}") from None
+    host = parts.hostname or ""
+    if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", host) or not port_is_fine:
+        raise KimiUsageError(f"{shown} {text!r}: {example}")
+    if parts.username is not None or parts.query or parts.fragment or re.search(r"[\s\\]", address):
+        raise KimiUsageError(f"{shown}: no user, password, query or spaces in the address; {example}")
+    path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
+    if not re.search(r"/v\d+\w*(/|$)", path):
+        path += "/v1"
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+settings = Settings()
+"""The settings of this kernel."""

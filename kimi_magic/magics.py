@@ -1,0 +1,178 @@
+"""The magics: `%%kimi`, `%kimi`, `%kimi_config`. Parse, build values, call one function, hand back.
+
+In a kernel a `%%kimi` cell is rewritten to an `await`, so that the kernel's loop stays free; everywhere else
+(a terminal, under `%%time`, with autoawait off) the plain magic runs. Loading this imports next to nothing.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+from typing import TYPE_CHECKING, Any
+
+from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
+
+from kimi_magic import options
+from kimi_magic.config import settings
+
+if TYPE_CHECKING:
+    from kimi_magic.turn import Turn
+
+CELL_USAGE = "%%kimi [options]   with the prompt below, or   %kimi [options] prompt"
+CELL_ABOUT = "Send the cell to a Kimi thinking model; the answer streams in, its reasoning folds away."
+CONFIG_USAGE = "%kimi_config [options]"
+CONFIG_ABOUT = (
+    "Settings for every %%kimi cell of this kernel. Without options: what is set, and where it came from."
+)
+_LINE = re.compile(r"\s*%kimi\s+(\S.*)", re.DOTALL)
+
+
+@magics_class
+class KimiMagics(Magics):  # type: ignore[misc]
+    """The magics of one shell."""
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def kimi(self, line: str, cell: str | None = None) -> None:
+        """(help text from the option table, see `load`)"""
+        if (turn := _begin(self.shell, line, cell)) is not None:
+            from kimi_magic.session import current
+
+            current.run(turn)
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
+    def kimi_config(self, line: str) -> None:
+        """(help text from the option table, see `load`)"""
+        configure(line)
+
+
+KimiMagics.kimi.__doc__ = options.help_text(CELL_USAGE, CELL_ABOUT, options.CELL)
+KimiMagics.kimi_config.__doc__ = options.help_text(CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG)
+
+
+def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
+    """The turn that a cell or line asks for; None when it was only the help."""
+    if cell is None:
+        words, prompt = options.split_prompt(line, options.at(options.CELL))
+    else:
+        words, prompt = options.split(line), cell
+    given, _ = options.parse(words, options.at(options.CELL))
+    if given.pop("help", False):
+        print(KimiMagics.kimi.__doc__)  # noqa: T201
+        return None
+    from kimi_magic import view
+    from kimi_magic.session import current
+
+    out = given.pop("out", None)
+    hide = given.pop("hide_reasoning", settings["hide_reasoning"])
+    turn = current.turn(prompt, given, view.choose(shell, hide_reasoning=hide))
+    if out:
+        turn.on_complete = lambda reply: shell.push({out: reply})
+    return turn
+
+
+async def run_cell(line: str, cell: str | None) -> None:
+    """What a rewritten `%%kimi` cell awaits."""
+    from IPython.core.getipython import get_ipython
+
+    if (turn := _begin(get_ipython(), line, cell)) is not None:
+        from kimi_magic.session import current
+
+        await current.arun(turn)
+
+
+def configure(line: str) -> None:
+    """`%kimi_config`: every fault is found before anything is changed."""
+    given, _ = options.parse(options.split(line), options.at(options.CONFIG))
+    if given.pop("help", False):
+        print(KimiMagics.kimi_config.__doc__)  # noqa: T201
+        return
+    if "base_url" in given and "offline" not in given:
+        given["offline"] = False  # who names an address wants to go there
+    reset, login, unset = (given.pop(name, None) for name in ("reset", "login", "unset"))
+    if not (given or reset or login or unset):
+        _print_table(settings.table())
+        return
+    settings.update(given)
+    if unset:
+        settings.unset(unset)
+    if login:
+        import getpass
+
+        settings.login(getpass.getpass("API key (kept in memory only): "))
+    if reset:
+        from kimi_magic.session import current
+
+        current.conversation.clear()
+
+
+def _print_table(rows: list[tuple[str, str, str]]) -> None:
+    rows = [("setting", "value", "from"), *rows]
+    widths = [max(len(row[column]) for row in rows) for column in range(2)]
+    for name, value, source in rows:
+        print(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}")  # noqa: T201
+
+
+# ---- loading ----
+
+
+class _Cells:
+    """The input transformer, and how deep in running cells we are: only a cell of its own may be awaited."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._depth = 0
+
+    def enter(self, *_: object) -> None:
+        self._depth += 1
+
+    def leave(self, *_: object) -> None:
+        self._depth = max(0, self._depth - 1)  # loaded inside a cell, it sees only that one's end
+
+    def rewrite(self, lines: list[str]) -> list[str]:
+        """`%%kimi` cells, and `%kimi` lines alone in their cell, as an `await`; all else as it is."""
+        if self._depth or not self._shell.autoawait or not lines:
+            return lines
+        cell: str | None
+        if lines[0].split()[:1] == ["%%kimi"] and "".join(lines[1:]).strip():
+            line, cell = lines[0].split("%%kimi", 1)[1].strip(), "".join(lines[1:])
+        elif len(lines) == 1 and (match := _LINE.fullmatch(lines[0])):
+            # Also because IPython takes a line that ends in "?" for a call for help (ipython#14258).
+            line, cell = match[1].strip(), None
+        else:
+            return lines
+        return [f"await __import__('kimi_magic.magics').magics.run_cell({line!r}, {cell!r})\n"]
+
+
+def load(shell: Any) -> None:
+    """Register the magics; in a kernel also the rewriting of cells. Prints nothing, opens nothing."""
+    settings.load(shell.config.get("KimiMagic", {}))
+    shell.register_magics(KimiMagics)
+    if getattr(shell, "kernel", None) is not None:
+        cells = _Cells(shell)
+        shell.input_transformers_cleanup.append(cells.rewrite)
+        shell.events.register("pre_run_cell", cells.enter)
+        shell.events.register("post_run_cell", cells.leave)
+        shell._kimi_magic_cells = cells
+    threading.Thread(target=_warm_up, args=(shell,), name="kimi_magic warm-up", daemon=True).start()
+
+
+def unload(shell: Any) -> None:
+    """Undo `load`."""
+    for kind, name in (("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config")):
+        shell.magics_manager.magics[kind].pop(name, None)
+    if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is not None:
+        shell.input_transformers_cleanup.remove(cells.rewrite)
+        shell.events.unregister("pre_run_cell", cells.enter)
+        shell.events.unregister("post_run_cell", cells.leave)
+
+
+def _warm_up(shell: Any) -> None:
+    """Import what the first cell needs while the person types it."""
+    from kimi_magic import markdown, view
+    from kimi_magic.session import current
+
+    view.choose(shell)
+    markdown.render("`warm`")
+    current.warm_up()

@@ -1,0 +1,214 @@
+"""Markdown to HTML that is safe to show, whole or block by block while it grows. No I/O, no display.
+
+What the model writes is data: raw HTML is escaped, links lead only to http, https, mailto and #, pictures
+become links (a remote picture can carry data out without a click), and mathematics reaches MathJax while
+prices stay prices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cache
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.renderer import RendererProtocol
+    from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
+
+COLOURED = 100_000  # characters of one code block up to which it is coloured; beyond, only escaped
+_SAFE_LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
+_MATH_IN_TEXT = re.compile(r"[$\\]")
+_MATH_OPENER = re.compile(r" {0,3}(\$\$|\\\[)")
+
+
+def render(text: str) -> str:
+    """The whole of `text` (Markdown) as HTML."""
+    return str(_parser().render(text))
+
+
+class Blocks:
+    """Markdown that grows: finished blocks are given out once, the open rest is rendered again.
+
+    Whatever comes later, everything before the second-last top-level block stays as it is (it may still
+    become a heading, a table or a loose list until then). The exception is a link definition that follows
+    its use; that is why the end of an answer is rendered once more as a whole, with `render`.
+    """
+
+    def __init__(self) -> None:
+        self._open = ""
+        self._tail: list[Token] = []
+        self._env: dict[str, Any] = {}  # link definitions of the finished blocks
+        self._held = ""  # a CR that may be half of a CRLF
+
+    def add(self, text: str) -> list[str]:
+        """HTML of the blocks that `text` completed, each for the first and last time."""
+        text = self._held + text
+        self._held = "\r" if text.endswith("\r") else ""
+        self._open += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
+        tokens = self._parse()
+        starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
+        lines = self._open.split("\n")
+        cut = _unclosed_math(lines, starts) if len(starts) > 2 else 0
+        if cut == 0:
+            self._tail = tokens
+            return []
+        finished = "\n".join(lines[:cut]) + "\n"
+        self._open = self._open[len(finished) :]
+        self._tail = self._parse()
+        return [str(_parser().render(finished, self._env))]
+
+    def tail(self) -> str:
+        """HTML of what is still open."""
+        return str(_parser().renderer.render(self._tail, _parser().options, {}))
+
+    def _parse(self) -> list[Token]:
+        # A definition in the open part may still grow: it is forgotten after each parse.
+        env = {**self._env, "references": dict(self._env.get("references", {}))}
+        return _parser().parse(self._open, env)
+
+
+def _unclosed_math(lines: list[str], starts: list[int]) -> int:
+    """The line before which all is final: the second-last block, or an earlier formula that is still open.
+
+    A display formula holds no empty line, so one that could still be closed has none after its opener.
+    """
+    for start in starts[:-2]:
+        if _MATH_OPENER.match(lines[start]) and "" not in (line.strip() for line in lines[start:]):
+            return start
+    return starts[-2]
+
+
+# ---- the parser ----
+
+
+@cache
+def _parser() -> MarkdownIt:
+    from markdown_it import MarkdownIt
+    from mdit_py_plugins.dollarmath import dollarmath_plugin
+
+    parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlight})
+    parser.enable(["table", "strikethrough"])
+    parser.use(
+        dollarmath_plugin,
+        allow_labels=False,
+        allow_space=False,
+        allow_digits=False,
+        allow_blank_lines=False,
+        double_inline=True,
+    )
+    parser.inline.ruler.before("escape", "bracket_math", _bracket_math_inline)
+    parser.block.ruler.before(
+        "fence", "bracket_math", _bracket_math_block, {"alt": ["paragraph", "reference", "blockquote"]}
+    )
+    parser.validateLink = lambda url: _SAFE_LINK.match(url.strip()) is not None  # type: ignore[method-assign]
+    for name, rule in {
+        "text": _text,
+        "image": _image,
+        "link_open": _link_open,
+        "math_inline": _math_inline,
+        "math_inline_double": _math_inline_display,
+        "math_block": _math_display,
+    }.items():
+        parser.add_render_rule(name, rule)
+    return parser
+
+
+def _highlight(code: str, language: str, _attrs: str) -> str:
+    """Code with Pygments' classes, which light and dark themes colour each in their way."""
+    from pygments import highlight
+    from pygments.formatters.html import HtmlFormatter
+    from pygments.lexers import get_lexer_by_name
+    from pygments.util import ClassNotFound
+
+    inner = escape(code)
+    if language and len(code) <= COLOURED:
+        try:
+            lexer = get_lexer_by_name(language, stripnl=False)
+        except ClassNotFound:
+            pass  # a language that nobody colours is still shown, without colours
+        else:
+            inner = highlight(code, lexer, HtmlFormatter(nowrap=True))
+    return f'<pre class="highlight"><code>{inner}</code></pre>'
+
+
+def _text(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    """Text in which MathJax, which reads the finished page, finds no mathematics: "$5 and $6"."""
+    return _MATH_IN_TEXT.sub(r"<span>\g<0></span>", escape(tokens[index].content))
+
+
+def _image(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    token = tokens[index]
+    title = escape(token.content or "no description")
+    return f'<a href="{escape(str(token.attrs["src"]))}" rel="noopener noreferrer">[image: {title}]</a>'
+
+
+def _link_open(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    attrs = {**tokens[index].attrs, "rel": "noopener noreferrer"}
+    if not str(attrs["href"]).startswith("#"):
+        attrs["target"] = "_blank"
+    return "<a " + " ".join(f'{name}="{escape(str(value))}"' for name, value in attrs.items()) + ">"
+
+
+def _math_inline(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    return f"<span>\\({escape(tokens[index].content)}\\)</span>"
+
+
+def _math_inline_display(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    return f"<span>\\[{escape(tokens[index].content)}\\]</span>"
+
+
+def _math_display(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    return f"<div>\\[{escape(tokens[index].content)}\\]</div>\n"
+
+
+# ---- \( … \) and \[ … \], which markdown-it would read as escaped brackets ----
+
+_CLOSING = {r"\(": r"\)", r"\[": r"\]"}
+
+
+def _bracket_math_inline(state: StateInline, silent: bool) -> bool:
+    opening = state.src[state.pos : state.pos + 2]
+    closing = _CLOSING.get(opening)
+    if closing is None:
+        return False
+    end = state.src.find(closing, state.pos + 2, state.posMax)
+    content = state.src[state.pos + 2 : end]
+    if end < 0 or not content.strip() or "\n\n" in content:
+        return False
+    if not silent:
+        token = state.push("math_inline" if opening == r"\(" else "math_inline_double", "math", 0)
+        token.content = content
+    state.pos = end + 2
+    return True
+
+
+def _bracket_math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Lines from one that begins with `\\[` to one that ends with `\\]`, no empty line between."""
+    if state.is_code_block(start) or not _line(state, start).startswith(r"\["):
+        return False
+    for line in range(start, end):
+        text = _line(state, line).rstrip()
+        if not text:
+            return False
+        if text.endswith(r"\]"):
+            break
+    else:
+        return False
+    if silent:
+        return True
+    content = state.getLines(start, line + 1, state.blkIndent, False).strip()[2:-2]
+    token = state.push("math_block", "math", 0)
+    token.block = True
+    token.content = content
+    token.map = [start, line + 1]
+    state.line = line + 1
+    return True
+
+
+def _line(state: StateBlock, line: int) -> str:
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
