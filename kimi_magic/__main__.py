@@ -13,6 +13,13 @@ Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, i
        kimi-magic serve [--port N] [--speed N]   the service on loopback, offline, for tests and lessons
        kimi-magic ask --help                 the options
 """
+SERVE = (
+    options.Option("port", ("--port",), "port on 127.0.0.1; 0 takes a free one", "N", options.whole(0, 65535)),
+    options.BY_NAME["speed"],
+    options.Option("profile", ("--profile",), "whose rules: evolink or moonshot", "NAME"),
+    options.Option("faults", ("--faults",), "faults in every answer, such as 'cut=40; comments'", "TEXT"),
+    options.BY_NAME["help"],
+)
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
@@ -48,7 +55,7 @@ def _ask(words: list[str]) -> int:
     table = [option for option in options.at(options.CELL) if option.name not in ("out", "history")]
     given, prompt = options.parse(words, table, positional=True)
     if given.pop("help", False):
-        print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", options.CELL))
+        print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", table))
         return 0
     from kimi_magic import view
     from kimi_magic.session import current
@@ -60,15 +67,17 @@ def _ask(words: list[str]) -> int:
 
 
 def _serve(words: list[str]) -> int:
-    table = (
-        options.Option("port", ("--port",), "", "N", options.whole(0, 65535)),
-        options.BY_NAME["speed"],
-    )
-    given, _ = options.parse(words, table)
+    given, _ = options.parse(words, SERVE)
+    if given.pop("help", False):
+        print(options.help_text("kimi-magic serve [options]", "The service on loopback, offline.", SERVE))
+        return 0
     from kimi_magic import simulator
 
-    speed = given.get("speed", options.BY_NAME["speed"].default)
-    simulator.serve(port=given.get("port", 0), service=simulator.Service(speed=speed))
+    port = given.pop("port", 0)
+    try:
+        simulator.serve(port=port, service=simulator.Service(**given))
+    except (ValueError, OSError) as error:
+        raise KimiUsageError(f"cannot serve on port {port}: {error}") from None
     return 0
 
 

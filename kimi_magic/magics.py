@@ -47,8 +47,8 @@ class KimiMagics(Magics):  # type: ignore[misc]
         configure(line)
 
 
-KimiMagics.kimi.__doc__ = options.help_text(CELL_USAGE, CELL_ABOUT, options.CELL)
-KimiMagics.kimi_config.__doc__ = options.help_text(CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG)
+KimiMagics.kimi.__doc__ = options.help_text(CELL_USAGE, CELL_ABOUT, options.at(options.CELL))
+KimiMagics.kimi_config.__doc__ = options.help_text(CONFIG_USAGE, CONFIG_ABOUT, options.at(options.CONFIG))
 
 
 def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
@@ -56,7 +56,7 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
     if cell is None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
-        words, prompt = options.split(line), cell
+        words, prompt = options.split(line), cell.rstrip("\n")
     given, _ = options.parse(words, options.at(options.CELL))
     if given.pop("help", False):
         print(KimiMagics.kimi.__doc__)  # noqa: T201

@@ -267,10 +267,10 @@ def _tokens(line: str) -> Iterator[tuple[str, int]]:
 # ---- help ----
 
 
-def help_text(usage: str, about: str, door: str) -> str:
-    """The help of one door, from the table."""
+def help_text(usage: str, about: str, table: Iterable[Option]) -> str:
+    """The help of one door, from its options."""
     rows = []
-    for option in at(door):
+    for option in table:
         flags = ", ".join(option.flags) + (f" {option.metavar}" if option.metavar else "")
         default = "" if option.default in (None, True, False) else f" (default {option.default})"
         rows.append((flags, option.help + default))

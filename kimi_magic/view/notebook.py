@@ -73,7 +73,7 @@ class _Live:
     def __init__(self, *, hide_reasoning: bool) -> None:
         self._hide = hide_reasoning
         self._layout = widgets.Layout(width="100%", margin="0")
-        self._styles: list[Any] = []
+        self._styles: dict[type, Any] = {}
         self._status = self._html(widgets.HTML)
         self._answer = _Column(lambda: self._html(widgets.HTMLMath), self._layout)
         self._thought: _Column | None = None
@@ -120,15 +120,14 @@ class _Live:
                 column.close()
         if self._accordion is not None:
             self._accordion.close()
-        for model in (self._layout, *self._styles):
+        for model in (self._layout, *self._styles.values()):
             model.close()
 
-    def _html(self, kind: Callable[..., Any]) -> Any:
-        """An HTML widget; all share one layout, which saves a message for each."""
-        widget = kind("", layout=self._layout)
-        if (style := getattr(widget, "style", None)) is not None:
-            self._styles.append(style)
-        widget.add_class("jp-RenderedHTMLCommon")
+    def _html(self, kind: type) -> Any:
+        """An HTML widget; all share one layout, and those of one kind one style: a message each, not three."""
+        shared = {"style": self._styles[kind]} if kind in self._styles else {}
+        widget = kind(layout=self._layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
+        self._styles[kind] = widget.style
         return widget
 
     def _show_answer(self, new: str) -> None:
@@ -171,19 +170,15 @@ class _Column:
     def __init__(self, make: Callable[[], Any], layout: Any) -> None:
         self._make = make
         self._tail = make()
-        self._group = make()
-        self._groups = [self._group]
-        self.box = widgets.VBox((self._group, self._tail), layout=layout)
+        self._groups: list[Any] = []
+        self.box = widgets.VBox((self._tail,), layout=layout)
 
     def show(self, finished: str, tail: str) -> None:
         if finished:
-            if len(self._group.value) + len(finished) > GROUP and self._group.value:
-                self._group = self._make()
-                self._group.value = finished
-                self._groups.append(self._group)
+            if not self._groups or len(self._groups[-1].value) + len(finished) > GROUP:
+                self._groups.append(self._make())
                 self.box.children = (*self._groups, self._tail)
-            else:
-                self._group.value += finished
+            self._groups[-1].value += finished
         self._tail.value = tail
 
     def close(self) -> None:

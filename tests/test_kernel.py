@@ -1,0 +1,422 @@
+"""Cells in a real kernel, against the offline service over loopback."""
+
+from __future__ import annotations
+
+
+import pytest
+
+from tests.conftest import Server
+from tests.kernel import WIDGET, Kernel, is_idle, text_of_widgets
+
+LONG = "%%kimi\nWrite 2000 words about rivers."
+
+
+def begun(message: dict) -> bool:
+    """Whether words of the answer or of the reasoning are on screen."""
+    return bool(text_of_widgets(message)) and "kimi-status" not in text_of_widgets(message)
+
+
+def test_an_answer_is_on_screen_while_the_request_still_runs(kernel: Kernel, server: Server):
+    request = kernel.send("%%kimi\nWhy is the sky blue?")
+    server.wait_for("begins")
+    before = kernel.wait_until(request, begun)
+    cell = kernel.finish(request, before)
+    ended, line = server.wait_for("200 stream")
+    assert before[-1][0] < ended
+    assert line.endswith("done")
+    assert cell.status == "ok"
+    widget_texts = [text_of_widgets(message) for _, message in cell.messages]
+    assert len([text for text in widget_texts if text]) > 5
+
+
+def test_the_status_line_comes_before_anything_is_sent(kernel: Kernel, server: Server):
+    request = kernel.send("%%kimi\nHello")
+    before = kernel.wait_until(request, lambda message: message["msg_type"] == "display_data")
+    server.wait_for("begins")
+    assert "waiting" in before[-1][1]["content"]["data"]["text/plain"]
+    assert kernel.finish(request, before).status == "ok"
+
+
+def test_the_saved_output_is_html_and_text_with_reasoning_answer_and_footer(kernel: Kernel):
+    shown = kernel.run("%%kimi\nWhy is the sky blue?").display
+    assert set(shown) == {"text/html", "text/plain"}
+    reply = kernel.value("(kimi.text, kimi.reasoning)".replace("kimi.", "__import__('kimi_magic').last."))
+    assert shown["text/plain"] == reply[0]
+    assert "<details" in shown["text/html"]
+    assert reply[1].split("\n")[0][:30].replace("'", "&#x27;") in shown["text/html"]
+    assert "kimi-k2-thinking ·" in shown["text/html"]
+    assert "tokens" in shown["text/html"]
+    assert "· stop" in shown["text/html"]
+
+
+def test_no_widget_is_left_in_the_registry(kernel: Kernel):
+    kernel.run("%%kimi\nWhy is the sky blue?")
+    assert kernel.attempt("%%kimi -m nope\nWhy is the sky blue?").status == "error"
+    assert kernel.value("len(__import__('ipywidgets').widgets.widget._instances)") == 0
+
+
+def test_every_comm_that_was_opened_is_closed(kernel: Kernel):
+    cell = kernel.run("%%kimi\nWrite 300 words about rivers.")
+    opened = [message["content"]["comm_id"] for _, message in cell.of_type("comm_open")]
+    closed = [message["content"]["comm_id"] for _, message in cell.of_type("comm_close")]
+    assert opened
+    assert sorted(opened) == sorted(closed)
+
+
+def test_a_second_cell_continues_the_conversation(kernel: Kernel):
+    kernel.run("%%kimi\nWhy is the sky blue?")
+    kernel.run("%%kimi -o answer\nWhat did I ask first?")
+    assert "sky" in kernel.value("str(answer)")
+
+
+def test_without_history_nothing_is_sent_and_nothing_kept(kernel: Kernel):
+    kernel.run("%%kimi\nWhy is the sky blue?")
+    kernel.run("%%kimi --no-history -o answer\nWhat did I ask first?")
+    assert "sky" not in kernel.value("str(answer)")
+    assert kernel.value("len(__import__('kimi_magic.session').session.current.conversation)") == 1
+
+
+def test_reset_begins_a_new_conversation(kernel: Kernel):
+    kernel.run("%%kimi\nWhy is the sky blue?")
+    kernel.run("%kimi_config --reset")
+    kernel.run("%%kimi -o answer\nWhat did I ask first?")
+    assert "sky" not in kernel.value("str(answer)")
+
+
+def test_run_all_of_three_cells_gives_three_answers_in_order(kernel: Kernel):
+    requests = [kernel.send(f"%%kimi -o a{n}\nName number {n}.") for n in range(3)]
+    cells = [kernel.finish(request) for request in requests]
+    assert [cell.status for cell in cells] == ["ok"] * 3
+    asked = kernel.value("[m.content for m in __import__('kimi_magic.session').session.current"
+                         ".conversation.messages() if m.role == 'user']")  # fmt: skip
+    assert asked == [f"Name number {n}." for n in range(3)]
+    for n, cell in enumerate(cells):
+        assert cell.display["text/plain"] == kernel.value(f"a{n}.text")
+
+
+def test_the_kernel_answers_others_while_a_cell_streams(kernel: Kernel, server: Server):
+    request = kernel.send(LONG)
+    before = kernel.wait_until(request, begun)
+    info = kernel.client.kernel_info()
+    while (message := kernel.client.get_shell_msg(timeout=10))["parent_header"]["msg_id"] != info:
+        assert message["parent_header"]["msg_id"] != request, "the stream was over first"
+    assert message["msg_type"] == "kernel_info_reply"
+    kernel.interrupt()
+    kernel.finish(request, before)
+
+
+# ---- interrupts ----
+
+
+@pytest.mark.parametrize(
+    "stack", ["", "%%time\n", "%autoawait False\n"], ids=["awaited", "under time", "no await"]
+)
+def test_an_interrupt_closes_the_connection_and_leaves_one_line(kernel: Kernel, server: Server, stack: str):
+    if "autoawait" in stack:
+        kernel.run(stack)
+        stack = ""
+    kernel.run("%%kimi\nWhy is the sky blue?")
+    server.wait_for("done")
+    request = kernel.send(stack + LONG)
+    queued = kernel.send("print('must not run')")
+    before = kernel.wait_until(request, begun)
+    interrupted = kernel.interrupt()
+    cell = kernel.finish(request, before)
+    closed, _ = server.wait_for("closed by the client")
+    assert closed - interrupted < 0.5
+    assert cell.status == "error"
+    (error,) = [output for output in cell.outputs if output["type"] == "error"]
+    assert error["ename"] == "KimiInterrupted"
+    assert len(error["traceback"]) == 1
+    assert "\n" not in error["traceback"][0]
+    assert "stopped" in cell.display["text/html"]
+    assert set(cell.display) == {"text/html", "text/plain"}
+    assert kernel.shell_reply(queued)["status"] == "aborted"
+    kernel.run("%%kimi -o answer\nWhat did I ask first?")
+    assert "sky" in kernel.value("str(answer)")
+    assert "rivers" not in kernel.value("str(answer)")
+    assert kernel.value("len(__import__('ipywidgets').widgets.widget._instances)") == 0
+
+
+def test_what_arrived_before_an_interrupt_is_kept_on_screen_and_in_last(kernel: Kernel):
+    request = kernel.send(LONG)
+    before = kernel.wait_until(request, begun)
+    kernel.interrupt()
+    cell = kernel.finish(request, before)
+    text, reasoning, state = kernel.value(
+        "(lambda r: (r.text, r.reasoning, r.state))(__import__('kimi_magic').last)"
+    )
+    assert state == "interrupted"
+    assert text or reasoning
+    assert (text or reasoning.split("\n")[0][:40]).split("\n")[0][:40] in cell.display["text/html"].replace(
+        "&#x27;", "'"
+    )
+
+
+@pytest.mark.parametrize("server", [("--faults", "slow-start=60")], indirect=True)
+def test_an_interrupt_before_the_first_word_ends_the_cell_at_once(kernel: Kernel, server: Server):
+    request = kernel.send("%%kimi\nHello")
+    server.wait_for("begins")
+    interrupted = kernel.interrupt()
+    cell = kernel.finish(request)
+    closed, _ = server.wait_for("closed by the client")
+    assert closed - interrupted < 0.5
+    assert cell.status == "error"
+    assert "stopped" in cell.display["text/plain"]
+
+
+def test_two_interrupts_in_a_row_leave_the_kernel_well(kernel: Kernel, server: Server):
+    request = kernel.send(LONG)
+    before = kernel.wait_until(request, begun)
+    kernel.interrupt()
+    kernel.wait_until(request, lambda message: message["msg_type"] == "error")
+    server.wait_for("closed by the client")
+    kernel.interrupt()
+    kernel.shell_reply(request)
+    del before
+    assert kernel.value("1 + 1") == 2
+
+
+def test_no_task_is_left_on_the_io_thread_after_an_interrupt(kernel: Kernel):
+    request = kernel.send(LONG)
+    before = kernel.wait_until(request, begun)
+    kernel.interrupt()
+    kernel.finish(request, before)
+    count = """
+import asyncio
+from kimi_magic.session import current
+async def tasks(): return [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+left = asyncio.run_coroutine_threadsafe(tasks(), current.io.loop).result(5)
+"""
+    kernel.run(count)
+    assert kernel.value("left") == []
+
+
+# ---- stacks of magics, and other ways in ----
+
+
+def test_under_time_the_answer_is_shown_and_the_time_printed(kernel: Kernel):
+    cell = kernel.run("%%time\n%%kimi -o answer\nHello")
+    assert "Wall time" in cell.printed
+    assert cell.display["text/plain"] == kernel.value("answer.text")
+
+
+def test_under_capture_the_display_is_captured(kernel: Kernel):
+    cell = kernel.run("%%capture captured\n%%kimi -o answer\nHello")
+    assert [output for output in cell.outputs if output["type"] == "display"] == []
+    assert kernel.value("answer.text")
+    assert kernel.value("len(captured.outputs) > 0")
+
+
+def test_run_cell_magic_works_like_the_cell(kernel: Kernel):
+    cell = kernel.run("get_ipython().run_cell_magic('kimi', '-o answer', 'Hello')")
+    assert cell.display["text/plain"] == kernel.value("answer.text")
+
+
+def test_a_line_that_ends_in_a_question_mark_is_a_prompt(kernel: Kernel):
+    cell = kernel.run("%kimi -o answer Why is the sky blue?")
+    assert cell.display["text/plain"] == kernel.value("answer.text")
+
+
+def test_a_line_magic_works_among_other_lines(kernel: Kernel):
+    kernel.run("x = 1\n%kimi -o answer It's {x} and $x, isn't it\ny = 2")
+    asked = kernel.value(
+        "__import__('kimi_magic.session').session.current.conversation.messages()[0].content"
+    )
+    assert asked == "It's {x} and $x, isn't it"
+
+
+def test_the_prompt_is_sent_as_typed(kernel: Kernel):
+    prompt = "Braces {x} {{y}} ${z} $5 \\frac{1}{2} 100% 'quotes\" # no comment\n\n  indented\n%time\n!ls\n?"
+    kernel.run("x = 'changed'")
+    kernel.run(f"%%kimi\n{prompt}")
+    asked = kernel.value(
+        "__import__('kimi_magic.session').session.current.conversation.messages()[0].content"
+    )
+    assert asked == prompt
+
+
+def test_ask_returns_a_reply_and_shows_nothing(kernel: Kernel):
+    cell = kernel.run("import kimi_magic; r = kimi_magic.ask('Why is the sky blue?', max_tokens=4000)")
+    assert cell.outputs == []
+    assert kernel.value("(r.text == str(r), bool(r.reasoning), r.finish_reason, r.model, r.seconds > 0)") == (
+        True, True, "stop", "kimi-k2-thinking", True,
+    )  # fmt: skip
+    assert kernel.value("r.usage.completion > r.usage.reasoning > 0")
+    assert kernel.value("r is kimi_magic.last")
+
+
+def test_the_loop_of_the_kernel_is_never_patched(kernel: Kernel):
+    kernel.run("%%kimi\nHello")
+    kernel.run("%%time\n%%kimi\nHello")
+    kernel.run("import kimi_magic; kimi_magic.ask('Hello')")
+    assert kernel.value("hasattr(__import__('asyncio'), '_nest_patched')") is False
+
+
+def test_a_reload_leaves_one_rewriting_and_unload_none(kernel: Kernel):
+    count = "len([t for t in get_ipython().input_transformers_cleanup if 'kimi' in t.__module__])"
+    kernel.run("%reload_ext kimi_magic")
+    assert kernel.value(count) == 1
+    kernel.run("%%kimi\nHello")
+    kernel.run("%unload_ext kimi_magic")
+    assert kernel.value(count) == 0
+    assert kernel.attempt("%%kimi\nHello").status == "error"
+
+
+# ---- options and settings ----
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ("%%kimi --modle x\nHello", "unknown option --modle; did you mean --model?"),
+        ("%%kimi -s 'open\nHello", "a quote that is not closed"),
+        ("%%kimi -t 3\nHello", "-t '3': expected a number from 0 to 2"),
+        ("%%kimi --max-tokens 0\nHello", "expected a whole number of at least 1"),
+        ("%%kimi -o 2x\nHello", "expected a Python variable name"),
+        ("%%kimi turbo\nHello", "'turbo' is no option"),
+        ("%%kimi --api-key sk-123\nHello", "would be saved with the notebook"),
+        ("%kimi", "the prompt is empty"),
+        ("%%kimi -m nope\nHello", "does not have this model"),
+        ("%kimi_config --base-url nonsense", "expected an address"),
+        ("%kimi_config --unset modle", "did you mean model?"),
+        ("get_ipython().run_cell_magic('kimi', '', '  \\n')", "the prompt is empty"),
+        ("%%kimi\n\ud83d half", None),
+    ],
+)  # fmt: skip
+def test_wrong_input_is_one_line_that_names_it(kernel: Kernel, cell: str, words: str | None):
+    if words is None:  # a lone surrogate cannot even be sent to a kernel; it can be made inside one
+        cell, words = "get_ipython().run_cell_magic('kimi', '', 'x' + chr(0xd83d))", "half a character"
+    failed = kernel.attempt(cell)
+    assert failed.status == "error"
+    (error,) = [output for output in failed.outputs if output["type"] == "error"]
+    assert error["ename"].startswith("Kimi")
+    (line,) = error["traceback"]
+    assert words in line
+    assert line.count("\n") <= 1  # the line, and the hint below it
+
+
+def test_help_is_shown_by_the_option_and_by_the_question_mark(offline_kernel: Kernel):
+    shown = offline_kernel.run("%%kimi --help\nnot sent").printed
+    assert "--max-tokens N" in shown
+    asked = offline_kernel.run("%%kimi?")
+    assert "--max-tokens N" in asked.reply["payload"][0]["data"]["text/plain"]
+    assert "--base-url URL" in offline_kernel.run("%kimi_config --help").printed
+
+
+def test_settings_hold_for_every_cell_and_say_where_they_came_from(kernel: Kernel, server: Server):
+    kernel.run("%kimi_config -m kimi-k2-thinking-turbo -t 0.5")
+    kernel.run("%%kimi -o answer\nHello")
+    assert kernel.value("answer.model") == "kimi-k2-thinking-turbo"
+    table = {line.split()[0]: line.split()[1:] for line in kernel.run("%kimi_config").printed.splitlines()}
+    assert table["model"] == ["kimi-k2-thinking-turbo", "%kimi_config"]
+    assert table["base_url"] == [server.base_url, "EVOLINK_BASE_URL"]
+    assert table["key"] == ["***", "EVOLINK_API_KEY"]
+    kernel.run("%kimi_config --unset model")
+    kernel.run("%%kimi -o answer\nHello")
+    assert kernel.value("answer.model") == "kimi-k2-thinking"
+
+
+def test_without_key_the_line_names_the_variables_and_offline(offline_kernel: Kernel):
+    offline_kernel.run("%kimi_config --unset offline")
+    failed = offline_kernel.attempt("%%kimi\nHello")
+    offline_kernel.run("%kimi_config --offline")
+    (error,) = [output for output in failed.outputs if output["type"] == "error"]
+    for word in ("EVOLINK_API_KEY", "KIMI_API_KEY", "MOONSHOT_API_KEY", "--offline"):
+        assert word in error["traceback"][0]
+
+
+def test_offline_answers_say_so(offline_kernel: Kernel):
+    assert "offline simulator" in offline_kernel.run("%%kimi\nHello").display["text/html"]
+
+
+def test_a_wrong_key_is_refused_in_one_line_without_the_key(kernel: Kernel):
+    kernel.run("import os; os.environ['EVOLINK_API_KEY'] = 'sk-wrong-key-0123456789'")
+    failed = kernel.attempt("%%kimi\nHello")
+    shown = str([message["content"] for _, message in failed.messages])
+    assert "refused the key from EVOLINK_API_KEY (401)" in shown
+    assert "sk-wrong-key" not in shown
+
+
+def test_login_asks_for_the_key_and_shows_it_nowhere(kernel: Kernel, server: Server):
+    kernel.run(f"%kimi_config --unset base_url\n%kimi_config --base-url {server.base_url}")
+    kernel.run("import os; del os.environ['EVOLINK_API_KEY']")
+    request = kernel.client.execute("%kimi_config --login", allow_stdin=True)
+    asked = kernel.client.get_stdin_msg(timeout=10)
+    assert asked["content"]["password"] is True
+    kernel.client.input("sk-simulator")
+    messages = kernel.finish(request).messages
+    cell = kernel.run("%%kimi -o answer\nHello")
+    table = kernel.run("%kimi_config")
+    assert kernel.value("answer.text")
+    everything = str([message["content"] for _, message in [*messages, *cell.messages, *table.messages]])
+    assert "sk-simulator" not in everything
+    assert "--login" in table.printed
+
+
+def test_no_stream_gives_the_same_answer_at_once(kernel: Kernel):
+    kernel.run("%%kimi --no-history -o streamed\nWhy is the sky blue?")
+    cell = kernel.run("%%kimi --no-history --no-stream -o whole\nWhy is the sky blue?")
+    assert kernel.value("bool(whole.text and whole.reasoning and whole.usage)")
+    assert cell.display["text/plain"] == kernel.value("whole.text")
+
+
+def test_hidden_reasoning_is_neither_live_nor_saved_but_in_the_reply(kernel: Kernel):
+    cell = kernel.run("%%kimi -R -o answer\nWhy is the sky blue?")
+    thought = kernel.value("answer.reasoning")[:30]
+    assert thought
+    assert thought not in str([message["content"] for _, message in cell.messages])
+    assert "<details" not in cell.display["text/html"]
+
+
+# ---- faults of the service, seen from a cell ----
+
+
+@pytest.mark.parametrize(
+    ("server", "words", "kept"),
+    [
+        (("--speed", "0", "--faults", "cut=40"), "the answer broke off", True),
+        (("--speed", "0", "--faults", "error-in-stream=40"), "broke off with an error", True),
+        (("--speed", "0", "--faults", "html=200"), "a web page instead of an answer", False),
+        (("--speed", "0", "--faults", "empty"), "answered with nothing at all", False),
+        (("--speed", "0", "--faults", "status=500"), "failed (500)", False),
+    ],
+    indirect=["server"],
+)
+def test_a_fault_of_the_service_is_an_error_with_the_partial_answer_kept(
+    kernel: Kernel, words: str, kept: bool
+):
+    cell = kernel.attempt("%%kimi\nWrite 400 words about rivers.")
+    (error,) = [output for output in cell.outputs if output["type"] == "error"]
+    assert words in error["traceback"][0]
+    assert set(cell.display) == {"text/html", "text/plain"}
+    assert "failed" in cell.display["text/html"]
+    arrived = kernel.value("(lambda r: r.text + r.reasoning)(__import__('kimi_magic').last)")
+    assert bool(arrived) is kept
+    assert kernel.value("len(__import__('kimi_magic.session').session.current.conversation)") == 0
+
+
+@pytest.mark.parametrize(
+    "server",
+    [("--speed", "0", "--faults", fault) for fault in ("no-done", "json", "reasoning-field", "crlf", "comments", "split")],
+    indirect=True,
+)  # fmt: skip
+def test_what_differs_from_host_to_host_changes_nothing(kernel: Kernel):
+    kernel.run("%%kimi -o answer\nWhy is the sky blue?")
+    assert kernel.value("(answer.finish_reason, bool(answer.text), bool(answer.reasoning))") == (
+        "stop",
+        True,
+        True,
+    )
+
+
+# ---- what crosses to the front end ----
+
+
+def test_updates_stay_few_however_fast_the_model(offline_kernel: Kernel):
+    cell = offline_kernel.run("%%kimi --no-history\nWrite 10000 words about rivers.")
+    seconds = cell.messages[-1][0] - cell.began
+    tails = [at for at, message in cell.of_type("comm_msg") if "value" in str(message["content"]["data"])]
+    assert len(tails) <= 4 * (seconds * 20 + 2)
+    assert WIDGET not in cell.display
+    assert is_idle(cell.messages[-1][1])
