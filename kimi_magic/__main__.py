@@ -14,7 +14,9 @@ Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, i
        kimi-magic ask --help                 the options
 """
 SERVE = (
-    options.Option("port", ("--port",), "port on 127.0.0.1; 0 takes a free one", "N", options.whole(0, 65535)),
+    options.Option(
+        "port", ("--port",), "port on 127.0.0.1; 0 takes a free one", "N", options.whole(0, 65535)
+    ),
     options.BY_NAME["speed"],
     options.Option("profile", ("--profile",), "whose rules: evolink or moonshot", "NAME"),
     options.Option("faults", ("--faults",), "faults in every answer, such as 'cut=40; comments'", "TEXT"),

@@ -18,8 +18,8 @@ from kimi_magic.keys import Key
 if TYPE_CHECKING:
     from kimi_magic.client import Connection
 
-# Variable with the key, variable with the base URL that belongs to it, and the base URL where that is not set:
-# EvoLink's API reference names the first, Moonshot's the other two. The first key that is set is used.
+# Variable with the key, variable with the base URL that belongs to it, base URL where that is not set.
+# EvoLink's API reference names the first URL, Moonshot's the other two. The first key that is set is used.
 VARIABLES = (
     ("EVOLINK_API_KEY", "EVOLINK_BASE_URL", "https://api.evolink.ai/v1"),
     ("KIMI_API_KEY", "KIMI_BASE_URL", "https://api.moonshot.ai/v1"),

@@ -5,7 +5,6 @@ Parsing, checking, help, completion and did-you-mean come from it. Imports nothi
 
 from __future__ import annotations
 
-import difflib
 import io
 import math
 import shlex
@@ -224,6 +223,8 @@ def check(values: dict[str, Any], door: str) -> dict[str, Any]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`; did you mean …?`, or what there is."""
+    import difflib
+
     known = list(known)
     close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
     return f"; did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"

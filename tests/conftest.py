@@ -81,7 +81,7 @@ def server(request: pytest.FixtureRequest) -> Iterator[Server]:
 @pytest.fixture(scope="module")
 def offline_kernel() -> Iterator[Kernel]:
     """A kernel with the extension loaded and the simulator at full speed."""
-    kernel = Kernel({name: "" for name in KEYS})
+    kernel = Kernel(dict.fromkeys(KEYS, ""))
     kernel.run("%load_ext kimi_magic")
     kernel.run("%kimi_config --offline --speed 0")
     try:
@@ -93,7 +93,7 @@ def offline_kernel() -> Iterator[Kernel]:
 @pytest.fixture
 def kernel(server: Server) -> Iterator[Kernel]:
     """A fresh kernel with the extension loaded, which talks to `server` over loopback."""
-    fresh = Kernel({name: "" for name in KEYS} | server.environment)
+    fresh = Kernel(dict.fromkeys(KEYS, "") | server.environment)
     fresh.run("%load_ext kimi_magic")
     try:
         yield fresh

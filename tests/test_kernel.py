@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import pytest
 
 from tests.conftest import Server
@@ -398,7 +397,8 @@ def test_a_fault_of_the_service_is_an_error_with_the_partial_answer_kept(
 
 @pytest.mark.parametrize(
     "server",
-    [("--speed", "0", "--faults", fault) for fault in ("no-done", "json", "reasoning-field", "crlf", "comments", "split")],
+    [("--speed", "0", "--faults", name)
+     for name in ("no-done", "json", "reasoning-field", "crlf", "comments", "split")],
     indirect=True,
 )  # fmt: skip
 def test_what_differs_from_host_to_host_changes_nothing(kernel: Kernel):

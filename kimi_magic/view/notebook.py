@@ -124,7 +124,7 @@ class _Live:
             model.close()
 
     def _html(self, kind: type) -> Any:
-        """An HTML widget; all share one layout, and those of one kind one style: a message each, not three."""
+        """An HTML widget; all share a layout, and those of one kind a style: one message each, not three."""
         shared = {"style": self._styles[kind]} if kind in self._styles else {}
         widget = kind(layout=self._layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
         self._styles[kind] = widget.style

@@ -1,0 +1,243 @@
+"""The messages of a request: their shapes, and the order in which they may stand.
+
+Texts in quotes are Moonshot's, from live answers that users published. Positions count from 0.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+from .profiles import ModelCard, Profile, RefusalError, invalid
+from .tokens import split
+
+IMAGE_TOKENS = 1024  # what one image costs here; the vendor's figure depends on its size
+_ROLES = ("system", "user", "assistant", "tool")
+_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,(.*)", re.DOTALL)
+_MAGIC = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"GIF87a", "image/gif"),
+    (b"GIF89a", "image/gif"),
+    (b"BM", "image/bmp"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One tool call as it stands in the history; `arguments` is JSON text, possibly malformed."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """One image part; `size` in bytes, 0 for an image stored on the server."""
+
+    mime: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One checked message. `text` joins all text parts."""
+
+    role: str
+    text: str
+    reasoning: str = ""
+    name: str = ""
+    calls: tuple[Call, ...] = ()
+    call_id: str = ""
+    partial: bool = False
+    images: tuple[Image, ...] = ()
+
+
+def read_messages(
+    values: list[Any], card: ModelCard, profile: Profile, *, thinking: bool, accept_images: bool
+) -> tuple[Message, ...]:
+    """Check all messages and their order."""
+    may_show = card.images or accept_images
+    messages = [_read(value, at, may_show, profile) for at, value in enumerate(values)]
+    _check_order(messages)
+    for at, (value, message) in enumerate(zip(values, messages, strict=True)):
+        if thinking and message.calls and value.get("reasoning_content") is None:
+            raise RefusalError(
+                400,
+                "thinking is enabled but reasoning_content is missing in assistant tool call message "
+                f"at index {at}",
+            )
+    return tuple(messages)
+
+
+def prompt_pieces(messages: tuple[Message, ...], tools: str) -> Iterator[str]:
+    """Yield the prompt as tokens: tools, then every message with a few tokens of frame."""
+    yield from split(tools)
+    for message in messages:
+        yield from ("<|im|>", message.role, "<|/|>")
+        yield from split(message.name)
+        yield from split(message.call_id)
+        yield from split(message.reasoning)
+        for image in message.images:
+            yield from (f"<{image.digest}>" for _ in range(IMAGE_TOKENS))
+        yield from split(message.text)
+        for call in message.calls:
+            yield from split(f"{call.id}{call.name}{call.arguments}")
+    yield from ("<|im|>", "assistant")
+
+
+def prompt_length(messages: tuple[Message, ...], tools: str) -> int:
+    """Return the characters of a prompt, a cheap lower bound for refusing huge ones."""
+    return len(tools) + sum(len(m.text) + len(m.reasoning) for m in messages)
+
+
+def _read(value: Any, at: int, may_show: bool, profile: Profile) -> Message:
+    if not isinstance(value, dict):
+        raise invalid(f"the message at position {at} must be an object")
+    role = value.get("role")
+    if role not in _ROLES:
+        raise invalid(f"the message at position {at} must have a role of {', '.join(_ROLES)}")
+    name = _text_or_none(value, "name", at)
+    reasoning = _text_or_none(value, "reasoning_content", at) if role == "assistant" else ""
+    calls = _calls(value.get("tool_calls"), at) if role == "assistant" else ()
+    partial = value.get("partial")
+    if partial is not None and not isinstance(partial, bool):
+        raise invalid(f"the partial flag of the message at position {at} must be a boolean")
+    if partial and role != "assistant":
+        raise invalid(f"partial is only allowed on an assistant message, not on position {at}")
+    text, images = _content(value.get("content"), at, may_show, profile)
+    continued = bool(partial) and isinstance(value.get("content"), str)
+    if not text and not images and not calls and not continued:
+        raise invalid(f"the message at position {at} with role '{role}' must not be empty")
+    call_id = value.get("tool_call_id") if role == "tool" else ""
+    return Message(
+        role=role,
+        text=text,
+        reasoning=reasoning,
+        name=name,
+        calls=calls,
+        call_id=call_id if isinstance(call_id, str) else "",
+        partial=bool(partial),
+        images=images,
+    )
+
+
+def _text_or_none(value: Mapping[str, Any], field: str, at: int) -> str:
+    text = value.get(field)
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise invalid(f"the {field} of the message at position {at} must be a string")
+    return text
+
+
+def _calls(value: Any, at: int) -> tuple[Call, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not value:
+        raise invalid(f"tool_calls of the message at position {at} must be a non-empty array")
+    calls: list[Call] = []
+    for entry in value:
+        function = entry.get("function") if isinstance(entry, dict) else None
+        if not isinstance(function, dict) or entry.get("type") != "function":
+            raise invalid(f"tool_calls of the message at position {at} must be objects of type function")
+        ident, name, arguments = entry.get("id"), function.get("name"), function.get("arguments")
+        if not isinstance(ident, str) or not ident:
+            raise invalid(f"tool_calls of the message at position {at} must have an id")
+        if not isinstance(name, str) or not name:
+            raise invalid(f"tool_calls of the message at position {at} must have a function name")
+        if not isinstance(arguments, str):
+            raise invalid(f"arguments of tool call {ident} must be a string of JSON")
+        calls.append(Call(ident, name, arguments))
+    return tuple(calls)
+
+
+def _content(value: Any, at: int, may_show: bool, profile: Profile) -> tuple[str, tuple[Image, ...]]:
+    if value is None:
+        return "", ()
+    if isinstance(value, str):
+        return value, ()
+    if not isinstance(value, list):
+        raise invalid(f"the content of the message at position {at} must be a string or an array")
+    texts: list[str] = []
+    images: list[Image] = []
+    for part in value:
+        kind = part.get("type") if isinstance(part, dict) else None
+        match kind:
+            case "text":
+                text = part.get("text")
+                if not isinstance(text, str):
+                    raise invalid(f"a text part of the message at position {at} must have a text")
+                if not text:
+                    raise RefusalError(400, "text content is empty")
+                texts.append(text)
+            case "image_url":
+                if not may_show:
+                    raise invalid("this model does not support image input")
+                images.append(_image(part.get("image_url"), profile))
+            case _:
+                raise invalid(f"invalid part type: {str(kind)[:80]}")
+    return "".join(texts), tuple(images)
+
+
+def _image(value: Any, profile: Profile) -> Image:
+    url = value.get("url") if isinstance(value, dict) else value
+    if not isinstance(url, str):
+        raise invalid("image_url must be a string or an object with a url")
+    if url.startswith("ms://") and profile.stored_files and len(url) > len("ms://"):
+        return Image("image/stored", 0, blake2b(url.encode(), digest_size=8).hexdigest())
+    found = _DATA_URL.fullmatch(url)
+    if found is None:
+        raise RefusalError(400, "unsupported image url")
+    try:
+        data = base64.b64decode(found.group(2), validate=True)
+    except (binascii.Error, ValueError):
+        raise invalid("the image is not valid base64") from None
+    return Image(_sniff(data), len(data), blake2b(data, digest_size=8).hexdigest())
+
+
+def _sniff(data: bytes) -> str:
+    """Name the format by its first bytes; the declared type is not believed, as on the real service."""
+    for magic, mime in _MAGIC:
+        if data.startswith(magic):
+            return mime
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "image/webp"
+    if data[4:12] in (b"ftypheic", b"ftypheix", b"ftypmif1", b"ftypheif"):
+        return "image/heic"
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        raise invalid("unsupported image format: application/octet-stream") from None
+    raise invalid("unsupported image format: text/plain; charset=utf-8")
+
+
+def _check_order(messages: list[Message]) -> None:
+    open_ids: list[str] = []
+    for message in messages:
+        if message.role == "tool":
+            if message.call_id not in open_ids:
+                raise invalid(f"tool_call_id {message.call_id[:200]} is not found")
+            open_ids.remove(message.call_id)
+            continue
+        _check_answered(open_ids)
+        open_ids = [call.id for call in message.calls]
+    _check_answered(open_ids)
+    if any(message.partial for message in messages[:-1]):
+        raise invalid("partial is only allowed on the last message")
+
+
+def _check_answered(open_ids: list[str]) -> None:
+    if not open_ids:
+        return
+    raise invalid(
+        "an assistant message with 'tool_calls' must be followed by tool messages responding to each "
+        "'tool_call_id'. The following tool_call_ids did not have response messages: " + ", ".join(open_ids)
+    )

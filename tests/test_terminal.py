@@ -1,0 +1,180 @@
+"""IPython in a real terminal, and the command line."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pexpect
+import pytest
+
+from tests.conftest import PATIENCE, Server
+
+ENVIRONMENT = {**os.environ, "TERM": "xterm", "IPYTHONDIR": "/nonexistent", "PYTHON_COLORS": "0"}
+COMMAND = [sys.executable, "-m", "kimi_magic"]
+
+
+class Terminal:
+    """`ipython --simple-prompt` on a pseudo-terminal."""
+
+    def __init__(self, folder: str, environment: dict[str, str]) -> None:
+        self._child = pexpect.spawn(
+            sys.executable,
+            ["-m", "IPython", "--simple-prompt", "--colors=NoColor", "--no-banner", "--no-confirm-exit"],
+            env={**ENVIRONMENT, "IPYTHONDIR": folder, **environment},
+            encoding="utf-8",
+            timeout=PATIENCE,
+            dimensions=(50, 200),
+        )
+        self._child.expect(r"In \[1\]: ")
+
+    def send(self, *lines: str) -> None:
+        for line in lines:
+            self._child.sendline(line)
+
+    def expect(self, pattern: str) -> str:
+        """What was on the terminal before `pattern`."""
+        self._child.expect(pattern)
+        return self._child.before
+
+    def run(self, *lines: str) -> str:
+        self.send(*lines)
+        return self.expect(r"In \[\d+\]: ")
+
+    def interrupt(self) -> None:
+        self._child.sendintr()
+
+    def stop(self) -> None:
+        self._child.sendeof()
+        self._child.expect(pexpect.EOF)
+        self._child.close()
+
+
+@pytest.fixture
+def terminal(server: Server, tmp_path):
+    running = Terminal(str(tmp_path), server.environment)
+    running.run("%load_ext kimi_magic")
+    try:
+        yield running
+    finally:
+        running.stop()
+
+
+def test_the_answer_streams_as_text_with_the_reasoning_dimmed(terminal: Terminal):
+    shown = terminal.run("%%kimi -o answer", "Why is the sky blue?", "", "")
+    assert "\x1b[2mReasoning" in shown
+    assert "· stop" in shown
+    assert "Widget" not in shown
+    assert "VBox" not in shown
+    text = terminal.run("print(len(answer.text), answer.text.splitlines()[0])")
+    first_line = re.search(r"\d+ (.*)", text)[1].strip()
+    assert first_line in shown
+
+
+def test_ctrl_c_closes_the_connection_and_the_next_cell_works(terminal: Terminal, server: Server):
+    terminal.send("%%kimi", "Write 3000 words about rivers.", "", "")
+    server.wait_for("begins")
+    terminal.expect("Reasoning")
+    terminal.interrupt()
+    shown = terminal.expect(r"In \[\d+\]: ")
+    server.wait_for("closed by the client")
+    assert "KimiInterrupted: stopped" in re.sub(r"\x1b\[\d*m", "", shown)
+    assert "Traceback" not in shown
+    assert "· stop" in terminal.run("%%kimi", "Hello", "", "")
+
+
+def test_an_error_is_one_line(terminal: Terminal):
+    shown = terminal.run("%kimi --modle x hello")
+    assert "unknown option --modle; did you mean --model?" in shown
+    assert "Traceback" not in shown
+
+
+# ---- the command line ----
+
+
+def kimi(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*COMMAND, *words], capture_output=True, text=True, timeout=PATIENCE, stdin=subprocess.DEVNULL,
+        env={**os.environ, **environment}, check=False,
+    )  # fmt: skip
+
+
+def test_in_a_pipe_the_answer_alone_is_on_standard_output():
+    done = kimi("ask", "--offline", "--speed", "0", "Why is the sky blue?")
+    assert done.returncode == 0
+    assert done.stdout.strip()
+    assert "Reasoning" not in done.stdout
+    assert "Reasoning" in done.stderr
+    assert "offline simulator" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+def test_ask_talks_to_the_service_of_the_environment(server: Server):
+    done = kimi("ask", "Why", "is", "the", "sky", "blue?", **server.environment)
+    assert done.returncode == 0, done.stderr
+    server.wait_for("200 stream .* done")
+
+
+def test_the_prompt_can_come_from_standard_input():
+    done = subprocess.run(
+        [*COMMAND, "ask", "--offline", "--speed", "0"], input="Why is the sky blue?", capture_output=True,
+        text=True, timeout=PATIENCE, check=True,
+    )  # fmt: skip
+    assert done.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "line"),
+    [
+        (["ask", "hello"], 1, "none of EVOLINK_API_KEY, KIMI_API_KEY, MOONSHOT_API_KEY is set"),
+        (["ask", "--ofline", "hello"], 2, "did you mean --offline?"),
+        (["ask", "--offline"], 2, "the prompt is empty"),
+        (["sreve"], 2, "did you mean serve?"),
+        (["serve", "--port", "99999"], 2, "expected a whole number from 0 to 65535"),
+        (["serve", "--faults", "ctu=3"], 2, "cut"),
+        (["ask", "--offline", "-m", "nope", "hello"], 1, "does not have this model"),
+    ],
+)
+def test_wrong_use_is_one_line_and_a_status(words: list[str], status: int, line: str):
+    done = kimi(*words)
+    assert done.returncode == status
+    assert line in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_ctrl_c_ends_the_command_with_the_usual_status(server: Server):
+    process = subprocess.Popen(
+        [*COMMAND, "ask", "Write 3000 words about rivers."], env={**os.environ, **server.environment},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    server.wait_for("begins")
+    assert process.stderr.readline().startswith("Reasoning")
+    process.send_signal(2)
+    _, err = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 130
+    assert "stopped" in err
+    assert "Traceback" not in err
+    server.wait_for("closed by the client")
+
+
+def test_help_lists_the_commands_and_the_options():
+    assert "kimi-magic serve" in kimi("--help").stdout
+    assert "--max-tokens N" in kimi("ask", "--help").stdout
+    assert "--port N" in kimi("serve", "--help").stdout
+    assert re.fullmatch(r"\d+\.\d+\.\d+\S*\n", kimi("--version").stdout)
+
+
+def test_the_server_refuses_a_port_that_is_taken(server: Server):
+    port = re.search(r":(\d+)/", server.base_url)[1]
+    done = kimi("serve", "--port", port)
+    assert done.returncode == 2
+    assert port in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_server_stops_cleanly_on_ctrl_c():
+    running = Server()
+    assert running.stop() == 0
