@@ -22,7 +22,7 @@ T = TypeVar("T")
 Emit = Callable[[list[T]], None]
 Job = Callable[[Emit[T]], Awaitable[None]]
 
-FRAME = 1 / 20  # s between two batches; the eye sees no difference to more, the browser does
+FRAME = 1 / 15  # s between two batches; the eye sees no difference to more, the browser does
 TICK = 0.05  # s after which a listener looks up although nothing came (Windows: so that interrupts get in)
 UNWIND = 2.0  # s that a cancelled job may take to close its connection
 
@@ -33,6 +33,7 @@ class IOThread:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -40,7 +41,10 @@ class IOThread:
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
-                threading.Thread(target=self._loop.run_forever, name="kimi_magic I/O", daemon=True).start()
+                self._thread = threading.Thread(
+                    target=_serve, args=(self._loop,), name="kimi_magic I/O", daemon=True
+                )
+                self._thread.start()
             return self._loop
 
     def run(self, job: Job[T], put: Callable[[list[T] | None], None]) -> concurrent.futures.Future[None]:
@@ -50,9 +54,17 @@ class IOThread:
     def close(self) -> None:
         """Stop the thread. Jobs that still run are abandoned."""
         with self._lock:
-            if self._loop is not None:
+            if self._loop is not None and self._thread is not None:
                 self._loop.call_soon_threadsafe(self._loop.stop)
+                self._thread.join(UNWIND)
             self._loop = None
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    try:
+        loop.run_forever()
+    finally:
+        loop.close()
 
 
 async def _run(job: Job[T], put: Callable[[list[T] | None], None]) -> None:

@@ -6,14 +6,12 @@ In a kernel a `%%kimi` cell is rewritten to an `await`, so that the kernel's loo
 
 from __future__ import annotations
 
-import re
 import threading
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from kimi_magic import options
-from kimi_magic.config import settings
 
 if TYPE_CHECKING:
     from kimi_magic.turn import Turn
@@ -24,7 +22,7 @@ CONFIG_USAGE = "%kimi_config [options]"
 CONFIG_ABOUT = (
     "Settings for every %%kimi cell of this kernel. Without options: what is set, and where it came from."
 )
-_LINE = re.compile(r"\s*%kimi\s+(\S.*)", re.DOTALL)
+WARM_UP = 0.1  # s after loading; sooner, and its imports slow the cell that loads
 
 
 @magics_class
@@ -62,6 +60,7 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
         print(KimiMagics.kimi.__doc__)  # noqa: T201
         return None
     from kimi_magic import view
+    from kimi_magic.config import settings
     from kimi_magic.session import current
 
     out = given.pop("out", None)
@@ -84,6 +83,8 @@ async def run_cell(line: str, cell: str | None) -> None:
 
 def configure(line: str) -> None:
     """`%kimi_config`: every fault is found before anything is changed."""
+    from kimi_magic.config import settings
+
     given, _ = options.parse(options.split(line), options.at(options.CONFIG))
     if given.pop("help", False):
         print(KimiMagics.kimi_config.__doc__)  # noqa: T201
@@ -137,9 +138,9 @@ class _Cells:
         cell: str | None
         if lines[0].split()[:1] == ["%%kimi"] and "".join(lines[1:]).strip():
             line, cell = lines[0].split("%%kimi", 1)[1].strip(), "".join(lines[1:])
-        elif len(lines) == 1 and (match := _LINE.fullmatch(lines[0])):
+        elif len(lines) == 1 and lines[0].split()[:1] == ["%kimi"]:
             # Also because IPython takes a line that ends in "?" for a call for help (ipython#14258).
-            line, cell = match[1].strip(), None
+            line, cell = lines[0].strip().removeprefix("%kimi").strip(), None
         else:
             return lines
         return [f"await __import__('kimi_magic.magics').magics.run_cell({line!r}, {cell!r})\n"]
@@ -147,7 +148,10 @@ class _Cells:
 
 def load(shell: Any) -> None:
     """Register the magics; in a kernel also the rewriting of cells. Prints nothing, opens nothing."""
-    settings.load(shell.config.get("KimiMagic", {}))
+    if section := shell.config.get("KimiMagic"):
+        from kimi_magic.config import settings
+
+        settings.load(section)
     shell.register_magics(KimiMagics)
     if getattr(shell, "kernel", None) is not None:
         cells = _Cells(shell)
@@ -155,7 +159,9 @@ def load(shell: Any) -> None:
         shell.events.register("pre_run_cell", cells.enter)
         shell.events.register("post_run_cell", cells.leave)
         shell._kimi_magic_cells = cells
-    threading.Thread(target=_warm_up, args=(shell,), name="kimi_magic warm-up", daemon=True).start()
+    warm_up = threading.Timer(WARM_UP, _warm_up, args=(shell,))
+    warm_up.name, warm_up.daemon = "kimi_magic warm-up", True
+    warm_up.start()
 
 
 def unload(shell: Any) -> None:

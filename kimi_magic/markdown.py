@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,8 @@ class Blocks:
         self._env: dict[str, Any] = {}  # link definitions of the finished blocks
         self._held = ""  # a CR that may be half of a CRLF
 
-    def add(self, text: str) -> list[str]:
-        """HTML of the blocks that `text` completed, each for the first and last time."""
+    def add(self, text: str) -> str:
+        """HTML of the blocks that `text` completed, for the first and last time; often empty."""
         text = self._held + text
         self._held = "\r" if text.endswith("\r") else ""
         self._open += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
@@ -56,11 +56,11 @@ class Blocks:
         cut = _unclosed_math(lines, starts) if len(starts) > 2 else 0
         if cut == 0:
             self._tail = tokens
-            return []
+            return ""
         finished = "\n".join(lines[:cut]) + "\n"
         self._open = self._open[len(finished) :]
         self._tail = self._parse()
-        return [str(_parser().render(finished, self._env))]
+        return str(_parser().render(finished, self._env))
 
     def tail(self) -> str:
         """HTML of what is still open."""
@@ -120,20 +120,31 @@ def _parser() -> MarkdownIt:
 
 def _highlight(code: str, language: str, _attrs: str) -> str:
     """Code with Pygments' classes, which light and dark themes colour each in their way."""
-    from pygments import highlight
-    from pygments.formatters.html import HtmlFormatter
+    inner = escape(code)
+    if language and len(code) <= COLOURED and (lexer := _lexer(language)) is not None:
+        from pygments import highlight
+
+        inner = highlight(code, lexer, _formatter())
+    return f'<pre class="highlight"><code>{inner}</code></pre>'
+
+
+@lru_cache(maxsize=64)
+def _lexer(language: str) -> Any:
+    """Pygments' lexer for a language, None where it knows none: then the code is shown without colours."""
     from pygments.lexers import get_lexer_by_name
     from pygments.util import ClassNotFound
 
-    inner = escape(code)
-    if language and len(code) <= COLOURED:
-        try:
-            lexer = get_lexer_by_name(language, stripnl=False)
-        except ClassNotFound:
-            pass  # a language that nobody colours is still shown, without colours
-        else:
-            inner = highlight(code, lexer, HtmlFormatter(nowrap=True))
-    return f'<pre class="highlight"><code>{inner}</code></pre>'
+    try:
+        return get_lexer_by_name(language, stripnl=False)
+    except ClassNotFound:
+        return None
+
+
+@cache
+def _formatter() -> Any:
+    from pygments.formatters.html import HtmlFormatter
+
+    return HtmlFormatter(nowrap=True)
 
 
 def _text(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:

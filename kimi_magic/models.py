@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """One model of the service.
 
     `context`: tokens of prompt and answer together, 0 where unknown. `max_tokens`: cap sent when the user

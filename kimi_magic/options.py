@@ -5,12 +5,9 @@ Parsing, checking, help, completion and did-you-mean come from it. Imports nothi
 
 from __future__ import annotations
 
-import io
 import math
-import shlex
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from kimi_magic import models
 from kimi_magic.errors import KimiUsageError
@@ -75,8 +72,7 @@ def _range(low: float, high: float) -> str:
 CELL, CONFIG, PYTHON = "cell", "config", "python"
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(NamedTuple):
     """One option.
 
     `name` is its name in Python and among the settings; `metavar` stands for its value in the help, and is
@@ -247,6 +243,9 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
 
 def _tokens(line: str) -> Iterator[tuple[str, int]]:
     """The shell words of `line`, each with the offset where it ends."""
+    import io
+    import shlex
+
     source = io.StringIO(line)
     lexer = shlex.shlex(source, posix=True)
     lexer.whitespace_split = True

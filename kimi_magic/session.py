@@ -48,7 +48,7 @@ class Session:
         for text in (prompt, value("system") or ""):
             _check_text(text)
         connection = settings.connection(offline=value("offline"))
-        self.simulator._speed = value("speed")
+        self.simulator.speed = value("speed")
         model = models.find(value("model"))
         conversation = self.conversation if value("history") else None
         messages = [Message("system", value("system"))] if value("system") else []

@@ -7,7 +7,7 @@ become the `Reply`, and there every turn ends in one place, whatever ended it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import contextmanager
 from typing import Protocol
 
 from kimi_magic.bridge import Emit
@@ -50,9 +50,7 @@ class Turn:
 
     async def run(self, emit: Emit[Event]) -> None:
         """Send and read; on the I/O thread."""
-        async with aclosing(self._client.stream(self._connection, self._request)) as batches:
-            async for events in batches:
-                emit(events)
+        await self._client.stream(self._connection, self._request, emit)
 
     def deliver(self, events: list[Event]) -> None:
         """Take in a batch and show it; on the listener's side."""

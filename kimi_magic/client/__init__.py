@@ -6,13 +6,13 @@ Async, and bound to the one loop that first uses it; `bridge` owns that loop.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import Callable, Mapping
 
 import httpx
 
 from kimi_magic import __version__
 from kimi_magic.client.connection import Connection
-from kimi_magic.client.reading import answer
+from kimi_magic.client.reading import Emit, read
 from kimi_magic.client.refusals import CONNECT, SILENCE, status_error, transport_error
 from kimi_magic.messages import Event, Request
 
@@ -48,34 +48,38 @@ class Client:
         if self._http is not None:
             await self._http.aclose()
 
-    async def stream(self, connection: Connection, request: Request) -> AsyncGenerator[list[Event], None]:
-        """The events of one answer, in batches as they were read.
+    async def stream(self, connection: Connection, request: Request, emit: Emit) -> None:
+        """Send `request` and emit the events of the answer, in batches as they are read.
 
-        Raises a `KimiError`: what arrived before it has been yielded.
+        Returns when the answer is complete. Raises a `KimiError`: what arrived before it has been emitted.
         """
         headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
         if connection.key:
             headers["Authorization"] = f"Bearer {connection.key.reveal()}"
         arrived = False
+
+        def note(events: list[Event]) -> None:
+            nonlocal arrived
+            arrived = True
+            emit(events)
+
         try:
             async with self.open().stream(
                 "POST", f"{connection.base_url}/chat/completions", content=request.body(), headers=headers
             ) as response:
                 if response.status_code != httpx.codes.OK:
-                    raise status_error(response, await _read(response, LARGEST_ERROR), connection)
-                async with contextlib.aclosing(answer(response, connection)) as batches:
-                    async for events in batches:
-                        arrived = True
-                        yield events
+                    raise status_error(response, await _explanation(response), connection)
+                await read(response, connection, note)
         except (httpx.TransportError, httpx.InvalidURL) as error:
             raise transport_error(error, connection, arrived) from None
 
 
-async def _read(response: httpx.Response, limit: int) -> bytes:
+async def _explanation(response: httpx.Response) -> bytes:
+    """The body of an error, or the beginning of a very long one."""
     gathered = b""
     with contextlib.suppress(httpx.TransportError):  # half an explanation is better than none
         async for part in response.aiter_bytes():
             gathered += part
-            if len(gathered) >= limit:
+            if len(gathered) >= LARGEST_ERROR:
                 break
-    return gathered[:limit]
+    return gathered[:LARGEST_ERROR]

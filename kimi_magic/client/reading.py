@@ -1,10 +1,13 @@
-"""The body of a response to batches of events, and the error if it is no complete answer."""
+"""The body of a response to events, and the error if it is no complete answer.
+
+What comes is believed, not what was promised: a stream, a whole answer as JSON, or a web page.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable
+from typing import Literal
 
 import httpx
 import msgspec
@@ -15,114 +18,182 @@ from kimi_magic.client.refusals import refused
 from kimi_magic.messages import Chunk, Event, Finished, Opened, decode_chunk
 
 FRAME = 0.04  # s between two reads of a stream; shorter only costs wake-ups, nothing is shown faster
-FULL_READ = 64 * 2**10  # bytes; after that many the sender is ahead of us: no pause
+FULL_READ = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
 REST_OF_BODY = 0.1  # s to wait for the end of the body after [DONE], so that the connection can be used again
-LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes as one JSON text
+LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
 _BOM = b"\xef\xbb\xbf"
 
+Emit = Callable[[list[Event]], None]
 
-async def answer(response: httpx.Response, connection: Connection) -> AsyncGenerator[list[Event], None]:
-    """The events of a response with status 200, and the error if it is no complete answer.
 
-    What comes is believed, not what was promised: a stream, a whole answer as JSON, or a web page.
+async def read(response: httpx.Response, connection: Connection, emit: Emit) -> None:
+    """Emit the events of a response with status 200; raise the error if it is no complete answer.
+
+    The network is read about once a `FRAME`. At the pace of a model each piece arrives alone, and waking up
+    for it costs more than decoding it: between two reads the socket's buffer gathers. One read holds many
+    parts; they are decoded together when the loop turns, that is when the body has to wait for the network.
+    So a part that finds everything decoded began a new read. Every second of these is followed by a pause;
+    the other is the one that finds the buffer just emptied.
     """
-    parts = _once_a_frame(response.aiter_bytes())
-    head = await _head(parts)
-    if not head:
-        raise errors.KimiStreamError(
-            f"{connection.host} answered with nothing at all (an empty body)", hint="Run the cell again."
-        )
-    if head.startswith(b"<"):
-        page = connection.excerpt(head + await _rest(parts))
-        raise errors.KimiStreamError(
-            f"{connection.host} sent a web page instead of an answer: {page}",
-            hint=f"Check the base URL with %kimi_config; it is {connection.base_url}",
-        )
-    if head.startswith(b"{"):
-        yield _whole_answer(head + await _rest(parts), connection)
-        return
-    progress = _Progress(connection)
-    async with contextlib.aclosing(_payloads(head, parts, progress)) as batches:
-        async for payloads in batches:
-            if events := progress.take(payloads):
-                yield events
-            if progress.done or progress.failure:
-                break
-    progress.check_end()
-    if progress.done:
-        await _drain(parts)
-
-
-async def _head(parts: AsyncIterator[bytes]) -> bytes:
-    """The first bytes of a body, as many as tell what it is, without a BOM and white space before them."""
-    head = b""
-    async for part in parts:
-        head += part
-        if len(head) > len(_BOM) and head.removeprefix(_BOM).strip():
-            break
-    return head.removeprefix(_BOM).lstrip()
-
-
-async def _payloads(
-    head: bytes, parts: AsyncIterator[bytes], progress: _Progress
-) -> AsyncGenerator[list[bytes], None]:
-    """The payloads of a stream that begins with `head`."""
-    decoder = sse.Decoder()
+    body = _Body(connection, emit)
+    rested = False
     try:
-        yield decoder.feed(head)
-        async for part in parts:
-            yield decoder.feed(part)
-    except ValueError as error:
-        progress.failure = errors.KimiStreamError(f"{progress.host} sent {error} in the stream")
-        return
+        async with asyncio.timeout(None) as patience:
+            body.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + REST_OF_BODY)
+            async for part in _parts(response):
+                new_read, last_size = not body.undecoded, body.size
+                body.add(part)
+                if not new_read:
+                    continue
+                if body.heard and not rested and last_size < FULL_READ:
+                    await asyncio.sleep(FRAME)
+                    rested = True
+                else:
+                    rested = False
+    except TimeoutError:
+        if not body.ended:
+            raise
     except httpx.TransportError:
-        if not progress.finished:
+        body.decode()
+        if not body.finished:
             raise
         # The answer was complete; only the end of the body got lost.
-    yield decoder.end()
+    finally:
+        body.decode()
+    body.close()
 
 
-class _Progress:
-    """How far a stream has come: what was heard of it so far and whether it may end here."""
+def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes; we ask for no compression, but who compresses all the same is understood."""
+    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
-    def __init__(self, connection: Connection) -> None:
+
+class _Body:
+    """A body as far as it has come: what kind it is, and what was heard of an answer in it."""
+
+    def __init__(self, connection: Connection, emit: Emit) -> None:
         self._connection = connection
-        self.host = connection.host
-        self.opened = False
+        self._emit = emit
+        self._loop = asyncio.get_running_loop()
+        self._decoder = sse.Decoder()
+        self._head = b""  # what came until the kind was known; all of it where that is not a stream
+        self._kind: Literal["unknown", "stream", "json", "page"] = "unknown"
+        self._opened: list[Event] = []  # held back until there is something to show with it
+        self._known = False
+        self._failure: errors.KimiError | None = None
+        self._done = False  # [DONE] came
+        self.undecoded: list[bytes] = []
+        self.size = 0  # bytes of the last read
+        self.heard = False  # something was emitted
         self.finished = False  # some choice gave its reason
-        self.done = False  # [DONE] came
-        self.failure: errors.KimiError | None = None
+        self.on_end: Callable[[], None] = lambda: None
 
-    def take(self, payloads: Iterable[bytes]) -> list[Event]:
-        """Events from payloads, up to [DONE] or the first that is an error: then `failure` is set."""
+    @property
+    def ended(self) -> bool:
+        """Whether what follows does not matter any more."""
+        return self._done or self._failure is not None
+
+    def add(self, part: bytes) -> None:
+        """Take a part; it is decoded when the loop turns."""
+        if not self.undecoded:
+            self._loop.call_soon(self.decode)
+            self.size = 0
+        self.undecoded.append(part)
+        self.size += len(part)
+
+    def decode(self) -> None:
+        """Emit what the parts so far say."""
+        data = b"".join(self.undecoded)
+        self.undecoded.clear()
+        if not data or self.ended:
+            return
+        if self._kind == "unknown":
+            data = self._take_head(data)
+        if self._kind == "stream":
+            try:
+                payloads = self._decoder.feed(data)
+            except ValueError as error:
+                self._fail(errors.KimiStreamError(f"{self._connection.host} sent {error} in the stream"))
+            else:
+                self._take(payloads)
+        else:
+            self._head += data
+            if len(self._head) > LARGEST_ANSWER:
+                self._fail(
+                    errors.KimiStreamError(f"an answer of more than {LARGEST_ANSWER} bytes in one piece")
+                )
+
+    def close(self) -> None:
+        """The body has ended: raise the error unless an answer may end here."""
+        host, hint = (
+            self._connection.host,
+            f"Check the base URL with %kimi_config; it is {self._connection.base_url}",
+        )
+        match self._kind:
+            case "unknown":
+                raise errors.KimiStreamError(
+                    f"{host} answered with nothing at all (an empty body)", hint="Run the cell again."
+                )
+            case "page":
+                page = self._connection.excerpt(self._head)
+                raise errors.KimiStreamError(
+                    f"{host} sent a web page instead of an answer: {page}", hint=hint
+                )
+            case "json":
+                self._take([self._head])
+                if not (self._known or self._failure):
+                    text = self._connection.excerpt(self._head, 200)
+                    raise errors.KimiStreamError(
+                        f"{host} sent JSON without an answer in it: {text}", hint=hint
+                    )
+                self.finished = True
+            case "stream" if not self.ended:
+                self._take(self._decoder.end())
+        if self._failure is not None:
+            raise self._failure
+        if not (self.finished or (self._done and self._known)):
+            raise errors.KimiStreamError(
+                f"the answer broke off: {host} ended the stream before saying why it ends",
+                hint="What arrived is shown. Run the cell again for a whole answer.",
+            )
+
+    def _take_head(self, data: bytes) -> bytes:
+        """Tell the kind by the first character that is neither a BOM nor white space."""
+        data, self._head = self._head + data, b""
+        start = data.removeprefix(_BOM).lstrip()
+        if not start or _BOM.startswith(data):
+            self._kind = "unknown"
+        else:
+            self._kind = "page" if start[:1] == b"<" else "json" if start[:1] == b"{" else "stream"
+        return data if self._kind in ("unknown", "stream") else start
+
+    def _take(self, payloads: list[bytes]) -> None:
+        """Emit the events of payloads, up to [DONE] or the first that is an error."""
         events: list[Event] = []
         for payload in payloads:
             if payload.strip() == b"[DONE]":
-                self.done = True
+                self._done = True
+                self.on_end()
                 break
             try:
                 chunk = _chunk(payload, self._connection)
             except errors.KimiError as error:
-                self.failure = error
+                self._fail(error)
                 break
-            if not self.opened and (chunk.id or chunk.choices):
-                self.opened = True
-                events.append(Opened(chunk.id or "", chunk.model or ""))
+            if chunk.choices and not self._known:
+                self._known = True
+                self._opened.append(Opened(chunk.id or "", chunk.model or ""))
             for event in chunk.events():
                 self.finished = self.finished or isinstance(event, Finished)
                 events.append(event)
-        return events
+        if events:
+            self.heard = True
+            self._emit(self._opened + events)
+            self._opened.clear()
 
-    def check_end(self) -> None:
-        """The failure, or `KimiStreamError` unless an answer may end here."""
-        if self.failure is not None:
-            raise self.failure
-        if self.finished or (self.done and self.opened):
-            return
-        raise errors.KimiStreamError(
-            f"the answer broke off: {self.host} ended the stream before saying why it ends",
-            hint="What arrived is shown. Run the cell again for a whole answer.",
-        )
+    def _fail(self, error: errors.KimiError) -> None:
+        self._failure = error
+        self.on_end()
 
 
 def _chunk(payload: bytes, connection: Connection) -> Chunk:
@@ -136,65 +207,3 @@ def _chunk(payload: bytes, connection: Connection) -> Chunk:
     if chunk.error:
         raise refused(chunk.error, connection)
     return chunk
-
-
-def _whole_answer(body: bytes, connection: Connection) -> list[Event]:
-    """The events of an answer that came as one JSON text."""
-    chunk = _chunk(body, connection)
-    if not chunk.choices:
-        raise errors.KimiStreamError(
-            f"{connection.host} sent JSON without an answer in it: {connection.excerpt(body, 200)}",
-            hint=f"Check the base URL with %kimi_config; it is {connection.base_url}",
-        )
-    return [Opened(chunk.id or "", chunk.model or ""), *chunk.events()]
-
-
-async def _once_a_frame(parts: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The parts of a body, read from the network about once a `FRAME`.
-
-    At the pace of a model each piece arrives alone, and waking up for it costs more than decoding it: between
-    reads the socket's buffer gathers. One read holds many parts, which must not wait: only a part that the
-    loop had to wait for begins a new read. Every second of these is followed by a pause; the other is the
-    one that finds the buffer just emptied.
-    """
-    loop = asyncio.get_running_loop()
-    waited = rested = False
-    size = 0
-
-    def note() -> None:
-        nonlocal waited
-        waited = True
-
-    loop.call_soon(note)
-    first = True
-    async for part in parts:
-        yield part
-        size += len(part)
-        if not waited:
-            continue
-        if not first and not rested and size < FULL_READ:
-            await asyncio.sleep(FRAME)
-            rested = True
-        else:
-            rested = False
-        first = waited = False
-        size = 0
-        loop.call_soon(note)
-
-
-async def _rest(parts: AsyncIterator[bytes]) -> bytes:
-    """All that is left of a body; it has to be in one piece to be decoded."""
-    gathered = bytearray()
-    async for part in parts:
-        gathered += part
-        if len(gathered) > LARGEST_ANSWER:
-            raise errors.KimiStreamError(f"an answer of more than {LARGEST_ANSWER} bytes in one piece")
-    return bytes(gathered)
-
-
-async def _drain(parts: AsyncIterator[bytes]) -> None:
-    """Read the end of the body after [DONE]: only then can the connection be used again."""
-    with contextlib.suppress(TimeoutError, httpx.TransportError):
-        async with asyncio.timeout(REST_OF_BODY):
-            async for _ in parts:
-                pass

@@ -18,6 +18,7 @@ from .dialogue import Image, Message
 from .records import NUMBERS
 from .topics import CAPITALS, TOPICS, Topic
 
+_GIST = 2_000  # characters
 _IDEOGRAPH = re.compile("[\u3400-\u9fff]")
 _ARITHMETIC = re.compile(r"(?<![\w.])(-?\d{1,12})\s*([-+*/×x÷])\s*(-?\d{1,12})(?![\w.])")
 _CAPITAL = re.compile(r"\bcapital (?:city )?of (?:the )?(\w+)", re.IGNORECASE)
@@ -66,18 +67,23 @@ def talk_of(messages: tuple[Message, ...], choice: int, variant: int) -> Talk:
     """Read a conversation."""
     asked = [message for message in messages if message.role == "user"]
     return Talk(
-        question=asked[-1].text if asked else "",
-        earlier=tuple(message.text for message in asked[:-1] if message.text),
-        system=" ".join(message.text for message in messages if message.role == "system"),
+        question=_gist(asked[-1].text) if asked else "",
+        earlier=tuple(_gist(message.text) for message in asked[:-1] if message.text),
+        system=_gist(" ".join(message.text for message in messages if message.role == "system")),
         images=asked[-1].images if asked else (),
         choice=choice,
         variant=variant,
     )
 
 
+def _gist(text: str) -> str:
+    """Return beginning and end of a long text: there the wish stands, and searches stay quick."""
+    return text if len(text) <= 2 * _GIST else f"{text[:_GIST]}\n{text[-_GIST:]}"
+
+
 def excerpt(text: str, limit: int = 60) -> str:
     """Quote text as a code span that nothing in the text can leave."""
-    clean = "".join(char if char.isprintable() else " " for char in text.replace("`", "'"))
+    clean = "".join(char if char.isprintable() else " " for char in text[: limit * 10].replace("`", "'"))
     clean = " ".join(clean.split())
     if len(clean) > limit:
         clean = clean[: limit - 1].rstrip() + "…"

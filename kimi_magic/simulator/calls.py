@@ -41,7 +41,8 @@ def choose(question: str, tools: tuple[Tool, ...], choice: str) -> Tool | None:
         return None
     wanted = _words(question)
     scores = [
-        2 * _shared(_words(tool.name), wanted) + _shared(_words(tool.description), wanted) for tool in tools
+        2 * _shared(_words(tool.name), wanted) + _shared(_words(tool.description[:500]), wanted)
+        for tool in tools
     ]
     best = max(range(len(tools)), key=lambda at: scores[at])
     return tools[best] if scores[best] or choice == "required" else None

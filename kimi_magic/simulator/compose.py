@@ -20,21 +20,7 @@ from .request import Request
 from .samples import digest, seeded
 
 _WITHOUT_EFFECT = ("messages", "max_tokens", "max_completion_tokens", "stop", "n", "user", "prompt_cache_key")
-_JSON_ENDS = (
-    "",
-    "}",
-    '"}',
-    ' ""}',
-    '"value"}',
-    ': "value"}',
-    '": "value"}',
-    "]}",
-    '"]}',
-    "null}",
-    "null]}",
-    "}}",
-    "}]}",
-)
+_JSON_GAPS = ("", '"…"', ': "…"', '"more": "…"')  # what may be missing before the closing brackets
 _BLANKS = "\n  \n\t \n" * 50  # 350 characters: what JSON mode gives when the prompt never asks for JSON
 _CONTINUATIONS = (
     "and so it goes on from there, in the same voice and towards the same end.",
@@ -64,7 +50,7 @@ def drafts(request: Request, seed: int) -> list[Draft]:
         talk = answers.talk_of(history, index, first + index)
         draft = _draft(request, history, talk, random)
         if prefix is not None:
-            draft = _continue(draft, prefix, talk, request, random)
+            draft = _continue(draft, prefix, talk, random)
         made.append(draft if request.thinking else Draft("", draft.content, draft.calls, draft.runs_on))
     return made
 
@@ -158,7 +144,7 @@ def _json_thought(talk: Talk) -> str:
     )
 
 
-def _continue(draft: Draft, prefix: Message, talk: Talk, request: Request, random: Random) -> Draft:
+def _continue(draft: Draft, prefix: Message, talk: Talk, random: Random) -> Draft:
     """Return only what comes after the prefix: the rest of the draft if it begins so, else an ending."""
     if not prefix.text.strip():
         return draft
@@ -172,7 +158,7 @@ def _continue(draft: Draft, prefix: Message, talk: Talk, request: Request, rando
     if content.startswith(trimmed):  # or have added one at the end
         return Draft(known, content[len(trimmed) :].lstrip())
     if trimmed.lstrip().startswith("{"):
-        return Draft(known, _rest_of_json(prefix.text, request, random))
+        return Draft(known, _rest_of_json(prefix.text, talk, random))
     if trimmed.count("```") % 2:
         return Draft(known, 'print("continued")\n```\n')
     sentence = _CONTINUATIONS[talk.variant % len(_CONTINUATIONS)]
@@ -182,17 +168,30 @@ def _continue(draft: Draft, prefix: Message, talk: Talk, request: Request, rando
     return Draft(known, f"{space}{sentence}")
 
 
-def _rest_of_json(prefix: str, request: Request, random: Random) -> str:
+def _rest_of_json(prefix: str, talk: Talk, random: Random) -> str:
     """Complete an object that the prefix has begun, as the trick of prefilling `{` expects."""
-    prompt = "\n".join(message.text for message in request.messages if message.role in ("system", "user"))
-    text = json.dumps(records.make(prompt, random), ensure_ascii=False)
+    text = json.dumps(records.make(f"{talk.system}\n{talk.question}", random), ensure_ascii=False)
     begun = prefix.lstrip()
     if text.startswith(begun.rstrip()):
         return text[len(begun.rstrip()) :]
-    for end in _JSON_ENDS:
-        if _is_object(begun + end):
-            return end or " "
-    return '"}'
+    quote, brackets = _open_in(begun)
+    ends = [f"{quote}{gap}{brackets}" for gap in _JSON_GAPS]
+    return next((end for end in ends if _is_object(begun + end)), ends[0])
+
+
+def _open_in(text: str) -> tuple[str, str]:
+    """Return the quote and the brackets that are still to be closed in a beginning of JSON."""
+    stack: list[str] = []
+    quoted = False
+    for mark in re.findall(r'\\.|["{}\[\]]', text, re.DOTALL):
+        match mark:
+            case '"':
+                quoted = not quoted
+            case "{" | "[" if not quoted:
+                stack.append("}" if mark == "{" else "]")
+            case "}" | "]" if not quoted and stack:
+                stack.pop()
+    return '"' if quoted else "", "".join(reversed(stack))
 
 
 def _is_object(text: str) -> bool:

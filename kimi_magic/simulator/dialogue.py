@@ -95,7 +95,8 @@ def prompt_pieces(messages: tuple[Message, ...], tools: str) -> Iterator[str]:
 
 def prompt_length(messages: tuple[Message, ...], tools: str) -> int:
     """Return the characters of a prompt, a cheap lower bound for refusing huge ones."""
-    return len(tools) + sum(len(m.text) + len(m.reasoning) for m in messages)
+    calls = sum(len(call.arguments) for message in messages for call in message.calls)
+    return len(tools) + calls + sum(len(m.text) + len(m.reasoning) for m in messages)
 
 
 def _read(value: Any, at: int, may_show: bool, profile: Profile) -> Message:

@@ -168,10 +168,11 @@ def _sentence(topic: str, random: Random) -> str:
         case 1:
             return f"{_capital(first)} {verb} {second} only where the ground is *{quality}*."
         case 2:
-            return f"There is something {quality} about {topic}, {random.choice(_ENDINGS)}."
+            return f"{opening}, there is something {quality} about {topic}, {random.choice(_ENDINGS)}."
         case 3:
             return f"{opening}, {topic} is less **{quality}** than {first}, yet {second} {verb} both."
-    return f"Whoever writes about {topic} will sooner or later meet {first}, {random.choice(_ENDINGS)}."
+    ending = random.choice(_ENDINGS)
+    return f"Whoever writes about {topic} will sooner or later meet {first} or {second}, {ending}."
 
 
 def _clause(random: Random) -> str:

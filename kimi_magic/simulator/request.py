@@ -24,6 +24,7 @@ MAX_STOP_BYTES = 32  # UTF-8 bytes, so ten Chinese characters and no more
 ONLY_ONE_RESULT = 0.01  # at or below this temperature n must be 1; the vendor says "very close to 0"
 _MAX_DEPTH = 100  # nesting of the request; deeper is an attack, not a schema
 _FIXED = {"temperature": 1, "top_p": 0.95, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
+_MAX_NUMBER = 2**63 - 1  # what fits a 64-bit integer, as in most servers
 _SAMPLING = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
 _FIELDS = frozenset(
     (
@@ -157,7 +158,7 @@ def _number(
     if value is None:
         return None
     kinds = int if whole else (int, float)
-    if isinstance(value, bool) or not isinstance(value, kinds):
+    if isinstance(value, bool) or not isinstance(value, kinds) or abs(value) > _MAX_NUMBER:
         raise wrong_type(name, "int" if whole else "float", value)
     if value < low or value > high:
         limits = f"at least {low}" if high == math.inf else f"between {low} and {high}"

@@ -78,7 +78,7 @@ class Service:
         if not speed >= 0:
             raise ValueError(f"speed must be at least 0 events a second, not {speed}")
         self._profile = profile_named(profile)
-        self._speed = speed
+        self.speed = speed
         self._keys = frozenset([keys] if isinstance(keys, str) else keys)
         self._seed = seed
         self._default_faults = faults
@@ -144,7 +144,7 @@ class Service:
         extra = _unknown_header(request.unknown)
         if request.stream and not active.json:
             return self._stream(reply, extra, active)
-        clock = Clock(self._speed)
+        clock = Clock(self.speed)
         clock.shift(active.slow_start)
         await clock.reach(sum(completion.total for completion in reply.completions))
         return self._json(wire.whole(reply, active), extra, active)
@@ -171,7 +171,7 @@ class Service:
         failure.literal = active.type or "engine_overloaded_error"
         error = json.dumps(error_object(self._profile, failure))
         headers = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), *extra)
-        body = events(wire.chunks(reply, active), error, self._speed, active)
+        body = events(wire.chunks(reply, active), error, self.speed, active)
         return Response(200, self._with_id(headers), body)
 
     def _json(self, body: bytes, extra: Iterable[tuple[str, str]], active: Faults) -> Response:

@@ -19,6 +19,7 @@ from kimi_magic.messages import Reply
 from kimi_magic.view import static
 
 GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
+PAINT = 8_000  # characters of new text in one repaint; more at once is read by nobody, the end shows all
 OPEN_RATE = (
     150_000  # characters a second that the open end may cost; a long open block is repainted less often
 )
@@ -75,7 +76,7 @@ class _Live:
         self._layout = widgets.Layout(width="100%", margin="0")
         self._styles: dict[type, Any] = {}
         self._status = self._html(widgets.HTML)
-        self._answer = _Column(lambda: self._html(widgets.HTMLMath), self._layout)
+        self._answer = _Column(lambda value: self._html(widgets.HTMLMath, value), self._layout)
         self._thought: _Column | None = None
         self._accordion: Any = None
         self._title = ""
@@ -100,16 +101,18 @@ class _Live:
     def update(self, reply: Reply) -> None:
         self._status.value = static.line(static.status(reply))
         if not self._hide and len(reply.reasoning) > self._reasoning:
-            self._show_reasoning(reply.reasoning[self._reasoning :])
-            self._reasoning = len(reply.reasoning)
+            new = reply.reasoning[self._reasoning : self._reasoning + PAINT]
+            self._show_reasoning(new)
+            self._reasoning += len(new)
         if self._accordion is not None:
             self._show_title(static.reasoning_title(reply))
             if reply.text and not self._folded:
                 self._folded = True
                 self._fold()
         if len(reply.text) > self._text and monotonic() >= self._next_answer:
-            self._show_answer(reply.text[self._text :])
-            self._text = len(reply.text)
+            new = reply.text[self._text : self._text + PAINT]
+            self._show_answer(new)
+            self._text += len(new)
 
     def close(self) -> None:
         """Close every widget with its layout and style: `Widget.close` alone leaves those open."""
@@ -123,10 +126,10 @@ class _Live:
         for model in (self._layout, *self._styles.values()):
             model.close()
 
-    def _html(self, kind: type) -> Any:
+    def _html(self, kind: type, value: str = "") -> Any:
         """An HTML widget; all share a layout, and those of one kind a style: one message each, not three."""
         shared = {"style": self._styles[kind]} if kind in self._styles else {}
-        widget = kind(layout=self._layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
+        widget = kind(value, layout=self._layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
         self._styles[kind] = widget.style
         return widget
 
@@ -134,11 +137,11 @@ class _Live:
         finished = self._blocks.add(static.printable(new))
         tail = self._blocks.tail()
         self._next_answer = monotonic() + len(tail) / OPEN_RATE
-        self._answer.show("".join(finished), tail)
+        self._answer.show(finished, tail)
 
     def _show_reasoning(self, new: str) -> None:
         if self._thought is None:
-            self._thought = _Column(lambda: self._html(widgets.HTML), self._layout)
+            self._thought = _Column(lambda value: self._html(widgets.HTML, value), self._layout)
             self._accordion = widgets.Accordion((self._thought.box,), selected_index=0, layout=self._layout)
             self._accordion.observe(self._note_touch, "selected_index")
             self._box.children = (self._status, self._accordion, self._answer.box)
@@ -167,18 +170,18 @@ class _Live:
 class _Column:
     """A box that only grows: finished HTML is gathered in groups, the last widget holds the open end."""
 
-    def __init__(self, make: Callable[[], Any], layout: Any) -> None:
+    def __init__(self, make: Callable[[str], Any], layout: Any) -> None:
         self._make = make
-        self._tail = make()
+        self._tail = make("")
         self._groups: list[Any] = []
         self.box = widgets.VBox((self._tail,), layout=layout)
 
     def show(self, finished: str, tail: str) -> None:
-        if finished:
-            if not self._groups or len(self._groups[-1].value) + len(finished) > GROUP:
-                self._groups.append(self._make())
-                self.box.children = (*self._groups, self._tail)
+        if finished and self._groups and len(self._groups[-1].value) + len(finished) <= GROUP:
             self._groups[-1].value += finished
+        elif finished:
+            self._groups.append(self._make(finished))
+            self.box.children = (*self._groups, self._tail)
         self._tail.value = tail
 
     def close(self) -> None:

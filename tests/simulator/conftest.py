@@ -1,0 +1,30 @@
+"""Services and servers that several of these tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from kimi_magic.simulator import Service
+from kimi_magic.simulator.server import running
+
+from .asking import AUTH
+
+
+@pytest.fixture(scope="session")
+def services() -> dict[str, Service]:
+    return {name: Service(speed=0, profile=name) for name in ("evolink", "moonshot")}
+
+
+@pytest.fixture(scope="session")
+def addresses(services: dict[str, Service]) -> Iterator[dict[str, str]]:
+    with running(services["evolink"]) as evolink, running(services["moonshot"]) as moonshot:
+        yield {"evolink": evolink, "moonshot": moonshot}
+
+
+@pytest.fixture(scope="session")
+def http() -> Iterator[httpx.Client]:
+    with httpx.Client(headers=AUTH, timeout=30) as client:
+        yield client

@@ -1,0 +1,129 @@
+"""Tool calls: when they are made, with what, and how they end."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+from .asking import called, result, send, tool, user
+
+
+def calls_of(question: str, *tools: dict[str, Any], **changes: Any) -> list[tuple[str, str, Any]]:
+    message = send(messages=[user(question)], tools=list(tools), **changes).message
+    return [
+        (call["id"], call["function"]["name"], json.loads(call["function"]["arguments"]))
+        for call in message.get("tool_calls", [])
+    ]
+
+
+CALCULATE = tool(
+    "calculate",
+    description="Evaluate an arithmetic expression",
+    parameters={
+        "type": "object",
+        "properties": {"expression": {"type": "string"}},
+        "required": ["expression"],
+    },
+)
+CONVERT = tool(
+    "convert",
+    description="Convert an amount between currencies",
+    parameters={
+        "type": "object",
+        "properties": {
+            "amount": {"type": "number"},
+            "to": {"type": "string", "enum": ["EUR", "NOK"]},
+            "rounded": {"type": "boolean"},
+            "digits": {"type": "integer", "minimum": 1, "maximum": 3},
+        },
+        "required": ["amount", "to", "rounded", "digits"],
+    },
+)
+
+
+def test_a_question_that_fits_a_tool_calls_it_with_its_own_words():
+    tools = (tool(), CALCULATE, CONVERT)
+    assert calls_of("What is the temperature in Oslo?", *tools) == [
+        ("get_temp:0", "get_temp", {"city": "Oslo"})
+    ]
+    assert calls_of("Please calculate 12 * (3 + 4)", *tools) == [
+        ("calculate:0", "calculate", {"expression": "12 * (3 + 4)"})
+    ]
+    ((_, name, arguments),) = calls_of("Convert 12.5 dollars to NOK", *tools)
+    assert (name, arguments["amount"], arguments["to"], arguments["rounded"]) == (
+        "convert",
+        12.5,
+        "NOK",
+        True,
+    )
+    assert 1 <= arguments["digits"] <= 3
+
+
+def test_several_things_get_several_calls_in_one_answer():
+    assert calls_of("Is the temperature higher in Oslo or in Turin?", tool()) == [
+        ("get_temp:0", "get_temp", {"city": "Oslo"}),
+        ("get_temp:1", "get_temp", {"city": "Turin"}),
+    ]
+
+
+def test_tools_stay_unused_when_nothing_fits_or_nothing_may():
+    assert calls_of("Hello", tool(), CALCULATE) == []
+    assert calls_of("What is the temperature in Oslo?", tool(), tool_choice="none") == []
+
+
+def test_a_call_is_streamed_in_fragments_that_join_to_its_arguments():
+    answer = send(messages=[user("temperature in Oslo and in Turin")], tools=[tool()], stream=True)
+    fragments = [call for delta in answer.deltas() for call in delta.get("tool_calls", [])]
+    heads = [part for part in fragments if "id" in part]
+    assert [(part["index"], part["id"], part["function"]) for part in heads] == [
+        (0, "get_temp:0", {"name": "get_temp", "arguments": ""}),
+        (1, "get_temp:1", {"name": "get_temp", "arguments": ""}),
+    ]
+    for index, city in enumerate(("Oslo", "Turin")):
+        joined = "".join(part["function"]["arguments"] for part in fragments if part["index"] == index)
+        assert json.loads(joined) == {"city": city}
+    assert [part["index"] for part in fragments] == sorted(part["index"] for part in fragments)
+    assert answer.text() == ""
+    assert answer.chunks[-1]["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_results_are_quoted_in_the_answer():
+    history = [user("What is the temperature in Oslo?"), called("get_temp:0"), result("get_temp:0", "4 `C`")]
+    answer = send(messages=history, tools=[tool()])
+    assert 'get_temp {"city": "Oslo"}` returned `4 \'C\'`' in answer.message["content"]
+    assert answer.json["choices"][0]["finish_reason"] == "stop"
+    history[-1] = result("get_temp:0", "Error: no such city")
+    assert "failed" in send(messages=history, tools=[tool()]).message["content"]
+
+
+def test_call_ids_count_on_over_the_conversation():
+    history = [
+        user("temperature in Oslo?"),
+        called("get_temp:0", "get_temp:1"),
+        result("get_temp:0"),
+        result("get_temp:1"),
+        {"role": "assistant", "content": "4 degrees."},
+        user("And the temperature in Turin?"),
+    ]
+    (call,) = send(messages=history, tools=[tool()]).message["tool_calls"]
+    assert call["id"] == "get_temp:2"
+
+
+def test_a_question_may_ask_for_several_steps():
+    messages = [user("Check the temperature in Oslo 3 times")]
+    for step in itertools.count():
+        message = send(messages=messages, tools=[tool()]).message
+        if "tool_calls" not in message:
+            break
+        assert message["tool_calls"][0]["id"] == f"get_temp:{step}"
+        messages += [message, result(f"get_temp:{step}")]
+    assert step == 3
+
+
+def test_the_cap_cuts_arguments_short():
+    whole = send(messages=[user("temperature in Oslo")], tools=[tool()]).json["usage"]["completion_tokens"]
+    cut = send(messages=[user("temperature in Oslo")], tools=[tool()], max_tokens=whole - 2)
+    (call,) = cut.message["tool_calls"]
+    assert '{"city": "Oslo"}'.startswith(call["function"]["arguments"])
+    assert cut.json["choices"][0]["finish_reason"] == "length"

@@ -1,0 +1,154 @@
+"""Listening to a job on the I/O thread: order, completeness, errors, interrupts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kimi_magic import bridge
+from kimi_magic.errors import KimiInterrupted, KimiStreamError
+
+
+@pytest.fixture(scope="module")
+def io() -> Iterator[bridge.IOThread]:
+    thread = bridge.IOThread()
+    yield thread
+    thread.close()
+
+
+def listen(io: bridge.IOThread, job: bridge.Job, deliver) -> None:
+    bridge.listen(io, job, deliver)
+
+
+def alisten(io: bridge.IOThread, job: bridge.Job, deliver) -> None:
+    asyncio.run(bridge.alisten(io, job, deliver))
+
+
+BOTH = pytest.mark.parametrize("hear", [listen, alisten])
+
+
+@BOTH
+@settings(max_examples=30, deadline=None)
+@given(batches=st.lists(st.tuples(st.lists(st.integers(), max_size=5), st.booleans()), max_size=30))
+def test_nothing_is_lost_doubled_or_reordered(io: bridge.IOThread, hear, batches):
+    async def job(emit):
+        for batch, wait in batches:
+            emit(list(batch))
+            if wait:
+                await asyncio.sleep(0)
+
+    heard: list[int] = []
+    hear(io, job, heard.extend)
+    assert heard == [item for batch, _ in batches for item in batch]
+
+
+@BOTH
+def test_events_cross_in_batches_not_one_by_one(io: bridge.IOThread, hear):
+    async def job(emit):
+        for n in range(2000):
+            emit([n])
+            if n % 10 == 0:
+                await asyncio.sleep(0)
+
+    batches: list[list[int]] = []
+    began = asyncio.run(_now())
+    hear(io, job, lambda batch: batches.append(batch) if batch else None)
+    frames = (asyncio.run(_now()) - began) / bridge.FRAME
+    assert sum(map(len, batches)) == 2000
+    assert len(batches) <= frames + 3
+
+
+async def _now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+@BOTH
+def test_the_error_of_the_job_arrives_after_what_it_emitted(io: bridge.IOThread, hear):
+    async def job(emit):
+        emit([1, 2])
+        raise KimiStreamError("broke off")
+
+    heard: list[int] = []
+    with pytest.raises(KimiStreamError, match="broke off"):
+        hear(io, job, heard.extend)
+    assert heard == [1, 2]
+
+
+@BOTH
+def test_delivery_happens_in_the_thread_that_listens(io: bridge.IOThread, hear):
+    async def job(emit):
+        emit([threading.get_ident()])
+
+    threads: list[tuple[int, int]] = []
+    hear(io, job, lambda batch: threads.extend((there, threading.get_ident()) for there in batch))
+    ((there, here),) = threads
+    assert here == threading.get_ident() != there
+
+
+@BOTH
+def test_a_listener_that_fails_does_not_leave_the_job_running(io: bridge.IOThread, hear):
+    ended = threading.Event()
+
+    async def job(emit):
+        emit([1])
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    with pytest.raises(ZeroDivisionError):
+        hear(io, job, lambda batch: 1 // 0 if batch else None)
+    assert ended.wait(10)
+
+
+@BOTH
+def test_an_interrupt_cancels_the_job_and_keeps_what_it_emitted(io: bridge.IOThread, hear):
+    ended = threading.Event()
+
+    async def job(emit):
+        emit([1])
+        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            emit([2])
+            ended.set()
+
+    heard: list[int] = []
+    with pytest.raises(KimiInterrupted):
+        hear(io, job, heard.extend)
+    assert ended.is_set()
+    assert heard == [1, 2]
+
+
+@BOTH
+def test_a_job_cancelled_from_elsewhere_ends_like_an_interrupt(io: bridge.IOThread, hear):
+    async def job(_emit):
+        asyncio.current_task().cancel()
+        await asyncio.sleep(0)
+
+    with pytest.raises(KimiInterrupted):
+        hear(io, job, lambda _: None)
+
+
+def test_an_interrupt_is_no_error_that_a_loop_over_errors_swallows():
+    assert issubclass(KimiInterrupted, KeyboardInterrupt)
+    assert not issubclass(KimiInterrupted, Exception)
+
+
+@BOTH
+def test_the_listener_is_called_also_when_nothing_is_new(io: bridge.IOThread, hear):
+    looked = threading.Event()
+
+    async def job(_emit):
+        await asyncio.to_thread(looked.wait, 10)
+
+    hear(io, job, lambda batch: looked.set() if not batch else None)
+    assert looked.is_set()
