@@ -9,22 +9,26 @@ one batch a `FRAME`, and none is lost, doubled or reordered.
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
 import contextlib
 import queue
+import signal
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine, Iterator
+from types import FrameType
 from typing import Any, TypeVar
 
 from kimi_magic.errors import KimiInterrupted
 
 T = TypeVar("T")
 Emit = Callable[[list[T]], None]
-Job = Callable[[Emit[T]], Awaitable[None]]
+Job = Callable[[Emit[T]], Coroutine[Any, Any, None]]
+Put = Callable[[list[T] | None], None]
 
 FRAME = 1 / 15  # s between two batches; the eye sees no difference to more, the browser does
-TICK = 0.05  # s after which a listener looks up although nothing came (Windows: so that interrupts get in)
-UNWIND = 2.0  # s that a cancelled job may take to close its connection
+TICK = 0.05  # s after which `listen` looks up although nothing came (Windows: so that interrupts get in)
+LOOK = 0.25  # s after which `alisten` does, so that a view can show the seconds
+UNWIND = 2.0  # s that a cancelled job may take to close its connection before nobody waits for it any more
+STOPPED = "stopped; the part that arrived is kept"
 
 
 class IOThread:
@@ -47,10 +51,6 @@ class IOThread:
                 self._thread.start()
             return self._loop
 
-    def run(self, job: Job[T], put: Callable[[list[T] | None], None]) -> concurrent.futures.Future[None]:
-        """Start `job` there; `put` is called there with batches, then once with None at the end."""
-        return asyncio.run_coroutine_threadsafe(_run(job, put), self.loop)
-
     def close(self) -> None:
         """Stop the thread. Jobs that still run are abandoned."""
         with self._lock:
@@ -67,13 +67,43 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.close()
 
 
-async def _run(job: Job[T], put: Callable[[list[T] | None], None]) -> None:
-    crossing = _Crossing(put)
-    try:
-        await job(crossing.emit)
-    finally:
-        crossing.flush()
-        put(None)
+class Work:
+    """A job on the I/O thread: `put` is called there with batches, and with None once it has ended."""
+
+    def __init__(self, io: IOThread, job: Job[T], put: Put[T]) -> None:
+        self._loop = io.loop
+        self._task: asyncio.Task[None] | None = None
+        self._error: BaseException | None = None
+        self._cancelled = False
+        self._loop.call_soon_threadsafe(self._start, job, put)
+
+    def cancel(self) -> None:
+        """Ask the job to end; from any thread, also from a signal handler."""
+        self._loop.call_soon_threadsafe(self._cancel)
+
+    def check(self) -> None:
+        """After the end: raise what the job raised, or `KimiInterrupted` if it was cancelled."""
+        if self._cancelled:
+            raise KimiInterrupted(STOPPED)
+        if self._error is not None:
+            raise self._error
+
+    def _start(self, job: Job[T], put: Put[T]) -> None:
+        crossing = _Crossing(put)
+        self._task = self._loop.create_task(job(crossing.emit))
+
+        # A callback and no `finally` in the job: a task that is cancelled before its first step runs neither.
+        def end(task: asyncio.Task[None]) -> None:
+            self._cancelled = task.cancelled()
+            self._error = None if self._cancelled else task.exception()
+            crossing.flush()
+            put(None)
+
+        self._task.add_done_callback(end)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
 
 class _Crossing:
@@ -89,7 +119,7 @@ class _Crossing:
     def emit(self, events: list[Any]) -> None:
         self._events += events
         if self._timer is None and self._events:
-            # Also at once means: when the job next waits. All that one read brought crosses together.
+            # "At once" means when the job next waits: all that one read brought crosses together.
             self._timer = self._loop.call_at(self._next, self.flush)
 
     def flush(self) -> None:
@@ -109,28 +139,56 @@ def listen(io: IOThread, job: Job[T], deliver: Callable[[list[T]], None]) -> Non
     Ctrl-C or ■: the job is cancelled then, its connection closed, and what it had emitted delivered.
     """
     inbox: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
-    future = io.run(job, inbox.put)
-    try:
-        while True:
-            try:
-                batch = inbox.get(timeout=TICK)
-            except queue.Empty:
-                batch = []
-            if batch is None:
-                break
-            deliver(batch)
-        future.result(UNWIND)  # the end is announced just before the future is done
-    except KeyboardInterrupt:
-        future.cancel()
-        with contextlib.suppress(queue.Empty, KeyboardInterrupt):
-            while (batch := inbox.get(timeout=UNWIND)) is not None:
+    with _interrupts() as interrupts:
+        work = Work(io, job, inbox.put)
+        interrupts.call(work.cancel)
+        try:
+            while True:
+                try:
+                    batch = inbox.get(timeout=TICK)
+                except queue.Empty:
+                    batch = []
+                if batch is None:
+                    break
                 deliver(batch)
-        raise KimiInterrupted("stopped; the part that arrived is kept") from None
-    except concurrent.futures.CancelledError:
-        raise KimiInterrupted("stopped; the part that arrived is kept") from None
-    except BaseException:
-        future.cancel()  # the listener itself failed: do not leave the job running
-        raise
+        except BaseException:
+            work.cancel()  # the listener itself failed: do not leave the job running
+            raise
+    work.check()
+
+
+class _Interrupts:
+    """The first SIGINT is a call, the second a `KeyboardInterrupt` as usual."""
+
+    def __init__(self) -> None:
+        self._came = False
+        self._stop: Callable[[], None] | None = None
+
+    def call(self, stop: Callable[[], None]) -> None:
+        self._stop = stop
+        if self._came:
+            stop()
+
+    def handle(self, number: int, frame: FrameType | None) -> None:
+        if self._came:
+            signal.default_int_handler(number, frame)
+        self._came = True
+        if self._stop is not None:
+            self._stop()
+
+
+@contextlib.contextmanager
+def _interrupts() -> Iterator[_Interrupts]:
+    """Take SIGINT as a call: an exception could strike between taking a batch and delivering it."""
+    interrupts = _Interrupts()
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupts  # signals arrive in the main thread only
+        return
+    previous = signal.signal(signal.SIGINT, interrupts.handle)
+    try:
+        yield interrupts
+    finally:
+        signal.signal(signal.SIGINT, previous)
 
 
 async def alisten(io: IOThread, job: Job[T], deliver: Callable[[list[T]], None]) -> None:
@@ -145,28 +203,29 @@ async def alisten(io: IOThread, job: Job[T], deliver: Callable[[list[T]], None])
         with contextlib.suppress(RuntimeError):  # the listener's loop is gone; there is nobody to tell
             loop.call_soon_threadsafe(inbox.put_nowait, batch)
 
-    future = io.run(job, put)
+    work = Work(io, job, put)
     try:
         while True:
             try:
-                async with asyncio.timeout(TICK * 5):
+                async with asyncio.timeout(LOOK):
                     batch = await inbox.get()
             except TimeoutError:
                 batch = []
             if batch is None:
                 break
             deliver(batch)
-        await asyncio.wrap_future(future)
     except asyncio.CancelledError:
-        future.cancel()
+        work.cancel()
         task = asyncio.current_task()
         if task is not None and task.cancelling():
             task.uncancel()
+        # A second interrupt, or a connection that does not close, is not waited for.
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
             async with asyncio.timeout(UNWIND):
                 while (batch := await inbox.get()) is not None:
                     deliver(batch)
-        raise KimiInterrupted("stopped; the part that arrived is kept") from None
+        raise KimiInterrupted(STOPPED) from None
     except BaseException:
-        future.cancel()
+        work.cancel()
         raise
+    work.check()

@@ -36,31 +36,36 @@ async def read(response: httpx.Response, connection: Connection, emit: Emit) -> 
     the other is the one that finds the buffer just emptied.
     """
     body = _Body(connection, emit)
-    rested = False
     try:
         async with asyncio.timeout(None) as patience:
             body.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + REST_OF_BODY)
-            async for part in _parts(response):
-                new_read, last_size = not body.undecoded, body.size
-                body.add(part)
-                if not new_read:
-                    continue
-                if body.heard and not rested and last_size < FULL_READ:
-                    await asyncio.sleep(FRAME)
-                    rested = True
-                else:
-                    rested = False
+            try:
+                await _read_parts(response, body)
+            finally:
+                body.on_end = lambda: None
+                body.decode()
     except TimeoutError:
         if not body.ended:
             raise
     except httpx.TransportError:
-        body.decode()
         if not body.finished:
             raise
         # The answer was complete; only the end of the body got lost.
-    finally:
-        body.decode()
     body.close()
+
+
+async def _read_parts(response: httpx.Response, body: _Body) -> None:
+    rested = False
+    async for part in _parts(response):
+        new_read, last_size = not body.undecoded, body.size
+        body.add(part)
+        if not new_read:
+            continue
+        if body.heard and not rested and last_size < FULL_READ:
+            await asyncio.sleep(FRAME)
+            rested = True
+        else:
+            rested = False
 
 
 def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
