@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ VARIABLES = (
     ("MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "https://api.moonshot.ai/v1"),
 )
 LOGIN, CONFIG, DEFAULT = "%kimi_config --login", "%kimi_config", "default"
+_KEY = re.compile(r"[!-~]+")  # what an HTTP header can carry; no space
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 
 
@@ -77,7 +78,7 @@ class Settings:
         """Keep `key` in memory, for the host that is set now."""
         if not key.strip():
             raise KimiUsageError("no key was typed; nothing has changed")
-        if not key.isascii() or any(c.isspace() for c in key.strip()):
+        if not _KEY.fullmatch(key.strip()):
             raise KimiUsageError("what was typed has characters that no key has; nothing has changed")
         self._login = (_host(self._address()[0]), Key(key))
 
@@ -124,8 +125,12 @@ class Settings:
         """The base URL and where it came from."""
         if self["base_url"]:
             return self["base_url"], self.source("base_url")
-        variable, address, source = next(_environment(), VARIABLES[0])
-        return (address, source) if variable in os.environ else (address, DEFAULT)
+        for _, address, source in _environment():
+            return address, source
+        for _, variable, _ in VARIABLES:  # no key is set, but one may be typed for this address
+            if given := os.environ.get(variable, "").strip():
+                return base_url(given, variable), variable
+        return VARIABLES[0][2], DEFAULT
 
     def _key(self, address: str) -> tuple[Key | None, str]:
         """The key that belongs to the host of `address`, and where it came from."""
@@ -133,11 +138,14 @@ class Settings:
             return self._login[1], LOGIN
         for variable, own, _ in _environment():
             if _host(own) == _host(address):
-                return Key(os.environ[variable]), variable
+                key = os.environ[variable].strip()
+                if not _KEY.fullmatch(key):
+                    raise KimiUsageError(f"{variable} has characters that no key has")
+                return Key(key), variable
         return None, ""
 
 
-def _environment() -> Any:
+def _environment() -> Iterator[tuple[str, str, str]]:
     """The keys that are set: (variable, base URL that belongs to it, where that came from)."""
     for variable, url_variable, default in VARIABLES:
         if os.environ.get(variable, "").strip():
@@ -161,6 +169,8 @@ def base_url(text: str, shown: str = "--base-url") -> str:
     """
     example = "expected an address such as https://api.evolink.ai/v1"
     address = text.strip()
+    if "@" in address:  # before anything quotes it: there may be a password in it
+        raise KimiUsageError(f"{shown}: no user or password in the address; {example}")
     try:
         parts = urlsplit(address)
         port_is_fine = parts.port != 0
@@ -169,8 +179,8 @@ def base_url(text: str, shown: str = "--base-url") -> str:
     host = parts.hostname or ""
     if parts.scheme not in ("http", "https") or not re.fullmatch(r"[\w.:-]+", host) or not port_is_fine:
         raise KimiUsageError(f"{shown} {text!r}: {example}")
-    if parts.username is not None or parts.query or parts.fragment or re.search(r"[\s\\]", address):
-        raise KimiUsageError(f"{shown}: no user, password, query or spaces in the address; {example}")
+    if parts.query or parts.fragment or re.search(r"[\s\\]", address):
+        raise KimiUsageError(f"{shown}: no query or spaces in the address; {example}")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     if not re.search(r"/v\d+\w*(/|$)", path):
         path += "/v1"

@@ -8,7 +8,7 @@ prices stay prices.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -53,14 +53,15 @@ class Blocks:
         tokens = self._parse()
         starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
         lines = self._open.split("\n")
-        cut = _unclosed_math(lines, starts) if len(starts) > 2 else 0
+        cut = _settled(lines, starts) if len(starts) > 2 else 0
         if cut == 0:
             self._tail = tokens
             return ""
         finished = "\n".join(lines[:cut]) + "\n"
         self._open = self._open[len(finished) :]
-        self._tail = self._parse()
-        return str(_parser().render(finished, self._env))
+        html = str(_parser().render(finished, self._env))
+        self._tail = self._parse()  # only now: it may use a link that the finished part defines
+        return html
 
     def tail(self) -> str:
         """HTML of what is still open."""
@@ -72,14 +73,16 @@ class Blocks:
         return _parser().parse(self._open, env)
 
 
-def _unclosed_math(lines: list[str], starts: list[int]) -> int:
-    """The line before which all is final: the second-last block, or an earlier formula that is still open.
+def _settled(lines: list[str], starts: list[int]) -> int:
+    """The line before which all is final: the second-last block, or an earlier one with an open formula.
 
-    A display formula holds no empty line, so one that could still be closed has none after its opener.
+    A display formula holds no empty line, so one that could still be closed has none after its opener. The
+    last of `lines` is still being written: it is not empty yet.
     """
-    for start in starts[:-2]:
-        if _MATH_OPENER.match(lines[start]) and "" not in (line.strip() for line in lines[start:]):
-            return start
+    after_empty = max((i + 1 for i, line in enumerate(lines[:-1]) if not line.strip()), default=0)
+    for number in range(after_empty, starts[-2]):
+        if _MATH_OPENER.match(lines[number]):
+            return max((start for start in starts if start <= number), default=0)
     return starts[-2]
 
 
@@ -89,27 +92,20 @@ def _unclosed_math(lines: list[str], starts: list[int]) -> int:
 @cache
 def _parser() -> MarkdownIt:
     from markdown_it import MarkdownIt
-    from mdit_py_plugins.dollarmath import dollarmath_plugin
 
     parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlight})
     parser.enable(["table", "strikethrough"])
-    parser.use(
-        dollarmath_plugin,
-        allow_labels=False,
-        allow_space=False,
-        allow_digits=False,
-        allow_blank_lines=False,
-        double_inline=True,
-    )
+    parser.inline.ruler.before("escape", "dollar_math", _dollar_math_inline())
     parser.inline.ruler.before("escape", "bracket_math", _bracket_math_inline)
     parser.block.ruler.before(
-        "fence", "bracket_math", _bracket_math_block, {"alt": ["paragraph", "reference", "blockquote"]}
+        "fence", "math", _math_block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
     )
     parser.validateLink = lambda url: _SAFE_LINK.match(url.strip()) is not None  # type: ignore[method-assign]
     for name, rule in {
         "text": _text,
         "image": _image,
         "link_open": _link_open,
+        "link_close": _link_close,
         "math_inline": _math_inline,
         "math_inline_double": _math_inline_display,
         "math_block": _math_display,
@@ -148,18 +144,45 @@ def _formatter() -> Any:
 
 
 def _text(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    """Text in which MathJax, which reads the finished page, finds no mathematics: "$5 and $6"."""
-    return _MATH_IN_TEXT.sub(r"<span>\g<0></span>", escape(tokens[index].content))
+    return inert(tokens[index].content)
+
+
+def inert(text: str) -> str:
+    """`text` as HTML in which MathJax, which reads the finished page, finds no mathematics: "$5 and $6"."""
+    return _MATH_IN_TEXT.sub(r"<span>\g<0></span>", escape(text))
 
 
 def _image(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
     token = tokens[index]
-    title = escape(token.content or "no description")
-    return f'<a href="{escape(str(token.attrs["src"]))}" rel="noopener noreferrer">[image: {title}]</a>'
+    shown = f"[image: {inert(token.content or 'no description')}]"
+    if _links_around(tokens, index):
+        return shown
+    return f"{_opening({'href': token.attrs['src']})}{shown}</a>"
 
 
 def _link_open(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    attrs = {**tokens[index].attrs, "rel": "noopener noreferrer"}
+    return "" if _links_around(tokens, index) else _opening(tokens[index].attrs)
+
+
+def _link_close(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    return "" if _links_around(tokens, index) else "</a>"
+
+
+def _links_around(tokens: Sequence[Token], index: int) -> int:
+    """How many links a token stands in. HTML knows no link in a link; Markdown has `[![…](…)](…)`."""
+    level, around = tokens[index].level, 0
+    while level > 0 and index > 0:  # what is open around a token opened last at each lower level
+        index -= 1
+        if tokens[index].nesting > 0 and tokens[index].level < level:
+            level = tokens[index].level
+            around += tokens[index].type == "link_open"
+    return around
+
+
+def _opening(attrs: Mapping[str, object]) -> str:
+    if not attrs["href"]:  # `[text]()` would lead to the notebook itself
+        return "<a>"
+    attrs = {**attrs, "rel": "noopener noreferrer"}
     if not str(attrs["href"]).startswith("#"):
         attrs["target"] = "_blank"
     return "<a " + " ".join(f'{name}="{escape(str(value))}"' for name, value in attrs.items()) + ">"
@@ -198,24 +221,46 @@ def _bracket_math_inline(state: StateInline, silent: bool) -> bool:
     return True
 
 
-def _bracket_math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
-    """Lines from one that begins with `\\[` to one that ends with `\\]`, no empty line between."""
-    if state.is_code_block(start) or not _line(state, start).startswith(r"\["):
+def _dollar_math_inline() -> Callable[[StateInline, bool], bool]:
+    """`$…$` and `$$…$$` inside a paragraph."""
+    from mdit_py_plugins.dollarmath.index import math_inline_dollar
+
+    strict = math_inline_dollar(allow_space=False, allow_digits=False, allow_double=True)
+    lenient = math_inline_dollar(allow_space=False, allow_digits=True, allow_double=True)
+
+    def rule(state: StateInline, silent: bool) -> bool:
+        # The plugin refuses a formula after a digit, but before position 0 it looks at the last character.
+        if state.pos or not state.src[-1].isdigit():
+            return bool(strict(state, silent))
+        if not lenient(state, True):
+            return False
+        end, state.pos = state.pos, 0
+        return not state.src[end : end + 1].isdigit() and bool(lenient(state, silent))
+
+    return rule
+
+
+def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Lines from one that begins with `$$` or `\\[` to the one that closes it, none of them empty."""
+    closing = {"$$": "$$", r"\[": r"\]"}.get(_line(state, start)[:2])
+    if closing is None or state.is_code_block(start):
         return False
     for line in range(start, end):
         text = _line(state, line).rstrip()
-        if not text:
+        if not text or state.sCount[line] < state.blkIndent:  # an empty line, or the end of the list item
             return False
-        if text.endswith(r"\]"):
+        if closing in text[2 * (line == start) :]:
             break
     else:
         return False
+    content = state.getLines(start, line + 1, state.blkIndent, False).strip()[2:]
+    if content.index(closing) != len(content) - 2 or not content[:-2].strip():
+        return False  # text follows: the paragraph takes it
     if silent:
         return True
-    content = state.getLines(start, line + 1, state.blkIndent, False).strip()[2:-2]
     token = state.push("math_block", "math", 0)
     token.block = True
-    token.content = content
+    token.content = content[:-2]
     token.map = [start, line + 1]
     state.line = line + 1
     return True

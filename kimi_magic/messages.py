@@ -178,9 +178,9 @@ def refusal(error: Any) -> Refusal:
 
     Understands an object or a string under `error`, a top-level `message`, and FastAPI's `detail`.
     """
+    while isinstance(error, dict) and isinstance(inner := error.get("error"), dict | str) and inner:
+        error = inner
     match error:
-        case {"error": (dict() | str()) as inner} if inner:
-            return refusal(inner)
         case {"message": str(message), **rest}:
             return Refusal(message, str(rest.get("type") or rest.get("code") or ""))
         case {"detail": detail}:

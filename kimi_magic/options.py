@@ -39,7 +39,7 @@ def _number(low: float, high: float) -> Callable[[object], float]:
     def convert(value: object) -> float:
         try:
             number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
-        except (TypeError, ValueError):
+        except (TypeError, ValueError, OverflowError):
             number = math.nan
         if low <= number <= high and math.isfinite(number):
             return number

@@ -53,7 +53,8 @@ class Decoder:
         payloads = [payload for line in lines if (payload := self._take(line)) is not None]
         self._line = [rest] if rest else []
         self._size = len(rest) + sum(map(len, self._data))
-        self._check_size()
+        if not payloads:  # else they come first, and the next bytes are refused
+            self._check_size()
         return payloads
 
     def end(self) -> list[bytes]:

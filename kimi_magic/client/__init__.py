@@ -70,14 +70,14 @@ class Client:
                 if response.status_code != httpx.codes.OK:
                     raise status_error(response, await _explanation(response), connection)
                 await read(response, connection, note)
-        except (httpx.TransportError, httpx.InvalidURL) as error:
+        except (httpx.RequestError, httpx.InvalidURL) as error:
             raise transport_error(error, connection, arrived) from None
 
 
 async def _explanation(response: httpx.Response) -> bytes:
     """The body of an error, or the beginning of a very long one."""
     gathered = b""
-    with contextlib.suppress(httpx.TransportError):  # half an explanation is better than none
+    with contextlib.suppress(httpx.RequestError):  # half an explanation is better than none
         async for part in response.aiter_bytes():
             gathered += part
             if len(gathered) >= LARGEST_ERROR:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from kimi_magic.keys import Key
 
+QUOTABLE = 64 * 2**10  # characters of which an excerpt is made; what follows is not looked at
 EXCERPT = 300  # characters quoted of what came from outside
 
 
@@ -32,7 +33,7 @@ class Connection:
     def excerpt(self, body: bytes | str, limit: int = EXCERPT) -> str:
         """What came from outside, on one line: no markup, no control characters, no key."""
         text = body if isinstance(body, str) else body.decode("utf-8", "replace")
-        text = self.key.redact(text)
+        text = self.key.redact(text)[:QUOTABLE]
         if text.lstrip().startswith("<"):
             text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())

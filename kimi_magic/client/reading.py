@@ -13,7 +13,7 @@ import httpx
 import msgspec
 
 from kimi_magic import errors, sse
-from kimi_magic.client.connection import Connection
+from kimi_magic.client.connection import EXCERPT, Connection
 from kimi_magic.client.refusals import refused
 from kimi_magic.messages import Chunk, Event, Finished, Opened, decode_chunk
 
@@ -115,6 +115,7 @@ class _Body:
         if self._kind == "unknown":
             data = self._take_head(data)
         if self._kind == "stream":
+            self._head = self._head or data[:EXCERPT]  # to be quoted if no answer is in it
             try:
                 payloads = self._decoder.feed(data)
             except ValueError as error:
@@ -144,7 +145,7 @@ class _Body:
                 raise errors.KimiStreamError(
                     f"{host} sent a web page instead of an answer: {page}", hint=hint
                 )
-            case "json":
+            case "json" if self._failure is None:
                 self._take([self._head])
                 if not (self._known or self._failure):
                     text = self._connection.excerpt(self._head, 200)
@@ -156,6 +157,9 @@ class _Body:
                 self._take(self._decoder.end())
         if self._failure is not None:
             raise self._failure
+        if self._kind == "stream" and not self._known:
+            said = self._connection.excerpt(self._head)
+            raise errors.KimiStreamError(f"{host} sent no answer, but: {said}", hint=hint)
         if not (self.finished or (self._done and self._known)):
             raise errors.KimiStreamError(
                 f"the answer broke off: {host} ended the stream before saying why it ends",
@@ -204,7 +208,7 @@ class _Body:
 def _chunk(payload: bytes, connection: Connection) -> Chunk:
     try:
         chunk = decode_chunk(payload)
-    except msgspec.MsgspecError as error:
+    except (msgspec.MsgspecError, RecursionError) as error:
         excerpt = connection.excerpt(payload, 80)
         raise errors.KimiStreamError(
             f"{connection.host} sent something that is no piece of an answer: {excerpt!r} ({error})"

@@ -20,10 +20,10 @@ def status_error(response: httpx.Response, body: bytes, connection: Connection) 
     """The error for a status other than 200."""
     try:
         error = msgspec.json.decode(body)
-    except msgspec.MsgspecError:
+    except (msgspec.MsgspecError, RecursionError):
         error = connection.excerpt(body)
     headers = response.headers
-    request_id = headers.get("x-request-id") or headers.get("msh-request-id") or ""
+    request_id = connection.excerpt(headers.get("x-request-id") or headers.get("msh-request-id") or "", 80)
     return refused(error, connection, status=response.status_code, request_id=request_id)
 
 
@@ -62,12 +62,16 @@ def refused(
     told = f": {message}" if message else ""
     ident = f" [request {request_id}]" if request_id else ""
     return kind(
-        f"{what}{number}{told}{ident}", hint=hint, status=status, type=said.type, request_id=request_id
+        f"{what}{number}{told}{ident}",
+        hint=hint,
+        status=status,
+        type=connection.excerpt(said.type, 80),
+        request_id=request_id,
     )
 
 
 def transport_error(
-    error: httpx.TransportError | httpx.InvalidURL, connection: Connection, arrived: bool
+    error: httpx.RequestError | httpx.InvalidURL, connection: Connection, arrived: bool
 ) -> errors.KimiError:
     """The error for a connection that failed; `arrived` says whether part of an answer had come."""
     host = connection.host
@@ -81,6 +85,8 @@ def transport_error(
             return errors.KimiTimeoutError(
                 f"{host} sent nothing for {SILENCE:g} s", hint="Run the cell again."
             )
+        case httpx.DecodingError():
+            return errors.KimiStreamError(f"{host} sent an answer that cannot be unpacked: {error}")
         case _ if arrived:
             return errors.KimiStreamError(
                 f"the answer broke off: the connection to {host} was lost",

@@ -25,7 +25,7 @@ def html(reply: Reply, *, hide_reasoning: bool = False, open_reasoning: bool = F
         parts.append(
             f'<details class="kimi-reasoning"{" open" if open_reasoning else ""}>'
             f'<summary style="{QUIET};cursor:pointer">{escape(reasoning_title(reply))}</summary>'
-            f'<div style="{THOUGHT};{_BAR}">{escape(printable(reply.reasoning))}</div></details>'
+            f'<div style="{THOUGHT};{_BAR}">{markdown.inert(printable(reply.reasoning))}</div></details>'
         )
     if reply.text:
         parts.append(f'<div class="kimi-answer">{markdown.render(printable(reply.text))}</div>')
@@ -44,20 +44,20 @@ def line(text: str) -> str:
 
 
 def printable(text: str) -> str:
-    """`text` without control characters (terminals obey them), line ends and tabs kept."""
-    return _CONTROL.sub("", text.replace("\r\n", "\n"))
+    """`text` without control characters (terminals obey them); LF and tabs are kept, CR is dropped."""
+    return _CONTROL.sub("", text)
 
 
 def status(reply: Reply) -> str:
     """What happens at the moment."""
-    seconds = f"{reply.seconds:.0f} s"
+    model, seconds = _on_one_line(reply.model), f"{reply.seconds:.0f} s"
     match reply.state:
         case "waiting":
-            text = f"{reply.model} · waiting for the first words · {seconds}"
+            text = f"{model} · waiting for the first words · {seconds}"
         case "reasoning":
-            text = f"{reply.model} · thinking · {seconds}"
+            text = f"{model} · thinking · {seconds}"
         case "answering":
-            text = f"{reply.model} · answering · {seconds}"
+            text = f"{model} · answering · {seconds}"
         case _:
             return footer(reply)
     return text + " · offline simulator" * reply.simulated
@@ -89,4 +89,8 @@ def footer(reply: Reply) -> str:
             parts.append(reason or "ended without a reason given")
     if reply.simulated:
         parts.append("offline simulator")
-    return " · ".join(printable(part) for part in parts)
+    return " · ".join(map(_on_one_line, parts))
+
+
+def _on_one_line(text: str) -> str:
+    return " ".join(printable(text).split())

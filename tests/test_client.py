@@ -1,0 +1,832 @@
+"""Each situation of a response becomes events, and one error in one line where it is no complete answer."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kimi_magic import errors, sse
+from kimi_magic.client import LARGEST_ERROR, Client, Connection, reading
+from kimi_magic.client.connection import EXCERPT
+from kimi_magic.keys import Key
+from kimi_magic.messages import (
+    Counted,
+    Event,
+    Finished,
+    Message,
+    Opened,
+    ReasoningDelta,
+    Reply,
+    Request,
+    StreamOptions,
+    TextDelta,
+)
+from kimi_magic.usage import Usage
+
+HOST = "service.test"
+SECRET = "sk-0123456789abcdefWXYZ"
+CONNECTION = Connection(f"https://{HOST}/v1", Key(SECRET), "EVOLINK_API_KEY")
+REQUEST = Request("m", (Message("user", "2+2?"),), max_tokens=64, stream=True, stream_options=StreamOptions())
+COUNTS = {"prompt_tokens": 11, "completion_tokens": 9, "total_tokens": 20}
+USAGE = Usage(prompt=11, completion=9)
+FOREVER = object()  # in a body: nothing more comes, and the connection stays open
+LATER = object()  # in a body: what follows has not arrived yet
+
+Piece = bytes | Exception | object
+
+
+class Body(httpx.AsyncByteStream):
+    """A body that arrives in the given pieces."""
+
+    def __init__(self, pieces: tuple[Piece, ...]) -> None:
+        self._pieces = pieces
+        self.closed = False
+        self.given = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            self.given += 1
+            if piece is FOREVER:
+                await asyncio.Event().wait()
+            elif piece is LATER:
+                await asyncio.sleep(0)
+            elif isinstance(piece, Exception):
+                raise piece
+            else:
+                yield piece
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Service:
+    """What stands at the other end: it answers with what it was told."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Body = field(default_factory=lambda: Body(()))
+    failure: Exception | None = None
+    requests: list[httpx.Request] = field(default_factory=list)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        self.requests.append(request)
+        if self.failure is not None:
+            raise self.failure
+        return httpx.Response(self.status, headers=self.headers, stream=self.body)
+
+
+@dataclass
+class Heard:
+    """What came out of the client."""
+
+    service: Service
+    batches: list[list[Event]] = field(default_factory=list)
+    error: errors.KimiError | None = None
+
+    @property
+    def events(self) -> list[Event]:
+        return [event for batch in self.batches for event in batch]
+
+    @property
+    def reply(self) -> Reply:
+        reply = Reply("m")
+        for event in self.events:
+            reply.add(event)
+        return reply
+
+
+# Making a client loads certificates, some 50 ms: all tests share this one and give it a service each.
+_current = [Service()]
+
+
+def _serve(request: httpx.Request) -> httpx.Response:
+    return _current[0](request)
+
+
+CLIENT = Client({f"https://{HOST}": lambda: httpx.MockTransport(_serve)})
+
+
+def ask(
+    *pieces: Piece,
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+    failure: Exception | None = None,
+    connection: Connection = CONNECTION,
+) -> Heard:
+    service = Service(status, headers or {}, Body(pieces), failure)
+    heard = asyncio.run(listen(CLIENT, service, connection))
+    assert heard.error is None or "\n" not in heard.error.message
+    assert SECRET not in f"{heard.error!r} {heard.error}"
+    assert service.failure or service.body.closed
+    return heard
+
+
+async def listen(client: Client, service: Service, connection: Connection = CONNECTION) -> Heard:
+    _current[0] = service
+    heard = Heard(service)
+    try:
+        await client.stream(connection, REQUEST, heard.batches.append)
+    except errors.KimiError as error:
+        heard.error = error
+    return heard
+
+
+def sent(*chunks: object) -> bytes:
+    return b"".join(
+        b"data: " + (chunk if isinstance(chunk, bytes) else json.dumps(chunk).encode()) + b"\n\n"
+        for chunk in chunks
+    )
+
+
+def delta(**said: str | None) -> dict[str, object]:
+    return {"id": "c1", "model": "kimi", "choices": [{"index": 0, "delta": said, "finish_reason": None}]}
+
+
+ROLE = delta(role="assistant", content="")
+END: dict[str, object] = {"id": "c1", "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+COUNT: dict[str, object] = {"id": "c1", "choices": [], "usage": COUNTS}
+DONE = b"[DONE]"
+BEGIN = (
+    ROLE,
+    delta(reasoning_content="Two plus"),
+    delta(reasoning_content=" two."),
+    delta(content="Fo"),
+    delta(content="ur."),
+)
+STREAM = sent(*BEGIN, END, COUNT, DONE)
+WHOLE = {
+    "id": "c1",
+    "object": "chat.completion",
+    "model": "kimi",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Four.", "reasoning_content": "Two plus two."},
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": COUNTS,
+}
+
+
+# ---- what is sent ----
+
+
+def test_a_request_goes_to_its_address_with_its_key_and_its_body() -> None:
+    (request,) = ask(STREAM).service.requests
+    assert (request.method, str(request.url)) == ("POST", f"https://{HOST}/v1/chat/completions")
+    assert request.headers["authorization"] == f"Bearer {SECRET}"
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["user-agent"].startswith("kimi_magic/")
+    assert request.content == REQUEST.body()
+    assert SECRET not in str(request.url)
+
+
+def test_without_a_key_no_key_is_sent() -> None:
+    heard = ask(STREAM, connection=Connection(f"https://{HOST}/v1", Key("")))
+    assert heard.error is None
+    assert "authorization" not in heard.service.requests[0].headers
+
+
+# ---- whole answers ----
+
+
+def test_a_complete_stream_is_told_in_order() -> None:
+    heard = ask(STREAM)
+    assert heard.error is None
+    assert heard.events == [
+        Opened("c1", "kimi"),
+        ReasoningDelta("Two plus"),
+        ReasoningDelta(" two."),
+        TextDelta("Fo"),
+        TextDelta("ur."),
+        Finished("stop"),
+        Counted(USAGE),
+    ]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(0, len(STREAM)), max_size=12), st.booleans())
+def test_however_a_stream_is_cut_the_answer_is_the_same(points: list[int], crlf: bool) -> None:
+    stream = STREAM.replace(b"\n", b"\r\n") if crlf else STREAM
+    marks = [0, *sorted(points), len(stream)]
+    heard = ask(*(stream[a:b] for a, b in pairwise(marks)))
+    assert heard.error is None
+    assert heard.events == ask(STREAM).events
+
+
+def test_bytes_that_arrive_one_by_one_are_the_same_answer() -> None:
+    heard = ask(*(STREAM[i : i + 1] for i in range(len(STREAM))))
+    assert heard.error is None
+    assert heard.events == ask(STREAM).events
+
+
+def test_pieces_that_arrive_with_waiting_between_them_are_the_same_answer() -> None:
+    pieces = [part + b"\n\n" for part in STREAM.split(b"\n\n")[:-1]]
+    heard = ask(*(piece for part in pieces for piece in (part, LATER)))
+    assert heard.error is None
+    assert heard.events == ask(STREAM).events
+    assert len(heard.batches) > 1
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [
+        b"\xef\xbb\xbf" + STREAM,
+        b"\n\n\n" + STREAM,
+        b": OPENROUTER PROCESSING\n\n" + STREAM,
+        STREAM.replace(b"\n\n", b"\n\n: keep-alive\n\n"),
+        STREAM.replace(b"data: ", b"data:"),
+        STREAM.replace(b"\n", b"\r"),
+        STREAM.rstrip(b"\n"),
+        b"event: message\n" + STREAM,
+        STREAM.replace(b"[DONE]", b" [DONE] "),
+        STREAM + b"data: nothing after the end is read\n\n",
+    ],
+    ids=[
+        "BOM",
+        "blank lines",
+        "comment",
+        "comments",
+        "no space",
+        "CR",
+        "no last line end",
+        "event",
+        "spaces",
+        "more",
+    ],
+)
+def test_a_stream_in_another_dress_is_the_same_answer(stream: bytes) -> None:
+    heard = ask(stream)
+    assert heard.error is None
+    assert heard.events == ask(STREAM).events
+
+
+@pytest.mark.parametrize("head", [b"", b" \r\n\t", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
+@pytest.mark.parametrize("step", [1, 7, 10_000])
+def test_a_whole_answer_in_place_of_a_stream_is_an_answer(head: bytes, step: int) -> None:
+    body = head + json.dumps(WHOLE, indent=2).encode()
+    heard = ask(
+        *(body[i : i + step] for i in range(0, len(body), step)), headers={"content-type": "application/json"}
+    )
+    assert heard.error is None
+    assert heard.events == [
+        Opened("c1", "kimi"),
+        ReasoningDelta("Two plus two."),
+        TextDelta("Four."),
+        Finished("stop"),
+        Counted(USAGE),
+    ]
+
+
+def test_what_came_is_believed_and_not_what_was_promised() -> None:
+    assert ask(STREAM, headers={"content-type": "application/json"}).events == ask(STREAM).events
+    promised = ask(json.dumps(WHOLE).encode(), headers={"content-type": "text/event-stream"})
+    assert promised.error is None
+
+
+@pytest.mark.parametrize(
+    "end",
+    [
+        [{**END, "usage": COUNTS}],
+        [{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": COUNTS}]}],
+        [END, COUNT],
+        [
+            {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop", "usage": {"prompt_tokens": 1}}]},
+            COUNT,
+        ],
+        [COUNT, END],
+    ],
+    ids=["with the end", "in the choice", "after the end", "in both", "before the end"],
+)
+def test_the_count_is_found_in_each_of_its_places(end: list[object]) -> None:
+    heard = ask(sent(*BEGIN, *end, DONE))
+    assert heard.error is None
+    assert heard.reply.usage == USAGE
+
+
+def test_an_answer_that_was_cut_by_the_cap_is_complete_and_says_length() -> None:
+    heard = ask(
+        sent(
+            ROLE, delta(reasoning_content="Hm"), {"choices": [{"delta": {}, "finish_reason": "length"}]}, DONE
+        )
+    )
+    assert heard.error is None
+    assert (heard.reply.text, heard.reply.finish_reason) == ("", "length")
+
+
+# ---- how a stream may end ----
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        (sent(END),),
+        (sent(END).rstrip(b"\n"),),
+        (sent(END, COUNT),),
+        (sent(END), httpx.RemoteProtocolError("peer closed connection")),
+        (sent(END), httpx.ReadError("")),
+        (sent(DONE),),
+    ],
+    ids=[
+        "no [DONE]",
+        "no line end",
+        "count, no [DONE]",
+        "lost after the end",
+        "reset after the end",
+        "[DONE] alone",
+    ],
+)
+def test_a_stream_that_said_its_end_in_any_way_is_complete(tail: tuple[Piece, ...]) -> None:
+    heard = ask(sent(*BEGIN), *tail)
+    assert heard.error is None
+    assert heard.reply.text == "Four."
+
+
+def test_done_without_a_reason_leaves_the_reason_open() -> None:
+    assert ask(sent(*BEGIN, DONE)).reply.finish_reason is None
+
+
+def test_after_done_an_open_connection_is_not_waited_for() -> None:
+    heard = ask(STREAM, FOREVER)
+    assert heard.error is None
+    assert heard.service.body.closed
+
+
+def test_after_done_the_rest_is_read_so_that_the_connection_can_be_used_again() -> None:
+    heard = ask(STREAM, b": bye\n\n", b"\n")
+    assert heard.service.body.given == 3
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [(), (b'data: {"id":"c1","choices":[{"delta":{"content":"lo',), (LATER,)],
+    ids=["between events", "inside an event", "after waiting"],
+)
+def test_a_stream_that_is_cut_before_its_end_keeps_what_came_and_says_so(tail: tuple[Piece, ...]) -> None:
+    heard = ask(sent(*BEGIN), *tail)
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert heard.reply.text == "Four."
+
+
+@pytest.mark.parametrize(
+    "lost", [httpx.RemoteProtocolError("peer closed connection"), httpx.ReadError(""), httpx.CloseError("x")]
+)
+def test_a_connection_that_is_lost_in_the_middle_keeps_what_came_and_says_so(lost: Exception) -> None:
+    heard = ask(sent(*BEGIN), lost)
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert HOST in heard.error.message
+    assert heard.reply.text == "Four."
+
+
+def test_silence_in_the_middle_keeps_what_came_and_says_how_long_it_was() -> None:
+    heard = ask(sent(*BEGIN), httpx.ReadTimeout(""))
+    assert isinstance(heard.error, errors.KimiTimeoutError)
+    assert "180 s" in heard.error.message
+    assert heard.reply.text == "Four."
+
+
+def test_stopping_after_the_first_words_closes_the_connection() -> None:
+    service = Service(body=Body((sent(*BEGIN), FOREVER)))
+
+    async def stop() -> list[Event]:
+        _current[0] = service
+        heard: list[Event] = []
+        task = asyncio.current_task()
+        with pytest.raises(asyncio.CancelledError):
+            await CLIENT.stream(CONNECTION, REQUEST, lambda batch: (heard.extend(batch), task.cancel()))
+        return heard
+
+    assert TextDelta("Fo") in asyncio.run(stop())
+    assert service.body.closed
+
+
+def test_stopping_before_anything_came_closes_the_connection() -> None:
+    service = Service(body=Body((FOREVER,)))
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(asyncio.wait_for(listen(CLIENT, service), 0.05))
+    assert service.body.given == 1
+    assert service.body.closed
+
+
+# ---- errors inside a stream ----
+
+OVERLOADED = {"error": {"message": "The engine is currently overloaded", "type": "engine_overloaded_error"}}
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in the same read", "in a later read"])
+def test_an_error_in_the_stream_comes_after_the_text_before_it(together: bool) -> None:
+    pieces = [sent(*BEGIN), sent(OVERLOADED)]
+    heard = ask(b"".join(pieces)) if together else ask(*pieces)
+    assert isinstance(heard.error, errors.KimiStatusError)
+    assert "The engine is currently overloaded" in heard.error.message
+    assert (heard.error.type, heard.error.status) == ("engine_overloaded_error", 200)
+    assert heard.reply.text == "Four."
+
+
+def test_text_that_completes_in_the_read_of_an_oversized_event_is_kept() -> None:
+    heard = ask(sent(*BEGIN) + b"data: " + b"x" * (sse.LARGEST_EVENT + 1))
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert heard.reply.text == "Four."
+
+
+def test_what_follows_an_error_in_the_stream_is_not_read() -> None:
+    heard = ask(sent(*BEGIN, OVERLOADED, delta(content=" More."), END, DONE))
+    assert heard.error is not None
+    assert heard.reply.text == "Four."
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"error": {"message": "broken", "code": None}},
+        {"error": {"message": "broken", "code": 500}},
+        {"error": {"message": "broken", "metadata": {"provider": "x"}}},
+        {"error": "broken"},
+        {
+            "id": "c1",
+            "error": {"message": "broken"},
+            "choices": [{"delta": {"content": ""}, "finish_reason": "error"}],
+        },
+    ],
+    ids=["null code", "number", "metadata", "string", "beside choices"],
+)
+def test_an_error_in_the_stream_is_understood_in_each_shape(error: object) -> None:
+    heard = ask(sent(ROLE, error, DONE))
+    assert isinstance(heard.error, errors.KimiStatusError)
+    assert "broken" in heard.error.message
+
+
+def test_no_error_in_the_error_field_is_no_error() -> None:
+    heard = ask(sent(*BEGIN, {**END, "error": None}, DONE))
+    assert heard.error is None
+
+
+@pytest.mark.parametrize(
+    "garbage",
+    [b"{", b"oops", b"[]", b'{"choices": 7}', b"\xff\xfe", b'{"x":' * 5000, b'{"x":"\\ud83d"}'],
+    ids=["half", "word", "list", "wrong type", "no UTF-8", "too deep", "half a character"],
+)
+def test_a_piece_that_is_no_piece_of_an_answer_is_quoted(garbage: bytes) -> None:
+    heard = ask(sent(*BEGIN, garbage, END, DONE))
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert HOST in heard.error.message
+    assert len(heard.error.message) < 2 * EXCERPT
+    assert heard.reply.text == "Four."
+
+
+def test_an_event_without_end_is_refused_and_what_came_before_is_kept() -> None:
+    flood = [b"x" * 2**20, LATER] * (sse.LARGEST_EVENT // 2**20 + 1)
+    heard = ask(sent(*BEGIN) + b"data: ", LATER, *flood)
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert str(sse.LARGEST_EVENT) in heard.error.message
+    assert heard.reply.text == "Four."
+
+
+# ---- status 200, and no answer ----
+
+
+@pytest.mark.parametrize(
+    "pieces", [(), (b"",), (b"  \n",), (b"\xef\xbb\xbf",)], ids=["nothing", "empty", "blank", "BOM"]
+)
+def test_an_empty_body_is_said_to_be_empty(pieces: tuple[bytes, ...]) -> None:
+    heard = ask(*pieces)
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert "empty" in heard.error.message
+    assert heard.events == []
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [sent(DONE), b": keep-alive\n\n", b"event: ping\n\n", sent(COUNT)[:-1] + b"\n"],
+    ids=["[DONE]", "comment", "event", "count"],
+)
+def test_a_stream_without_an_answer_is_no_answer(stream: bytes) -> None:
+    assert isinstance(ask(stream).error, errors.KimiStreamError)
+
+
+HTML = (
+    b"<!DOCTYPE html><html><head><title>Sign in</title><style>b{}</style><script>x()</script></head>"
+    b"<body>Log in\n</body></html>"
+)
+
+
+@pytest.mark.parametrize("step", [1, 10_000])
+def test_a_web_page_is_told_from_an_answer_and_quoted_without_its_markup(step: int) -> None:
+    body = b"\n " + HTML
+    heard = ask(
+        *(body[i : i + step] for i in range(0, len(body), step)), headers={"content-type": "text/html"}
+    )
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert "web page" in heard.error.message
+    assert "Sign in Log in" in heard.error.message
+    assert "<" not in heard.error.message
+    assert "x()" not in heard.error.message
+    assert CONNECTION.base_url in heard.error.hint
+
+
+@pytest.mark.parametrize(
+    "body",
+    [{}, {"choices": []}, {"code": 20015, "message": "wrong address", "data": None}, {"status": "ok"}],
+    ids=["empty", "no choices", "message", "other"],
+)
+def test_json_without_an_answer_is_quoted(body: object) -> None:
+    text = json.dumps(body)
+    heard = ask(text.encode())
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert text in heard.error.message
+    assert CONNECTION.base_url in heard.error.hint
+
+
+def test_json_with_an_error_is_that_error() -> None:
+    heard = ask(json.dumps(OVERLOADED).encode())
+    assert isinstance(heard.error, errors.KimiStatusError)
+    assert heard.error.type == "engine_overloaded_error"
+
+
+def test_json_that_is_cut_is_no_answer() -> None:
+    body = json.dumps(WHOLE).encode()
+    assert isinstance(ask(body[:-20]).error, errors.KimiStreamError)
+    assert isinstance(ask(body[:-20], httpx.ReadError("")).error, errors.KimiError)
+
+
+def test_json_without_end_is_refused_before_it_fills_the_memory() -> None:
+    flood = b" " * 2**22
+    pieces = [b'{"x":"'] + [flood, LATER] * (reading.LARGEST_ANSWER // len(flood) + 4)
+    heard = ask(*pieces, FOREVER)
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert str(reading.LARGEST_ANSWER) in heard.error.message
+
+
+def test_a_body_that_was_compressed_unasked_is_understood() -> None:
+    heard = ask(gzip.compress(STREAM), headers={"content-encoding": "gzip"})
+    assert heard.error is None
+    assert heard.events == ask(STREAM).events
+
+
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_that_is_not_compressed_as_it_says_is_an_error(status: int) -> None:
+    heard = ask(STREAM, status=status, headers={"content-encoding": "gzip"})
+    assert isinstance(heard.error, errors.KimiError)
+    assert HOST in heard.error.message
+
+
+# ---- refusals by status ----
+
+STATUSES = [
+    (400, "invalid_request_error", errors.KimiStatusError),
+    (401, "invalid_authentication_error", errors.KimiAuthError),
+    (402, "insufficient_quota_error", errors.KimiQuotaError),
+    (402, "", errors.KimiQuotaError),
+    (403, "permission_denied_error", errors.KimiStatusError),
+    (404, "resource_not_found_error", errors.KimiModelError),
+    (413, "request_too_large_error", errors.KimiStatusError),
+    (429, "rate_limit_reached_error", errors.KimiRateLimitError),
+    (429, "engine_overloaded_error", errors.KimiRateLimitError),
+    (429, "exceeded_current_quota_error", errors.KimiQuotaError),
+    (500, "server_error", errors.KimiServerError),
+    (503, "server_unavailable", errors.KimiServerError),
+    (504, "", errors.KimiServerError),
+]
+
+
+@pytest.mark.parametrize(("status", "type", "kind"), STATUSES)
+def test_a_status_becomes_the_error_of_its_kind(status: int, type: str, kind: type[errors.KimiError]) -> None:
+    body = {"error": {"message": "Told you so.", "type": type}}
+    heard = ask(json.dumps(body).encode(), status=status)
+    error = heard.error
+    assert error.__class__ is kind
+    assert (error.status, error.type) == (status, type)
+    assert "Told you so." in error.message
+    assert f"({status})" in error.message
+    assert HOST in error.message
+    assert heard.events == []
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"error":{"message":"Told you so.","type":"x"}}', "Told you so."),
+        (b'{"error":"Told you so."}', "Told you so."),
+        (b'{"code":20015,"message":"Told you so.","data":null}', "Told you so."),
+        (b'{"detail":"Told you so."}', "Told you so."),
+        (b'{"detail":[{"msg":"Told you so."}]}', "Told you so."),
+        (b'"Told you so."', "Told you so."),
+        (b"Told you so.", "Told you so."),
+        (b"<html><title>504</title><h1>Told you so.</h1></html>", "504 Told you so."),
+        (b'{"error":{"message":"Told', "Told"),
+        (b"", ""),
+        (b"{}", ""),
+        (b"[]", ""),
+        (b"null", ""),
+        (b'{"error":' * 5000, ""),
+        (b'{"error":' * 900 + b'"Told you so."' + b"}" * 900, ""),
+        (b"\xff\xfe\x00", ""),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_a_refusal_quotes_the_service_whatever_it_says_and_however(body: bytes, told: str) -> None:
+    for status in {status for status, _, _ in STATUSES}:
+        error = ask(body, status=status).error
+        assert isinstance(error, errors.KimiStatusError)
+        assert error.status == status
+        assert told in error.message
+        assert "<" not in error.message
+
+
+def test_a_refused_key_names_where_the_key_came_from_and_what_to_do() -> None:
+    error = ask(b'{"error":{"message":"Invalid Authentication"}}', status=401).error
+    assert error.message == f"{HOST} refused the key from EVOLINK_API_KEY (401): Invalid Authentication"
+    assert "--login" in error.hint
+    assert "--offline" in error.hint
+
+
+@pytest.mark.parametrize("name", ["x-request-id", "X-Request-Id", "Msh-Request-Id"])
+def test_the_request_id_is_told_for_the_support_of_the_service(name: str) -> None:
+    error = ask(b"{}", status=500, headers={name: "req-42"}).error
+    assert error.request_id == "req-42"
+    assert "req-42" in error.message
+
+
+def test_a_missing_model_shows_the_address_that_was_asked() -> None:
+    assert CONNECTION.base_url in ask(b"{}", status=404).error.hint
+
+
+def test_what_the_service_says_is_quoted_in_one_line_without_control_characters() -> None:
+    said = "red \x1b[31malert\x07\r\n\n and\tmore \x9b2J \u2028 end"
+    error = ask(json.dumps({"error": said}).encode(), status=400).error
+    assert error.message.endswith("red [31malert and more 2J end")
+
+
+def test_a_long_explanation_is_cut_and_not_read_to_its_end() -> None:
+    pieces = [b"x" * 1024] * 1000
+    heard = ask(*pieces, status=500)
+    assert len(heard.error.message) < 2 * EXCERPT
+    assert "…" in heard.error.message
+    assert heard.service.body.given <= LARGEST_ERROR // 1024 + 1
+
+
+def test_half_an_explanation_is_better_than_none() -> None:
+    error = ask(b"overloaded, please", httpx.ReadError(""), status=503).error
+    assert isinstance(error, errors.KimiServerError)
+    assert "overloaded, please" in error.message
+
+
+# ---- the key comes back from nowhere ----
+
+
+@pytest.mark.parametrize("status", [200, 400, 401, 429, 500])
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": f"Incorrect API key provided: {SECRET}.", "type": "x"}},
+        {"error": f"Bearer {SECRET}"},
+        {"detail": {"headers": {"Authorization": f"Bearer {SECRET}"}}},
+        {"message": SECRET},
+    ],
+    ids=["object", "string", "detail", "message"],
+)
+def test_a_key_that_the_service_repeats_is_not_repeated_by_us(status: int, body: object) -> None:
+    heard = ask(json.dumps(body).encode(), status=status)
+    assert SECRET not in str(heard.error)
+    assert "***" in str(heard.error)
+
+
+@pytest.mark.parametrize("status", [200, 502])
+@pytest.mark.parametrize(
+    "body",
+    [
+        f"<html><body>Authorization: Bearer {SECRET}</body></html>",
+        f"data: Authorization: Bearer {SECRET}\n\n",
+        f'{{"Authorization": "Bearer {SECRET}"}}',
+    ],
+    ids=["page", "stream", "JSON"],
+)
+def test_a_key_in_a_body_that_is_no_answer_is_not_repeated_by_us(status: int, body: str) -> None:
+    assert SECRET not in str(ask(body.encode(), status=status).error)
+
+
+@pytest.mark.parametrize("name", ["type", "code"])
+def test_a_key_in_the_small_fields_of_a_refusal_is_not_kept(name: str) -> None:
+    error = ask(json.dumps({"error": {"message": "no", name: SECRET}}).encode(), status=400).error
+    assert SECRET not in str(vars(error))
+
+
+def test_a_key_in_the_request_id_is_not_repeated_by_us() -> None:
+    error = ask(b"{}", status=500, headers={"x-request-id": SECRET}).error
+    assert SECRET not in str(vars(error))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_an_error_and_the_key_is_not_sent_on(status: int) -> None:
+    heard = ask(status=status, headers={"location": "https://evil.example/v1/chat/completions"})
+    assert isinstance(heard.error, errors.KimiStatusError)
+    assert f"({status})" in heard.error.message
+    assert len(heard.service.requests) == 1
+
+
+# ---- no connection ----
+
+
+def test_a_port_where_nobody_listens_cannot_be_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with (
+        socket.socket() as taken
+    ):  # bound and not listening: refused, and nobody else gets the port meanwhile
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+
+        async def go() -> Heard:
+            client = Client()
+            try:
+                return await listen(client, Service(), Connection(f"http://{address}/v1", Key(SECRET)))
+            finally:
+                await client.aclose()
+
+        error = asyncio.run(go()).error
+    assert type(error) is errors.KimiConnectionError
+    assert f"cannot reach {address}" in error.message
+    assert "--offline" in error.hint
+    assert SECRET not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "words"),
+    [
+        (
+            httpx.ConnectError("Name or service not known"),
+            errors.KimiConnectionError,
+            "cannot reach service.test",
+        ),
+        (httpx.ConnectError("[SSL] certificate verify failed"), errors.KimiConnectionError, "certificate"),
+        (httpx.UnsupportedProtocol("no scheme"), errors.KimiConnectionError, "cannot reach"),
+        (httpx.InvalidURL("no address"), errors.KimiConnectionError, "cannot reach"),
+        (httpx.ConnectTimeout(""), errors.KimiTimeoutError, "no connection to service.test within 10 s"),
+        (httpx.ReadTimeout(""), errors.KimiTimeoutError, "sent nothing for 180 s"),
+        (httpx.WriteTimeout(""), errors.KimiTimeoutError, ""),
+        (httpx.PoolTimeout(""), errors.KimiTimeoutError, ""),
+        (httpx.ReadError(""), errors.KimiConnectionError, "ReadError"),
+        (httpx.WriteError("broken pipe"), errors.KimiConnectionError, "broken pipe"),
+        (httpx.RemoteProtocolError("server disconnected"), errors.KimiConnectionError, "disconnected"),
+        (
+            httpx.LocalProtocolError(f"Illegal header value b'Bearer {SECRET}'"),
+            errors.KimiConnectionError,
+            "Illegal",
+        ),
+        (httpx.ProxyError("407"), errors.KimiConnectionError, "407"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
+)
+def test_a_failure_before_the_answer_is_a_connection_error(
+    failure: Exception, kind: type[errors.KimiError], words: str
+) -> None:
+    heard = ask(failure=failure)
+    assert type(heard.error) is kind
+    assert words in heard.error.message
+    assert heard.error.hint
+    assert heard.error.__cause__ is None
+    assert heard.error.__suppress_context__
+
+
+def test_the_simulator_is_called_by_its_name() -> None:
+    heard = ask(
+        failure=httpx.ConnectError("x"), connection=Connection(f"https://{HOST}/v1", Key(""), simulated=True)
+    )
+    assert "the offline simulator" in heard.error.message
+
+
+# ---- one line ----
+
+
+@pytest.mark.parametrize("hint", ["", "Do this."])
+def test_an_error_is_shown_as_its_name_its_line_and_its_hint(hint: str) -> None:
+    (shown,) = errors.KimiAuthError("no key", hint=hint, status=401)._render_traceback_()
+    assert shown == "\x1b[31mKimiAuthError\x1b[0m: no key" + f"\n{hint}" * bool(hint)
+
+
+def test_an_interrupt_is_not_swallowed_by_a_loop_that_catches_errors() -> None:
+    assert issubclass(errors.KimiInterrupted, KeyboardInterrupt)
+    assert not issubclass(errors.KimiInterrupted, Exception)
+
+
+# ---- the client ----
+
+
+def test_a_client_that_was_never_used_is_closed_without_being_made() -> None:
+    asyncio.run(Client().aclose())
+
+
+def test_the_connections_are_shared_between_requests() -> None:
+    assert CLIENT.open() is CLIENT.open()
