@@ -78,7 +78,7 @@ def _serve(words: list[str]) -> int:
     port = given.pop("port", 0)
     try:
         simulator.serve(port=port, service=simulator.Service(**given))
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         raise KimiUsageError(f"cannot serve on port {port}: {error}") from None
     return 0
 

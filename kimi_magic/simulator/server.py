@@ -40,10 +40,10 @@ def serve(
     """
     with _listening(host, port) as (listener, base_url):
         server = _server(service or Service(), log, grace=1)
-        if log is not None:
-            say = _flushed(log)
-            say(f"listening on {base_url} (set EVOLINK_BASE_URL to it and EVOLINK_API_KEY={OFFLINE_KEY})")
         with _stopping(server):
+            if log is not None:
+                say = _flushed(log)
+                say(f"listening on {base_url} (set EVOLINK_BASE_URL to it and EVOLINK_API_KEY={OFFLINE_KEY})")
             server.run(sockets=[listener])
 
 
