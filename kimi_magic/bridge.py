@@ -25,8 +25,9 @@ Job = Callable[[Emit[T]], Coroutine[Any, Any, None]]
 Put = Callable[[list[T] | None], None]
 
 FRAME = 1 / 15  # s between two batches; the eye sees no difference to more, the browser does
-TICK = 0.05  # s after which `listen` looks up although nothing came (Windows: so that interrupts get in)
-LOOK = 0.25  # s after which `alisten` does, so that a view can show the seconds
+# s after which a listener looks up although nothing came. An interrupt gets in only then: on Windows a thread
+# that waits for a lock hears no signal, and ipykernel's handler cancels the task without waking its loop.
+TICK = 0.03
 UNWIND = 2.0  # s that a cancelled job may take to close its connection before nobody waits for it any more
 STOPPED = "stopped; the part that arrived is kept"
 
@@ -207,7 +208,7 @@ async def alisten(io: IOThread, job: Job[T], deliver: Callable[[list[T]], None])
     try:
         while True:
             try:
-                async with asyncio.timeout(LOOK):
+                async with asyncio.timeout(TICK):
                     batch = await inbox.get()
             except TimeoutError:
                 batch = []
