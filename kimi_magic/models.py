@@ -1,38 +1,115 @@
-"""What each model accepts: a table. A model that is not in it is allowed and gets the careful defaults."""
+"""What each model accepts and costs, and where the hosts are: tables.
+
+A model that is not here is allowed: it is sent what the user set, and nothing is claimed about it.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
+
+HistoryReasoning = Literal["all", "tools", "none"]
+
+
+class Price(NamedTuple):
+    """US dollars for a million tokens: prompt tokens that were cached, that were not, and completion tokens.
+
+    List prices, before tax; hosts may charge others, so a cost made from them is an estimate.
+    """
+
+    cached: float
+    prompt: float
+    completion: float
+    date: str
+    source: str
 
 
 class Model(NamedTuple):
     """One model of the service.
 
-    `context`: tokens of prompt and answer together, 0 where unknown. `max_tokens`: cap sent when the user
-    set none; reasoning counts against it. `keeps_reasoning`: earlier reasoning is sent back across turns,
-    as Moonshot's guide to the thinking models advises.
+    `context`: tokens of prompt and answer together, 0 where unknown. `max_tokens`: the cap that is sent when
+    the user set none, None to send none. `fixed`: parameters that have just one accepted value.
+    `images`: whether it takes pictures, None where unknown. `history_reasoning`: whose earlier reasoning is
+    sent back to it: that of all answers, only of those with tool calls, or of none.
     """
 
     name: str
     context: int = 0
-    max_tokens: int = 32_768
-    keeps_reasoning: bool = False
+    max_tokens: int | None = 32_768
+    fixed: Mapping[str, float] = {}
+    images: bool | None = None
+    history_reasoning: HistoryReasoning = "tools"
+    price: Price | None = None
 
 
 DEFAULT = "kimi-k2-thinking"
 
-# Context: Moonshot's and EvoLink's model pages, read 2026-11. The cap of 32,768 is that of Moonshot's
-# thinking guide, which warns that fewer than 16,000 tokens can be used up by the reasoning alone.
+# "invalid temperature: only 1 is allowed for this model": Moonshot's model overview, read 2026-10.
+_FIXED = {"temperature": 1, "top_p": 0.95, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
+_LIST = "Moonshot pricing page"
+_DEV = "models.dev, pull request 356"
+
+# Context, images and reasoning: Moonshot's and EvoLink's model pages, read 2026-10. The cap of 32,768 is that
+# of Moonshot's thinking guide, which warns that the reasoning alone can use up 16,000 tokens.
 TABLE = {
     model.name: model
     for model in (
-        Model(DEFAULT, context=262_144, keeps_reasoning=True),
-        Model("kimi-k2-thinking-turbo", context=262_144, keeps_reasoning=True),
+        Model(
+            DEFAULT, 262_144, images=False, history_reasoning="all",
+            price=Price(0.15, 0.60, 2.50, "2025-11-06", _DEV),
+        ),
+        Model(
+            "kimi-k2-thinking-turbo", 262_144, images=False, history_reasoning="all",
+            price=Price(0.15, 1.15, 8.00, "2025-11-06", _DEV),
+        ),
+        Model("kimi-k2.5", 262_144, fixed=_FIXED, images=True, price=Price(0.10, 0.60, 3.00, "2026-09", _LIST)),
+        Model("kimi-k2.6", 262_144, fixed=_FIXED, images=True, price=Price(0.16, 0.95, 4.00, "2026-09", _LIST)),
+        Model(
+            "kimi-k2.7-code", 262_144, fixed=_FIXED, images=True, history_reasoning="all",
+            price=Price(0.19, 0.95, 4.00, "2026-09", _LIST),
+        ),
+        Model(
+            "kimi-k2.7-code-highspeed", 262_144, fixed=_FIXED, images=True, history_reasoning="all",
+            price=Price(0.38, 1.90, 8.00, "2026-09", _LIST),
+        ),
+        Model(
+            "kimi-k3", 1_048_576, fixed=_FIXED, images=True, history_reasoning="all",
+            price=Price(0.30, 3.00, 15.00, "2026-09", _LIST),
+        ),
     )
-}
+}  # fmt: skip
 
 
 def find(name: str) -> Model:
-    """The model called `name`; hosts prefix the vendor (`moonshotai/kimi-k2-thinking`) or write capitals."""
+    """The model called `name`; hosts prefix the vendor (`moonshotai/kimi-k2-thinking`) or write capitals.
+
+    An unknown one gets only what the user sets.
+    """
     known = TABLE.get(name.rsplit("/", 1)[-1].lower())
-    return known or Model(name)
+    return known or Model(name, max_tokens=None)
+
+
+class Host(NamedTuple):
+    """Who serves models: its base URL, and the variables that hold a key and another base URL for it."""
+
+    name: str
+    base_url: str
+    key_variables: tuple[str, ...] = ()
+    url_variables: tuple[str, ...] = ()
+
+
+# Addresses and variables: EvoLink's API reference, Moonshot's documentation, kimi-cli's documentation of its
+# variables, OpenRouter's quick start. The order is that in which keys are looked for.
+HOSTS = {
+    host.name: host
+    for host in (
+        Host("evolink", "https://api.evolink.ai/v1", ("EVOLINK_API_KEY",), ("EVOLINK_BASE_URL",)),
+        Host(
+            "moonshot", "https://api.moonshot.ai/v1",
+            ("KIMI_API_KEY", "MOONSHOT_API_KEY"), ("KIMI_BASE_URL", "MOONSHOT_BASE_URL"),
+        ),
+        Host("moonshot-cn", "https://api.moonshot.cn/v1"),
+        Host("openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), ("OPENROUTER_BASE_URL",)),
+        Host("local", "http://127.0.0.1:8000/v1"),
+    )
+}  # fmt: skip

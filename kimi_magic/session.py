@@ -53,7 +53,7 @@ class Session:
         conversation = self.conversation if value("history") else None
         messages = [Message("system", value("system"))] if value("system") else []
         for message in conversation.messages() if conversation else ():
-            keep = message.reasoning_content if model.keeps_reasoning else None
+            keep = message.reasoning_content if model.history_reasoning == "all" else None
             messages.append(Message(message.role, message.content, reasoning_content=keep))
         messages.append(Message("user", prompt))
         request = Request(
