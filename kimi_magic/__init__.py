@@ -9,14 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kimi_magic.choices import Choice, ToolCall
     from kimi_magic.errors import (
         KimiAuthError,
+        KimiBudgetError,
         KimiConnectionError,
+        KimiContentFilterError,
+        KimiContextError,
         KimiError,
         KimiInterrupted,
         KimiModelError,
+        KimiPermissionError,
         KimiQuotaError,
         KimiRateLimitError,
+        KimiRequestError,
         KimiServerError,
         KimiStatusError,
         KimiStreamError,
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
         KimiUsageError,
     )
     from kimi_magic.messages import Reply
-    from kimi_magic.session import ask
+    from kimi_magic.session import ask, usage_records
     from kimi_magic.usage import Usage
 
     last: Reply | None
@@ -32,23 +38,40 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "Choice",
     "KimiAuthError",
+    "KimiBudgetError",
     "KimiConnectionError",
+    "KimiContentFilterError",
+    "KimiContextError",
     "KimiError",
     "KimiInterrupted",
     "KimiModelError",
+    "KimiPermissionError",
     "KimiQuotaError",
     "KimiRateLimitError",
+    "KimiRequestError",
     "KimiServerError",
     "KimiStatusError",
     "KimiStreamError",
     "KimiTimeoutError",
     "KimiUsageError",
     "Reply",
+    "ToolCall",
     "Usage",
     "ask",
     "last",
+    "usage_records",
 ]
+
+_ROOMS = {
+    "Choice": "choices",
+    "Reply": "messages",
+    "ToolCall": "choices",
+    "Usage": "usage",
+    "ask": "session",
+    "usage_records": "session",
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -61,7 +84,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'kimi_magic' has no attribute {name!r}")
     import importlib
 
-    room = {"ask": "session", "Reply": "messages", "Usage": "usage"}.get(name, "errors")
+    room = _ROOMS.get(name, "errors")
     return getattr(importlib.import_module(f"kimi_magic.{room}"), name)
 
 

@@ -54,7 +54,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _ask(words: list[str]) -> int:
-    table = [option for option in options.at(options.CELL) if option.name not in ("out", "history")]
+    of_a_kernel = ("out", "history", "pick", "resume")
+    table = [option for option in options.at(options.CELL) if option.name not in of_a_kernel]
     given, prompt = options.parse(words, table, positional=True)
     if given.pop("help", False):
         print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", table))

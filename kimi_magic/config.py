@@ -7,24 +7,19 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from kimi_magic import options
+from kimi_magic import models, options
 from kimi_magic.errors import KimiAuthError, KimiUsageError
 from kimi_magic.keys import Key
 
 if TYPE_CHECKING:
     from kimi_magic.client import Connection
 
-# Variable with the key, variable with the base URL that belongs to it, base URL where that is not set.
-# EvoLink's API reference names the first URL, Moonshot's the other two. The first key that is set is used.
-VARIABLES = (
-    ("EVOLINK_API_KEY", "EVOLINK_BASE_URL", "https://api.evolink.ai/v1"),
-    ("KIMI_API_KEY", "KIMI_BASE_URL", "https://api.moonshot.ai/v1"),
-    ("MOONSHOT_API_KEY", "MOONSHOT_BASE_URL", "https://api.moonshot.ai/v1"),
-)
+# The hosts whose keys are used when no host was named, in this order.
+_SOUGHT = ("evolink", "moonshot")
 LOGIN, CONFIG, DEFAULT = "%kimi_config --login", "%kimi_config", "default"
 _KEY = re.compile(r"[!-~]+")  # what an HTTP header can carry; no space
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
@@ -41,6 +36,10 @@ class Settings:
         """The value that holds for option `name`."""
         value, _ = self._values.get(name, (options.BY_NAME[name].default, DEFAULT))
         return value
+
+    def values(self) -> dict[str, Any]:
+        """The values that hold, by name, of all options that keep one."""
+        return {option.name: self[option.name] for option in options.TABLE if option.setting}
 
     def source(self, name: str) -> str:
         """Where the value of `name` came from."""
@@ -82,27 +81,33 @@ class Settings:
             raise KimiUsageError("what was typed has characters that no key has; nothing has changed")
         self._login = (_host(self._address()[0]), Key(key))
 
-    def connection(self, *, offline: bool) -> Connection:
+    def connection(self, *, offline: bool | None = None) -> Connection:
         """Where the next request goes, and with which key; `KimiAuthError` where there is none."""
         from kimi_magic.client import Connection
 
-        if offline:
+        if self["offline"] if offline is None else offline:
             from kimi_magic import simulator
 
             return Connection(simulator.OFFLINE_BASE_URL, Key(simulator.OFFLINE_KEY), simulated=True)
         address, _ = self._address()
         key, source = self._key(address)
         if key is None and not _LOOPBACK.fullmatch(urlsplit(address).hostname or ""):
-            looked = ", ".join(variable for variable, _, _ in VARIABLES)
-            known = f" for {_host(address)}" if self["base_url"] else ""
-            raise KimiAuthError(
-                f"no API key{known}: looked for {looked} and found none that belongs to it"
-                if known
-                else f"no API key: none of {looked} is set",
-                hint="Set one before starting, type it with %kimi_config --login, or try without: "
-                "%kimi_config --offline",
-            )
+            raise self._no_key(address)
         return Connection(address, key or Key(""), source)
+
+    def _no_key(self, address: str) -> KimiAuthError:
+        hint = "type it with %kimi_config --login, or try without: %kimi_config --offline"
+        if not (self["base_url"] or self["host"]):
+            looked = ", ".join(variable for name in _SOUGHT for variable in models.HOSTS[name].key_variables)
+            return KimiAuthError(
+                f"no API key: none of {looked} is set", hint=f"Set one before starting, {hint}"
+            )
+        set_keys = [variable for variable, _, _ in _environment(models.HOSTS)]
+        others = f"; those that are set belong to other hosts: {', '.join(set_keys)}" if set_keys else ""
+        return KimiAuthError(
+            f"no API key for {_host(address)}{others}",
+            hint=f"If a key is for this host, set its base URL too (such as MOONSHOT_BASE_URL); or {hint}",
+        )
 
     def table(self) -> list[tuple[str, str, str]]:
         """Every setting as (name, value, where it came from); the key is masked."""
@@ -125,18 +130,21 @@ class Settings:
         """The base URL and where it came from."""
         if self["base_url"]:
             return self["base_url"], self.source("base_url")
-        for _, address, source in _environment():
+        if self["host"]:
+            return models.HOSTS[self["host"]].base_url, self.source("host")
+        for _, address, source in _environment(_SOUGHT):
             return address, source
-        for _, variable, _ in VARIABLES:  # no key is set, but one may be typed for this address
-            if given := os.environ.get(variable, "").strip():
-                return base_url(given, variable), variable
-        return VARIABLES[0][2], DEFAULT
+        for name in _SOUGHT:  # no key is set, but one may be typed for the address that is
+            for variable in models.HOSTS[name].url_variables:
+                if given := os.environ.get(variable, "").strip():
+                    return base_url(given, variable), variable
+        return models.HOSTS["evolink"].base_url, DEFAULT
 
     def _key(self, address: str) -> tuple[Key | None, str]:
         """The key that belongs to the host of `address`, and where it came from."""
         if self._login and self._login[0] == _host(address):
             return self._login[1], LOGIN
-        for variable, own, _ in _environment():
+        for variable, own, _ in _environment(models.HOSTS):
             if _host(own) == _host(address):
                 key = os.environ[variable].strip()
                 if not _KEY.fullmatch(key):
@@ -145,16 +153,15 @@ class Settings:
         return None, ""
 
 
-def _environment() -> Iterator[tuple[str, str, str]]:
+def _environment(hosts: Iterable[str]) -> Iterator[tuple[str, str, str]]:
     """The keys that are set: (variable, base URL that belongs to it, where that came from)."""
-    for variable, url_variable, default in VARIABLES:
-        if os.environ.get(variable, "").strip():
-            given = os.environ.get(url_variable, "").strip()
-            yield (
-                variable,
-                base_url(given, url_variable) if given else default,
-                url_variable if given else DEFAULT,
-            )
+    for name in hosts:
+        host = models.HOSTS[name]
+        for variable, url_variable in zip(host.key_variables, host.url_variables, strict=True):
+            if os.environ.get(variable, "").strip():
+                given = os.environ.get(url_variable, "").strip()
+                address = base_url(given, url_variable) if given else host.base_url
+                yield variable, address, url_variable if given else DEFAULT
 
 
 def _host(address: str) -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from msgspec import structs
+
 from kimi_magic.messages import Message
+from kimi_magic.models import HistoryReasoning
 
 
 class Conversation:
@@ -15,13 +18,32 @@ class Conversation:
         """How many turns there are."""
         return len(self._turns)
 
-    def messages(self) -> tuple[Message, ...]:
-        """All messages, oldest first, as they are sent with the next prompt."""
-        return tuple(message for turn in self._turns for message in turn)
+    def messages(self, reasoning: HistoryReasoning = "all") -> tuple[Message, ...]:
+        """All messages, oldest first, as they are sent with the next prompt.
 
-    def commit(self, *turn: Message) -> None:
-        """Keep one whole turn."""
+        `reasoning` says whose reasoning is among them: that of all answers, only of those with tool calls
+        (which the service refuses without it), or of none.
+        """
+
+        def kept(message: Message) -> Message:
+            if reasoning == "all" or (reasoning == "tools" and message.tool_calls):
+                return message
+            return structs.replace(message, reasoning_content=None)
+
+        return tuple(kept(message) for turn in self._turns for message in turn)
+
+    def commit(self, *turn: Message, instead_of: tuple[Message, ...] | None = None) -> tuple[Message, ...]:
+        """Keep one whole turn, at the end or in the place of one that is kept; that turn, to name it by."""
+        for at, kept in enumerate(self._turns):
+            if kept is instead_of:
+                self._turns[at] = turn
+                return turn
         self._turns.append(turn)
+        return turn
+
+    def ends_with(self, turn: tuple[Message, ...] | None) -> bool:
+        """Whether `turn` is kept and the last."""
+        return bool(self._turns) and self._turns[-1] is turn
 
     def clear(self) -> None:
         """Begin anew."""

@@ -2,14 +2,19 @@
 
 KimiError
 ├── KimiUsageError          what was typed: an option, a value, an empty prompt
+├── KimiBudgetError         the budget is spent; nothing was sent
 ├── KimiConnectionError     the service could not be reached
 │   └── KimiTimeoutError    nothing came for too long
 ├── KimiStreamError         the answer broke off or was not an answer
 └── KimiStatusError         the service refused: status, request id, its own message
     ├── KimiAuthError       no key, or a key that was refused
+    ├── KimiPermissionError the key may not do this
     ├── KimiQuotaError      out of money or quota; waiting does not help
     ├── KimiRateLimitError  too fast; waiting helps
     ├── KimiModelError      no such model for this key
+    ├── KimiRequestError    the request is not as the service wants it
+    │   ├── KimiContextError        prompt and cap do not fit the model
+    │   └── KimiContentFilterError  the service will not answer this
     └── KimiServerError     the service itself failed
 KeyboardInterrupt
 └── KimiInterrupted         the person stopped the answer
@@ -41,8 +46,19 @@ class KimiUsageError(KimiError):
     """Something typed cannot be used: an option, a value, a base URL, an empty prompt."""
 
 
+class KimiBudgetError(KimiError):
+    """What was spent has reached `%kimi_config --budget`. The request was not sent."""
+
+
 class KimiConnectionError(KimiError):
-    """The service could not be reached, or the connection was lost before an answer began."""
+    """The service could not be reached, or the connection was lost before an answer began.
+
+    `passing`: whether it may be over by itself, so that trying again makes sense.
+    """
+
+    def __init__(self, message: str, *, hint: str = "", passing: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.passing = passing
 
 
 class KimiTimeoutError(KimiConnectionError):
@@ -57,8 +73,11 @@ class KimiStatusError(KimiError):
     """The service refused the request.
 
     `status` is the HTTP status (200 when the refusal came inside a stream), `type` the service's own word
-    for it, `request_id` what its support asks for; either may be empty.
+    for it, `request_id` what its support asks for; either may be empty. `retry_after` is how many seconds the
+    service asks to wait, None where it does not say.
     """
+
+    retry_after: float | None = None
 
     def __init__(
         self, message: str, *, hint: str = "", status: int = 0, type: str = "", request_id: str = ""
@@ -73,6 +92,10 @@ class KimiAuthError(KimiStatusError):
     """There is no key, or the service refused it."""
 
 
+class KimiPermissionError(KimiStatusError):
+    """The key is right, but may not do this."""
+
+
 class KimiQuotaError(KimiStatusError):
     """The account is out of money or quota."""
 
@@ -83,6 +106,18 @@ class KimiRateLimitError(KimiStatusError):
 
 class KimiModelError(KimiStatusError):
     """The service does not have this model, or not for this key."""
+
+
+class KimiRequestError(KimiStatusError):
+    """The service does not accept the request as it is."""
+
+
+class KimiContextError(KimiRequestError):
+    """Prompt, history and the cap on the answer are together more than the model takes."""
+
+
+class KimiContentFilterError(KimiRequestError):
+    """The service refuses to answer this prompt, or broke off an answer, for what it says."""
 
 
 class KimiServerError(KimiStatusError):

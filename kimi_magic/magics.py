@@ -1,4 +1,4 @@
-"""The magics: `%%kimi`, `%kimi`, `%kimi_config`. Parse, build values, call one function, hand back.
+"""The magics: `%%kimi`, `%kimi`, `%kimi_config`, `%kimi_usage`. Parse, call one function, hand back.
 
 In a kernel a `%%kimi` cell is rewritten to an `await`, so that the kernel's loop stays free; everywhere else
 (a terminal, under `%%time`, with autoawait off) the plain magic runs. Loading this imports next to nothing.
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 from kimi_magic import options
+from kimi_magic.errors import KimiUsageError
 
 if TYPE_CHECKING:
     from kimi_magic.turn import Turn
@@ -21,6 +22,10 @@ CELL_ABOUT = "Send the cell to a Kimi thinking model; the answer streams in, its
 CONFIG_USAGE = "%kimi_config [options]"
 CONFIG_ABOUT = (
     "Settings for every %%kimi cell of this kernel. Without options: what is set, and where it came from."
+)
+USAGE_USAGE = "%kimi_usage [options]"
+USAGE_ABOUT = (
+    "What the requests of this kernel used, by model: tokens and estimated cost. Without options: a table."
 )
 WARM_UP = 0.1  # s after loading; sooner, and its imports slow the cell that loads
 
@@ -44,9 +49,16 @@ class KimiMagics(Magics):  # type: ignore[misc]
         """(help text from the option table, see `load`)"""
         configure(line)
 
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
+    def kimi_usage(self, line: str) -> None:
+        """(help text from the option table, see `load`)"""
+        show_usage(self.shell, line)
+
 
 KimiMagics.kimi.__doc__ = options.help_text(CELL_USAGE, CELL_ABOUT, options.at(options.CELL))
 KimiMagics.kimi_config.__doc__ = options.help_text(CONFIG_USAGE, CONFIG_ABOUT, options.at(options.CONFIG))
+KimiMagics.kimi_usage.__doc__ = options.help_text(USAGE_USAGE, USAGE_ABOUT, options.at(options.USAGE))
 
 
 def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
@@ -55,7 +67,7 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
         words, prompt = options.split(line), cell.rstrip("\n")
-    given, _ = options.parse(words, options.at(options.CELL))
+    given, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns)
     if given.pop("help", False):
         print(KimiMagics.kimi.__doc__)  # noqa: T201
         return None
@@ -63,12 +75,28 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
     from kimi_magic.config import settings
     from kimi_magic.session import current
 
+    if "pick" in given or "resume" in given:
+        _check_alone(given, prompt, cell)
+    if "pick" in given:
+        current.pick(given["pick"])
+        print(f"Answer {given['pick']} is in the conversation now.")  # noqa: T201
+        return None
     out = given.pop("out", None)
-    hide = given.pop("hide_reasoning", settings["hide_reasoning"])
-    turn = current.turn(prompt, given, view.choose(shell, hide_reasoning=hide))
+    shown = view.choose(shell, hide_reasoning=given.pop("hide_reasoning", settings["hide_reasoning"]))
+    resume = given.pop("resume", False)
+    turn = current.resume(given, shown) if resume else current.turn(prompt, given, shown)
     if out:
         turn.on_complete = lambda reply: shell.push({out: reply})
     return turn
+
+
+def _check_alone(given: dict[str, Any], prompt: str, cell: str | None) -> None:
+    """Both speak of the last reply: they are lines without a prompt, and a pick has no options."""
+    flag, usage = ("--pick", "%kimi --pick N") if "pick" in given else ("--continue", "%kimi --continue")
+    if cell is not None or prompt:
+        raise KimiUsageError(f"{flag} takes no prompt, it is for the last reply: {usage}")
+    if "pick" in given and len(given) > 1:
+        raise KimiUsageError(f"{flag} takes no other options, nothing is asked: {usage}")
 
 
 async def run_cell(line: str, cell: str | None) -> None:
@@ -92,12 +120,13 @@ def configure(line: str) -> None:
     if "base_url" in given and "offline" not in given:
         given["offline"] = False  # who names an address wants to go there
     reset, login, unset = (given.pop(name, None) for name in ("reset", "login", "unset"))
-    if not (given or reset or login or unset):
+    models, check = (given.pop(name, None) for name in ("models", "check"))
+    if not (given or reset or login or unset or models or check):
         _print_table(settings.table())
         return
-    settings.update(given)
     if unset:
         settings.unset(unset)
+    settings.update(given)
     if login:
         import getpass
 
@@ -106,6 +135,28 @@ def configure(line: str) -> None:
         from kimi_magic.session import current
 
         current.conversation.clear()
+    if models or check:
+        from kimi_magic.session import current
+
+        print("\n".join(current.offered() if models else current.check()))  # noqa: T201
+
+
+def show_usage(shell: Any, line: str) -> None:
+    """`%kimi_usage`: the ledger as a table, or as records in a variable; then it may be emptied."""
+    given, _ = options.parse(options.split(line), options.at(options.USAGE))
+    if given.get("help"):
+        print(KimiMagics.kimi_usage.__doc__)  # noqa: T201
+        return
+    from kimi_magic.session import current
+
+    if not given:
+        from kimi_magic.view import ledger
+
+        print(ledger.table(current.ledger))  # noqa: T201
+    if "out" in given:
+        shell.push({given["out"]: current.ledger.rows()})
+    if given.get("reset"):
+        current.ledger.clear()
 
 
 def _print_table(rows: list[tuple[str, str, str]]) -> None:
@@ -166,7 +217,7 @@ def load(shell: Any) -> None:
 
 def unload(shell: Any) -> None:
     """Undo `load`."""
-    for kind, name in (("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config")):
+    for kind, name in (("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config"), ("line", "kimi_usage")):
         shell.magics_manager.magics[kind].pop(name, None)
     if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is not None:
         shell.input_transformers_cleanup.remove(cells.rewrite)

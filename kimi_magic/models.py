@@ -62,8 +62,14 @@ TABLE = {
             "kimi-k2-thinking-turbo", 262_144, images=False, history_reasoning="all",
             price=Price(0.15, 1.15, 8.00, "2025-11-06", _DEV),
         ),
-        Model("kimi-k2.5", 262_144, fixed=_FIXED, images=True, price=Price(0.10, 0.60, 3.00, "2026-09", _LIST)),
-        Model("kimi-k2.6", 262_144, fixed=_FIXED, images=True, price=Price(0.16, 0.95, 4.00, "2026-09", _LIST)),
+        Model(
+            "kimi-k2.5", 262_144, fixed=_FIXED, images=True,
+            price=Price(0.10, 0.60, 3.00, "2026-09", _LIST),
+        ),
+        Model(
+            "kimi-k2.6", 262_144, fixed=_FIXED, images=True,
+            price=Price(0.16, 0.95, 4.00, "2026-09", _LIST),
+        ),
         Model(
             "kimi-k2.7-code", 262_144, fixed=_FIXED, images=True, history_reasoning="all",
             price=Price(0.19, 0.95, 4.00, "2026-09", _LIST),

@@ -8,12 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from msgspec.structs import asdict
 
 from kimi_magic.bridge import Emit
-from kimi_magic.client import Client, Connection
+from kimi_magic.choices import LENGTH, Choice
+from kimi_magic.client import SILENCE, Client, Connection
 from kimi_magic.conversation import Conversation
+from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Event, Message, Reply, Request
+from kimi_magic.usage import OFFLINE, Ledger, Record
 
 
 class View(Protocol):
@@ -30,7 +36,10 @@ class View(Protocol):
 
 
 class Turn:
-    """A prompt on its way: `request` is complete, `conversation` is where it will belong, or None."""
+    """A prompt on its way: `request` is complete, `conversation` is where it will belong, or None.
+
+    `resumes` is the turn whose answer this one goes on with, and whose place it takes.
+    """
 
     def __init__(
         self,
@@ -39,18 +48,36 @@ class Turn:
         request: Request,
         view: View,
         conversation: Conversation | None,
+        *,
+        ledger: Ledger,
+        resumes: Turn | None = None,
     ) -> None:
         self._client = client
         self._connection = connection
-        self._request = request
+        self.request = request
         self._view = view
         self._conversation = conversation
-        self.reply = Reply(request.model, simulated=connection.simulated)
+        self._ledger = ledger
+        self._prompt = next((m for m in reversed(request.messages) if m.role == "user"), request.messages[0])
+        # As what it stands in the conversation, if it does.
+        self._kept: tuple[Message, ...] | None = resumes._kept if resumes else None
+        self._prefix: str = resumes._prefix if resumes else _prefix(request.messages[-1])
+        before: Choice | None = resumes.reply.chosen if resumes else None
+        self.reply: Reply = Reply(
+            request.model,
+            simulated=connection.simulated,
+            n=request.n or 1,
+            max_tokens=request.max_tokens,
+            prefix=self._prefix,
+            # An answer that was cut before its first word is thought about anew.
+            begun=(before.text, before.reasoning) if before and before.text else ("", ""),
+        )
+        self.silence = SILENCE
         self.on_complete: Callable[[Reply], None] | None = None
 
     async def run(self, emit: Emit[Event]) -> None:
         """Send and read; on the I/O thread."""
-        await self._client.stream(self._connection, self._request, emit)
+        await self._client.stream(self._connection, self.request, emit, silence=self.silence)
 
     def deliver(self, events: list[Event]) -> None:
         """Take in a batch and show it; on the listener's side."""
@@ -63,9 +90,9 @@ class Turn:
         """The frame around listening: opens the view, and settles how the turn ended.
 
         A complete turn is committed; an error or an interrupt leaves the conversation as it was, and the
-        part that arrived on screen.
+        part that arrived on screen. However it ends, it stands in the ledger.
         """
-        reply = self.reply
+        reply, began = self.reply, datetime.now(UTC)
         self._view.open(reply)
         try:
             yield
@@ -81,11 +108,94 @@ class Turn:
             if self.on_complete is not None:
                 self.on_complete(reply)
         finally:
+            self._ledger.add(self._record(began))
             self._view.close(reply)
 
+    def _record(self, began: datetime) -> Record:
+        reply = self.reply
+        tokens: dict[str, Any] = asdict(reply.usage) if reply.usage else {}
+        return Record(
+            time=began,
+            model=reply.model,
+            host=OFFLINE if reply.simulated else self._connection.host,
+            state=reply.state,
+            finish_reason=reply.finish_reason,
+            cost=reply.cost,
+            seconds=reply.seconds,
+            **tokens,
+        )
+
     def _commit(self) -> None:
-        # An answer without text (the cap may have ended it inside the thought) is no message: the service
-        # refuses empty ones, and every later turn would fail.
-        if self._conversation is not None and self.reply.text:
-            answer = Message("assistant", self.reply.text, reasoning_content=self.reply.reasoning or None)
-            self._conversation.commit(self._request.messages[-1], answer)
+        reply = self.reply
+        if self._conversation is None or not reply.chosen.keepable:
+            return
+        answer = Message("assistant", reply.text, reasoning_content=reply.reasoning or None)
+        self._kept = self._conversation.commit(self._prompt, answer, instead_of=self._kept)
+        reply.kept = True
+
+    def pick(self, number: int) -> Choice:
+        """Let answer `number`, counted from 1, speak for the reply and stand in the conversation."""
+        reply, conversation = self.reply, self._conversation
+        if len(reply.choices) < 2:
+            raise KimiUsageError(
+                f"--pick {number}: the last reply has just one answer, there is nothing to pick from",
+                hint="Ask with -n 2 or more, then pick.",
+            )
+        if number > len(reply.choices):
+            raise KimiUsageError(f"--pick {number}: the last reply has answers 1 to {len(reply.choices)}")
+        choice = reply.choices[number - 1]
+        if not choice.keepable:
+            raise KimiUsageError(
+                f"--pick {number}: no conversation can go on from that answer, "
+                f"it ended with {choice.finish_reason or 'no reason'}"
+            )
+        if conversation is None or reply.state != "complete":
+            why = "it stands alone" if conversation is None else f"it was {reply.state}"
+            raise KimiUsageError(f"--pick {number}: the last turn is not in the conversation, {why}")
+        if self._kept is not None and not conversation.ends_with(self._kept):
+            raise KimiUsageError(f"--pick {number}: that turn is no longer the last of the conversation")
+        reply.pick(choice)
+        self._commit()
+        return choice
+
+    def rest(self) -> tuple[Message, ...]:
+        """The messages that ask for the rest of the answer: the same again, and what arrived of it.
+
+        What was cut inside the thought has no text to go on from: it is thought about anew.
+        """
+        reply, choice = self.reply, self.reply.chosen
+        if not reply.done:
+            raise KimiUsageError("--continue: the last answer is still on its way")
+        if reply.state == "failed" and not choice.heard:
+            raise KimiUsageError("--continue: nothing had arrived of the last answer; run its cell again")
+        if choice.tool_calls:
+            raise KimiUsageError("--continue: the last answer asks for tools; expected one cut in its text")
+        ends = (LENGTH,) if reply.state == "complete" else (LENGTH, None)
+        if choice.finish_reason not in ends:
+            reason = choice.finish_reason or "it gave no reason"
+            raise KimiUsageError(f"--continue: the last answer is complete ({reason}), nothing is missing")
+        sent = self.request.messages[:-1] if self.request.messages[-1].partial else self.request.messages
+        begun = Message(
+            "assistant",
+            choice.text or self._prefix,
+            reasoning_content=(choice.text and choice.reasoning) or None,
+            partial=True,
+        )
+        return (*sent, begun)
+
+    def resumed(self, request: Request, view: View) -> Turn:
+        """A turn that goes on with this one's answer."""
+        return Turn(
+            self._client,
+            self._connection,
+            request,
+            view,
+            self._conversation,
+            ledger=self._ledger,
+            resumes=self,
+        )
+
+
+def _prefix(last: Message) -> str:
+    """What the answer begins with, if the last message says so."""
+    return last.content if last.partial and isinstance(last.content, str) else ""

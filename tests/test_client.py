@@ -114,7 +114,7 @@ def _serve(request: httpx.Request) -> httpx.Response:
     return _current[0](request)
 
 
-CLIENT = Client({f"https://{HOST}": lambda: httpx.MockTransport(_serve)})
+CLIENT = Client({f"https://{HOST}": lambda: httpx.MockTransport(_serve)}, attempts=1)
 
 
 def ask(
@@ -586,13 +586,13 @@ def test_a_body_that_is_not_compressed_as_it_says_is_an_error(status: int) -> No
 # ---- refusals by status ----
 
 STATUSES = [
-    (400, "invalid_request_error", errors.KimiStatusError),
+    (400, "invalid_request_error", errors.KimiRequestError),
     (401, "invalid_authentication_error", errors.KimiAuthError),
     (402, "insufficient_quota_error", errors.KimiQuotaError),
     (402, "", errors.KimiQuotaError),
-    (403, "permission_denied_error", errors.KimiStatusError),
+    (403, "permission_denied_error", errors.KimiPermissionError),
     (404, "resource_not_found_error", errors.KimiModelError),
-    (413, "request_too_large_error", errors.KimiStatusError),
+    (413, "request_too_large_error", errors.KimiRequestError),
     (429, "rate_limit_reached_error", errors.KimiRateLimitError),
     (429, "engine_overloaded_error", errors.KimiRateLimitError),
     (429, "exceeded_current_quota_error", errors.KimiQuotaError),

@@ -19,17 +19,17 @@ FLOORS = [
     ["__init__"],
     ["__main__", "magics", "session", "config", "options"],
     ["view"],
-    ["turn", "conversation"],
+    ["turn", "conversation", "request"],
     ["bridge", "client", "simulator"],
-    ["markdown", "sse"],
-    ["messages", "models", "usage", "keys", "errors"],
+    ["markdown", "images", "sse"],
+    ["messages", "choices", "models", "usage", "keys", "errors"],
 ]
 ALLOWED_WITHIN = {
     ("__main__", "session"), ("__main__", "options"),
     ("magics", "session"), ("magics", "config"), ("magics", "options"),
     ("session", "config"), ("session", "options"), ("config", "options"),
     ("turn", "conversation"),
-    ("messages", "usage"),
+    ("messages", "usage"), ("messages", "choices"), ("messages", "models"), ("usage", "models"),
 }  # fmt: skip
 HOSTS = {"IPython": {"magics", "view"}, "ipywidgets": {"view"}, "uvicorn": {"simulator"}}
 

@@ -296,7 +296,7 @@ def test_a_reload_leaves_one_rewriting_and_unload_none(kernel: Kernel):
         ("%%kimi turbo\nHello", "'turbo' is no option"),
         ("%%kimi --api-key sk-123\nHello", "would be saved with the notebook"),
         ("%kimi", "the prompt is empty"),
-        ("%%kimi -m nope\nHello", "does not have this model"),
+        ("%%kimi -m nope\nHello", "does not have model"),
         ("%kimi_config --base-url nonsense", "expected an address"),
         ("%kimi_config --unset modle", "did you mean model?"),
         ("get_ipython().run_cell_magic('kimi', '', '  \\n')", "the prompt is empty"),

@@ -392,11 +392,11 @@ def test_a_reply_is_recognised_in_a_list_and_shows_an_excerpt() -> None:
 )
 def test_a_model_is_known_under_the_names_that_hosts_give_it(name: str) -> None:
     model = models.find(name)
-    assert model.keeps_reasoning
+    assert model.history_reasoning == "all"
     assert model.context == 262_144
 
 
-def test_a_model_that_nobody_knows_is_allowed_and_gets_careful_defaults() -> None:
+def test_a_model_that_nobody_knows_is_allowed_and_is_sent_what_the_user_sets() -> None:
     model = models.find("kimi-k9")
-    assert (model.name, model.context, model.keeps_reasoning) == ("kimi-k9", 0, False)
-    assert model.max_tokens >= 16_000
+    assert (model.name, model.context, model.history_reasoning) == ("kimi-k9", 0, "tools")
+    assert model.max_tokens is None

@@ -86,7 +86,7 @@ def test_reasoning_is_folded_without_a_script() -> None:
     assert "open" not in attrs
     (attrs,) = [
         attrs
-        for tag, attrs in Page(static.html(grown(*ANSWERED), open_reasoning=True)).elements
+        for tag, attrs in Page(static.html(grown(*ANSWERED), open_reasoning={0})).elements
         if tag == "details"
     ]
     assert "open" in attrs
@@ -151,9 +151,10 @@ def test_a_page_needs_nothing_from_elsewhere() -> None:
 # ---- the words of a reply ----
 
 
-def test_the_footer_says_model_tokens_seconds_and_reason() -> None:
+def test_the_footer_says_model_tokens_cost_seconds_and_reason() -> None:
     assert re.fullmatch(
-        r"kimi-k2-thinking · 1,234 \+ 56,789 tokens, 5,000 of them reasoning · \d+\.\d s · stop",
+        r"kimi-k2-thinking · 1,234 \(4 cached\) \+ 56,789 tokens, 5,000 of them reasoning"
+        r" · ≈ \$0\.1427 \(estimate\) · \d+\.\d s · stop",
         static.footer(grown(*ANSWERED)),
     )
 
@@ -306,7 +307,9 @@ def test_a_reply_that_ended_before_its_first_word_is_a_footer_alone() -> None:
 def test_a_reply_that_only_thought_ends_on_a_line_of_its_own() -> None:
     out, err = watched(*THINKING, [Finished("length")])
     assert out == ""
-    assert re.fullmatch(r"Reasoning\nTwo plus two\.\nkimi-k2-thinking · .* before the answer began\n", err)
+    assert re.fullmatch(
+        r"Reasoning\nTwo plus two\.\nCut .*\.\nkimi-k2-thinking · .* before the answer began\n", err
+    )
 
 
 def test_thought_that_follows_the_answer_is_not_put_inside_it() -> None:

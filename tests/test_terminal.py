@@ -85,6 +85,17 @@ def test_ctrl_c_closes_the_connection_and_the_next_cell_works(terminal: Terminal
     assert "· stop" in terminal.run("%%kimi", "Hello", "", "")
 
 
+def test_a_cut_answer_goes_on_and_another_answer_can_be_picked(terminal: Terminal):
+    cut = terminal.run("%%kimi --max-tokens 90", "Why is the sky blue?", "", "")
+    assert "%kimi --continue" in cut
+    assert "· stop" in terminal.run("%kimi --continue --max-tokens 5000 -o whole")
+    assert "True" in terminal.run("print(whole.text.startswith('The sky is blue'))")
+    several = terminal.run("%%kimi -n 2 -o answers", "Name a river.", "", "")
+    assert "Answer 2 · stop" in several
+    assert "Answer 2 is in the conversation now." in terminal.run("%kimi --pick 2")
+    assert "True" in terminal.run("print(answers.text == answers.choices[1].text)")
+
+
 def test_an_error_is_one_line(terminal: Terminal):
     shown = terminal.run("%kimi --modle x hello")
     assert "unknown option --modle; did you mean --model?" in shown
@@ -134,7 +145,7 @@ def test_the_prompt_can_come_from_standard_input():
         (["sreve"], 2, "did you mean serve?"),
         (["serve", "--port", "99999"], 2, "expected a whole number from 0 to 65535"),
         (["serve", "--faults", "ctu=3"], 2, "cut"),
-        (["ask", "--offline", "-m", "nope", "hello"], 1, "does not have this model"),
+        (["ask", "--offline", "-m", "nope", "hello"], 1, "does not have model"),
     ],
 )
 def test_wrong_use_is_one_line_and_a_status(words: list[str], status: int, line: str):

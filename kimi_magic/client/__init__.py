@@ -5,6 +5,7 @@ Async, and bound to the one loop that first uses it; `bridge` owns that loop.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Callable, Mapping
 
@@ -14,9 +15,11 @@ from kimi_magic import __version__
 from kimi_magic.client.connection import Connection
 from kimi_magic.client.reading import Emit, read
 from kimi_magic.client.refusals import CONNECT, SILENCE, status_error, transport_error
-from kimi_magic.messages import Event, Request
+from kimi_magic.client.retries import ATTEMPTS, asked_wait, pause
+from kimi_magic.errors import KimiError, KimiStatusError, KimiStreamError
+from kimi_magic.messages import Event, Request, Retrying, model_names
 
-__all__ = ["Client", "Connection"]
+__all__ = ["SILENCE", "Client", "Connection"]
 
 LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
 
@@ -24,12 +27,16 @@ LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
 class Client:
     """The one shared `httpx.AsyncClient`, made at its first use.
 
-    `transports` maps base URLs to transports that stand in for the network, as `httpx`'s `mounts` do.
+    `transports` maps base URLs to transports that stand in for the network, as `httpx`'s `mounts` do;
+    `attempts` is how often a request is sent at most.
     """
 
     def __init__(
-        self, transports: Mapping[str, Callable[[], httpx.AsyncBaseTransport]] | None = None
+        self,
+        transports: Mapping[str, Callable[[], httpx.AsyncBaseTransport]] | None = None,
+        attempts: int = ATTEMPTS,
     ) -> None:
+        self._attempts = attempts
         self._transports = dict(transports or {})
         self._http: httpx.AsyncClient | None = None
 
@@ -48,30 +55,76 @@ class Client:
         if self._http is not None:
             await self._http.aclose()
 
-    async def stream(self, connection: Connection, request: Request, emit: Emit) -> None:
+    async def stream(
+        self, connection: Connection, request: Request, emit: Emit, *, silence: float = SILENCE
+    ) -> None:
         """Send `request` and emit the events of the answer, in batches as they are read.
 
         Returns when the answer is complete. Raises a `KimiError`: what arrived before it has been emitted.
+        What may succeed is tried again as long as nothing has arrived; `Retrying` tells of it. `silence` is
+        how many seconds may pass between two pieces of the answer.
         """
-        headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
-        if connection.key:
-            headers["Authorization"] = f"Bearer {connection.key.reveal()}"
-        arrived = False
+        heard = False
 
         def note(events: list[Event]) -> None:
-            nonlocal arrived
-            arrived = True
+            nonlocal heard
+            heard = True
             emit(events)
 
+        for attempt in range(1, self._attempts + 1):
+            try:
+                return await self._send(connection, request, note, silence)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                failure = transport_error(error, connection, heard, silence)
+            except KimiError as error:
+                failure = error
+            wait = None if heard or attempt == self._attempts else pause(failure, attempt)
+            if wait is None:
+                raise failure from None
+            emit([Retrying(failure.message, wait, attempt + 1, self._attempts)])
+            await asyncio.sleep(wait)
+        return None
+
+    async def models(self, connection: Connection) -> list[str]:
+        """The names of the models that the host offers to this key; `KimiModelError` where it has no list."""
         try:
-            async with self.open().stream(
-                "POST", f"{connection.base_url}/chat/completions", content=request.body(), headers=headers
-            ) as response:
-                if response.status_code != httpx.codes.OK:
-                    raise status_error(response, await _explanation(response), connection)
-                await read(response, connection, note)
+            response = await self.open().get(f"{connection.base_url}/models", headers=_headers(connection))
+            if response.status_code != httpx.codes.OK:
+                raise self._refusal(response, response.content[:LARGEST_ERROR], connection)
         except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise transport_error(error, connection, arrived) from None
+            raise transport_error(error, connection, arrived=False) from None
+        try:
+            return model_names(response.content)
+        except ValueError:
+            excerpt = connection.excerpt(response.content, 80)
+            raise KimiStreamError(f"{connection.host} sent no list of models, but: {excerpt}") from None
+
+    async def _send(self, connection: Connection, request: Request, emit: Emit, silence: float) -> None:
+        async with self.open().stream(
+            "POST",
+            f"{connection.base_url}/chat/completions",
+            content=request.body(),
+            headers=_headers(connection),
+            timeout=httpx.Timeout(silence, connect=CONNECT),
+        ) as response:
+            if response.status_code != httpx.codes.OK:
+                raise self._refusal(response, await _explanation(response), connection, request.model)
+            await read(response, connection, emit)
+
+    @staticmethod
+    def _refusal(
+        response: httpx.Response, body: bytes, connection: Connection, model: str = ""
+    ) -> KimiStatusError:
+        error = status_error(response, body, connection, model)
+        error.retry_after = asked_wait(response.headers, error.message)
+        return error
+
+
+def _headers(connection: Connection) -> dict[str, str]:
+    headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
+    if connection.key:
+        headers["Authorization"] = f"Bearer {connection.key.reveal()}"
+    return headers
 
 
 async def _explanation(response: httpx.Response) -> bytes:

@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from typing import Any
 
 import httpx
 import msgspec
 
-from kimi_magic import errors
+from kimi_magic import errors, models
 from kimi_magic.client.connection import Connection
-from kimi_magic.messages import refusal
+from kimi_magic.messages import Refusal, refusal
 
 CONNECT = 10.0  # s until a connection stands
 SILENCE = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
 _OFFLINE = "or try offline: %kimi_config --offline"
+_AGAIN = "What arrived is shown. Run the cell again for a whole answer."
+
+# What services say, whatever the status: their words, from Moonshot's and EvoLink's tables of errors.
+_QUOTA = re.compile(r"quota|insufficient|balance|billing|suspended|recharge|credit", re.IGNORECASE)
+_FILTER = re.compile(r"content_filter|high risk", re.IGNORECASE)
+_CONTEXT = re.compile(r"token limit|token length too long|context.{0,9}length|maximum context", re.I)
+_CONTEXT_NUMBERS = re.compile(r"limit: (\d+) \(requested: (\d+)\)")
+_OVERLOADED = re.compile(r"overload|rate_limit|unavailable", re.IGNORECASE)
 
 
-def status_error(response: httpx.Response, body: bytes, connection: Connection) -> errors.KimiStatusError:
+def status_error(
+    response: httpx.Response, body: bytes, connection: Connection, model: str = ""
+) -> errors.KimiStatusError:
     """The error for a status other than 200."""
     try:
         error = msgspec.json.decode(body)
@@ -24,54 +36,116 @@ def status_error(response: httpx.Response, body: bytes, connection: Connection) 
         error = connection.excerpt(body)
     headers = response.headers
     request_id = connection.excerpt(headers.get("x-request-id") or headers.get("msh-request-id") or "", 80)
-    return refused(error, connection, status=response.status_code, request_id=request_id)
+    return refused(error, connection, status=response.status_code, request_id=request_id, model=model)
 
 
 def refused(
-    error: Any, connection: Connection, *, status: int = httpx.codes.OK, request_id: str = ""
+    error: Any, connection: Connection, *, status: int = httpx.codes.OK, request_id: str = "", model: str = ""
 ) -> errors.KimiStatusError:
     """The error for a refusal: a decoded error body, or the `error` of a chunk in a stream (status 200)."""
     said = refusal(error)
-    word = said.type.lower()
-    message = connection.excerpt(said.message)
-    source = f" from {connection.key_source}" if connection.key_source else ""
-    kind: type[errors.KimiStatusError]
+    said = Refusal(connection.excerpt(said.message), connection.excerpt(said.type, 80))
+    kind, what, hint = _kind(said, status, connection, model)
+    number = "" if status == httpx.codes.OK else f" ({status})"
+    told = f": {said.message}" if said.message else ""
+    ident = f" [request {request_id}]" if request_id else ""
+    line = f"{connection.host} {what}{number}{told}{ident}"
+    return kind(line, hint=hint, status=status, type=said.type, request_id=request_id)
+
+
+def _kind(
+    said: Refusal, status: int, connection: Connection, model: str
+) -> tuple[type[errors.KimiStatusError], str, str]:
+    """The class of a refusal, what happened as the words after the host, and what to do next."""
+    words = f"{said.type} {said.message}"
+    if status == httpx.codes.OK:
+        return _kind_in_stream(words)
+    if status in (400, 413, 422) and _FILTER.search(words):
+        return errors.KimiContentFilterError, "will not answer this", "Change the words of the prompt."
+    if status in (400, 413, 422) and _CONTEXT.search(words):
+        return errors.KimiContextError, "cannot take that much text", _shorten(said.message, model)
     match status:
         case 401:
-            kind, what = errors.KimiAuthError, f"{connection.host} refused the key{source}"
-            hint = f"Set the right key (%kimi_config --login), {_OFFLINE}"
-        case 402 | 429 if status == 402 or "quota" in word:
-            kind, what = errors.KimiQuotaError, f"{connection.host} says the account has no quota left"
-            hint = "Check plan and balance with the service; waiting does not help."
+            source = f" from {connection.key_source}" if connection.key_source else ""
+            return (
+                errors.KimiAuthError,
+                f"refused the key{source}" if connection.key else "wants a key, and none was sent",
+                f"Set the right key (%kimi_config --login), {_OFFLINE}",
+            )
+        case 402 | 429 if status == 402 or _QUOTA.search(words):
+            return (
+                errors.KimiQuotaError,
+                "says the account has no quota left",
+                "Check plan and balance with the service; waiting does not help.",
+            )
+        case 403:
+            return (
+                errors.KimiPermissionError,
+                "does not allow this to your key",
+                "Ask the service which models and addresses the key is for.",
+            )
         case 404:
-            kind, what = errors.KimiModelError, f"{connection.host} does not have this model or address"
-            hint = f"Check model and base URL with %kimi_config; the base URL is {connection.base_url}"
-        case 429:
-            kind, what = errors.KimiRateLimitError, f"{connection.host} is asked too much at the moment"
-            hint = "Wait a little, then run the cell again."
+            return (
+                errors.KimiModelError,
+                f"does not have model {model!r} at this address" if model else "does not have this address",
+                f"{_nearest(model)}See %kimi_config --models; the base URL is {connection.base_url}",
+            )
+        case 408 | 429:
+            return (
+                errors.KimiRateLimitError,
+                "is asked too much at the moment" if status == 429 else "waited too long for the request",
+                "Wait a little, then run the cell again.",
+            )
         case _ if status >= 500:
-            kind, what = errors.KimiServerError, f"{connection.host} failed"
-            hint = "This is on the side of the service. Run the cell again in a while."
-        case 200:
-            kind, what = errors.KimiStatusError, f"{connection.host} broke off with an error"
-            hint = "What arrived is shown. Run the cell again for a whole answer."
-        case _:
-            kind, what = errors.KimiStatusError, f"{connection.host} refused the request"
-            hint = ""
-    number = "" if status == httpx.codes.OK else f" ({status})"
-    told = f": {message}" if message else ""
-    ident = f" [request {request_id}]" if request_id else ""
-    return kind(
-        f"{what}{number}{told}{ident}",
-        hint=hint,
-        status=status,
-        type=connection.excerpt(said.type, 80),
-        request_id=request_id,
-    )
+            return (
+                errors.KimiServerError,
+                "failed",
+                "This is on the side of the service. Run the cell again in a while.",
+            )
+        case _ if 300 <= status < 400:
+            return (
+                errors.KimiStatusError,
+                "answered with a redirect, which is not followed: your key is for this host alone",
+                "Set the address that the service documents: %kimi_config --base-url URL",
+            )
+    return errors.KimiRequestError, "refused the request", "Change what the message names, then run again."
+
+
+def _kind_in_stream(words: str) -> tuple[type[errors.KimiStatusError], str, str]:
+    """The same for an error that came in a stream, after status 200."""
+    what = "broke off with an error"
+    if _FILTER.search(words):
+        return errors.KimiContentFilterError, what, "Change the words of the prompt."
+    if _QUOTA.search(words):
+        return errors.KimiQuotaError, what, "Check plan and balance with the service."
+    if _OVERLOADED.search(words):
+        return errors.KimiRateLimitError, what, _AGAIN
+    return errors.KimiStatusError, what, _AGAIN
+
+
+def _shorten(message: str, model: str) -> str:
+    context = models.find(model).context
+    if numbers := _CONTEXT_NUMBERS.search(message):
+        over = int(numbers[2]) - int(numbers[1])
+        return (
+            f"Prompt, history and --max-tokens are {over:,} tokens over the model's {int(numbers[1]):,}: "
+            "lower --max-tokens, send no history (--no-history) or begin anew (%kimi_config --reset)."
+        )
+    limit = f" (the model takes {context:,} tokens in all)" if context else ""
+    return f"Shorten the prompt, leave the history out (--no-history) or lower --max-tokens{limit}."
+
+
+def _nearest(model: str) -> str:
+    close = difflib.get_close_matches(model.rsplit("/", 1)[-1], models.TABLE, n=2, cutoff=0.6)
+    close = [name for name in close if name != model]
+    return f"Did you mean {' or '.join(close)}? " if close else ""
 
 
 def transport_error(
-    error: httpx.RequestError | httpx.InvalidURL, connection: Connection, arrived: bool
+    error: httpx.RequestError | httpx.InvalidURL,
+    connection: Connection,
+    arrived: bool,
+    silence: float = SILENCE,
 ) -> errors.KimiError:
     """The error for a connection that failed; `arrived` says whether part of an answer had come."""
     host = connection.host
@@ -80,26 +154,28 @@ def transport_error(
             return errors.KimiTimeoutError(
                 f"no connection to {host} within {CONNECT:g} s",
                 hint=f"Check the network and the base URL (%kimi_config), {_OFFLINE}",
+                passing=True,
             )
         case httpx.TimeoutException():
             return errors.KimiTimeoutError(
-                f"{host} sent nothing for {SILENCE:g} s", hint="Run the cell again."
+                f"{host} sent nothing for {silence:g} s",
+                hint="Run the cell again, or allow longer silence with --timeout SECONDS.",
             )
         case httpx.DecodingError():
             return errors.KimiStreamError(f"{host} sent an answer that cannot be unpacked: {error}")
         case _ if arrived:
-            return errors.KimiStreamError(
-                f"the answer broke off: the connection to {host} was lost",
-                hint="What arrived is shown. Run the cell again for a whole answer.",
-            )
+            lost = f"the answer broke off: the connection to {host} was lost"
+            return errors.KimiStreamError(lost, hint=_AGAIN)
         case httpx.ConnectError() | httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return errors.KimiConnectionError(
                 f"cannot reach {host}: {connection.key.redact(str(error))}",
                 hint=f"Check the network and the base URL (%kimi_config), {_OFFLINE}",
+                passing=isinstance(error, httpx.ConnectError) and "certificate" not in str(error).lower(),
             )
         case _:
             return errors.KimiConnectionError(
                 f"the connection to {host} was lost before an answer came "
                 f"({connection.key.redact(str(error)) or type(error).__name__})",
                 hint="Run the cell again.",
+                passing=isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError),
             )

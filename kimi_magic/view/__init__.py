@@ -16,4 +16,5 @@ def choose(shell: Any, *, hide_reasoning: bool = False) -> View:
         return NotebookView(hide_reasoning=hide_reasoning)
     from kimi_magic.view.terminal import TerminalView
 
-    return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hide_reasoning)
+    # Without a shell the process ends with the answer.
+    return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hide_reasoning, lasting=shell is not None)

@@ -14,6 +14,7 @@ from typing import Any
 import ipywidgets as widgets
 from IPython.display import display
 
+from kimi_magic.choices import Choice, shortened
 from kimi_magic.markdown import Blocks
 from kimi_magic.messages import Reply
 from kimi_magic.view import static
@@ -23,6 +24,7 @@ PAINT = 8_000  # characters of new text in one repaint; more at once is read by 
 OPEN_RATE = (
     150_000  # characters a second that the open end may cost; a long open block is repainted less often
 )
+CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
 
 
@@ -49,13 +51,13 @@ class NotebookView:
                 self._shown = text
                 self._handle.update(self._status_bundle(), raw=True)
         else:
-            self._live = _Live(hide_reasoning=self._hide)
+            self._live = _Live(reply.n, hide_reasoning=self._hide)
             self._live.update(reply)
             self._handle.update(self._live.bundle(), raw=True)
 
     def close(self, reply: Reply) -> None:
         """Replace whatever is shown by the static end."""
-        opened = self._live is not None and self._live.reasoning_opened
+        opened = self._live.reasoning_opened if self._live is not None else set()
         final = {
             "text/html": static.html(reply, hide_reasoning=self._hide, open_reasoning=opened),
             "text/plain": static.plain(reply),
@@ -69,24 +71,22 @@ class NotebookView:
 
 
 class _Live:
-    """The widgets of a growing reply: status, reasoning in an accordion, answer."""
+    """The widgets of a growing reply: the status, and a panel for each answer; several panels are tabs."""
 
-    def __init__(self, *, hide_reasoning: bool) -> None:
-        self._hide = hide_reasoning
-        self._layout = widgets.Layout(width="100%", margin="0")
-        self._styles: dict[type, Any] = {}
-        self._status = self._html(widgets.HTML)
-        self._answer = _Column(lambda value: self._html(widgets.HTMLMath, value), self._layout)
-        self._thought: _Column | None = None
-        self._accordion: Any = None
-        self._title = ""
-        self._text = self._reasoning = 0  # characters shown so far
-        self._blocks = Blocks()
-        self._open_thought = ""
-        self._next_answer = 0.0  # monotonic time before which a long open block is not painted again
-        self._folded = False
-        self._touched = False  # the person opened or closed the reasoning
-        self._box = widgets.VBox((self._status, self._answer.box), layout=self._layout)
+    def __init__(self, count: int, *, hide_reasoning: bool) -> None:
+        self._widgets = _Widgets()
+        self._status = self._widgets.html(widgets.HTML)
+        self._tabs: Any = None
+        self._titles = [""] * count
+        if count == 1:
+            self._panels = [_Panel(self._widgets, (self._status,), hide_reasoning=hide_reasoning)]
+            self._box = self._panels[0].box
+            return
+        self._panels = [_Panel(self._widgets, (), hide_reasoning=hide_reasoning) for _ in range(count)]
+        layout = self._widgets.layout
+        boxes = tuple(panel.box for panel in self._panels)
+        self._tabs = widgets.Tab(boxes, selected_index=0, layout=layout)
+        self._box = widgets.VBox((self._status, self._tabs), layout=layout)
 
     def bundle(self) -> dict[str, Any]:
         """What to display."""
@@ -94,44 +94,114 @@ class _Live:
         return {"application/vnd.jupyter.widget-view+json": view, "text/plain": "The answer is on its way."}
 
     @property
-    def reasoning_opened(self) -> bool:
-        """Whether the person wants the reasoning open: it stays as they left it."""
-        return self._touched and self._accordion is not None and self._accordion.selected_index == 0
+    def reasoning_opened(self) -> set[int]:
+        """The answers whose reasoning the person wants open: it stays as they left it."""
+        return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
 
     def update(self, reply: Reply) -> None:
         self._status.value = static.line(static.status(reply))
-        if not self._hide and len(reply.reasoning) > self._reasoning:
-            new = reply.reasoning[self._reasoning : self._reasoning + PAINT]
-            self._show_reasoning(new)
-            self._reasoning += len(new)
-        if self._accordion is not None:
-            self._show_title(static.reasoning_title(reply))
-            if reply.text and not self._folded:
-                self._folded = True
-                self._fold()
-        if len(reply.text) > self._text and monotonic() >= self._next_answer:
-            new = reply.text[self._text : self._text + PAINT]
-            self._show_answer(new)
-            self._text += len(new)
+        growing = {choice.index: choice for choice in reply.choices}  # more than were asked for: at the end
+        for index, panel in enumerate(self._panels):
+            if (choice := growing.get(index)) is not None:
+                panel.update(reply, choice)
+                self._show_title(index, f"{index + 1} · {static.condition(reply, choice)}")
 
     def close(self) -> None:
         """Close every widget with its layout and style: `Widget.close` alone leaves those open."""
-        self._box.close()
         self._status.close()
+        for panel in self._panels:
+            panel.close()
+        if self._tabs is not None:
+            self._tabs.close()
+            self._box.close()
+        self._widgets.close()
+
+    def _show_title(self, index: int, title: str) -> None:
+        if self._tabs is not None and title != self._titles[index]:
+            self._titles[index] = title
+            self._tabs.set_title(index, title)
+
+
+class _Widgets:
+    """Makes widgets. All share a layout, and those of one kind a style: one message each, not three."""
+
+    def __init__(self) -> None:
+        self.layout = widgets.Layout(width="100%", margin="0")
+        self._styles: dict[type, Any] = {}
+
+    def html(self, kind: type, value: str = "") -> Any:
+        """An HTML widget."""
+        shared = {"style": self._styles[kind]} if kind in self._styles else {}
+        widget = kind(value, layout=self.layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
+        self._styles[kind] = widget.style
+        return widget
+
+    def close(self) -> None:
+        """Close what they share."""
+        for model in (self.layout, *self._styles.values()):
+            model.close()
+
+
+class _Panel:
+    """One growing answer in a box: `before`, reasoning in an accordion, text, tool calls."""
+
+    def __init__(self, made: _Widgets, before: tuple[Any, ...], *, hide_reasoning: bool) -> None:
+        self._widgets = made
+        self._before = before
+        self._hide = hide_reasoning
+        self._answer = _Column(lambda value: made.html(widgets.HTMLMath, value), made.layout)
+        self._thought: _Column | None = None
+        self._accordion: Any = None
+        self._calls: Any = None
+        self._title = ""
+        self._text = self._reasoning = 0  # characters shown so far
+        self._blocks = Blocks()
+        self._open_thought = ""
+        self._next_answer = 0.0  # monotonic time before which a long open block is not painted again
+        self._folded = False
+        self._touched = False  # the person opened or closed the reasoning
+        self.box = widgets.VBox((*before, self._answer.box), layout=made.layout)
+
+    @property
+    def reasoning_opened(self) -> bool:
+        """Whether the person opened the reasoning, and left it so."""
+        return self._touched and self._accordion is not None and self._accordion.selected_index == 0
+
+    def update(self, reply: Reply, choice: Choice) -> None:
+        if not self._hide and len(choice.reasoning) > self._reasoning:
+            new = choice.reasoning[self._reasoning : self._reasoning + PAINT]
+            self._show_reasoning(new)
+            self._reasoning += len(new)
+        if self._accordion is not None:
+            self._show_title(static.reasoning_title(reply, choice))
+            if choice.text and not self._folded:
+                self._folded = True
+                self._fold()
+        if len(choice.text) > self._text and monotonic() >= self._next_answer:
+            new = choice.text[self._text : self._text + PAINT]
+            self._show_answer(new)
+            self._text += len(new)
+        if choice.tool_calls:
+            self._show_calls(choice)
+
+    def close(self) -> None:
+        self.box.close()
         for column in (self._answer, self._thought):
             if column is not None:
                 column.close()
-        if self._accordion is not None:
-            self._accordion.close()
-        for model in (self._layout, *self._styles.values()):
-            model.close()
+        for widget in (self._accordion, self._calls):
+            if widget is not None:
+                widget.close()
 
-    def _html(self, kind: type, value: str = "") -> Any:
-        """An HTML widget; all share a layout, and those of one kind a style: one message each, not three."""
-        shared = {"style": self._styles[kind]} if kind in self._styles else {}
-        widget = kind(value, layout=self._layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
-        self._styles[kind] = widget.style
-        return widget
+    def _place(self) -> None:
+        parts = (self._accordion, self._answer.box, self._calls)
+        self.box.children = (*self._before, *(part for part in parts if part is not None))
+
+    def _show_calls(self, choice: Choice) -> None:
+        if self._calls is None:
+            self._calls = self._widgets.html(widgets.HTML)
+            self._place()
+        self._calls.value = static.calls_html([shortened(call, CALL) for call in static.calls(choice)])
 
     def _show_answer(self, new: str) -> None:
         finished = self._blocks.add(static.printable(new))
@@ -141,10 +211,11 @@ class _Live:
 
     def _show_reasoning(self, new: str) -> None:
         if self._thought is None:
-            self._thought = _Column(lambda value: self._html(widgets.HTML, value), self._layout)
-            self._accordion = widgets.Accordion((self._thought.box,), selected_index=0, layout=self._layout)
+            layout = self._widgets.layout
+            self._thought = _Column(lambda value: self._widgets.html(widgets.HTML, value), layout)
+            self._accordion = widgets.Accordion((self._thought.box,), selected_index=0, layout=layout)
             self._accordion.observe(self._note_touch, "selected_index")
-            self._box.children = (self._status, self._accordion, self._answer.box)
+            self._place()
         self._open_thought += static.printable(new)
         cut = self._open_thought.rfind("\n") + 1
         if not cut and len(self._open_thought) > LONGEST_LINE:

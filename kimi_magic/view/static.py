@@ -7,10 +7,14 @@ export or a viewer shows. Inline styles follow the theme by using its text colou
 from __future__ import annotations
 
 import re
+from collections.abc import Container
 from html import escape
 
 from kimi_magic import markdown
+from kimi_magic.choices import Choice
 from kimi_magic.messages import Reply
+from kimi_magic.usage import dollars
+from kimi_magic.view import endings
 
 QUIET = "opacity:.7;font-size:.87em;margin:.4em 0"
 THOUGHT = "white-space:pre-wrap;overflow-wrap:anywhere;opacity:.75;font-size:.93em;line-height:1.45"
@@ -18,24 +22,83 @@ _BAR = "border-left:2px solid;padding-left:.8em;margin:.4em 0;max-height:24em;ov
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
-def html(reply: Reply, *, hide_reasoning: bool = False, open_reasoning: bool = False) -> str:
-    """The whole reply: foldable reasoning, answer, footer."""
+def html(reply: Reply, *, hide_reasoning: bool = False, open_reasoning: Container[int] = ()) -> str:
+    """The whole reply: foldable reasoning and answer, of each choice where there are several; footer.
+
+    `open_reasoning` are the indices of the choices whose reasoning is unfolded.
+    """
     parts = []
-    if reply.reasoning and not hide_reasoning:
-        parts.append(
-            f'<details class="kimi-reasoning"{" open" if open_reasoning else ""}>'
-            f'<summary style="{QUIET};cursor:pointer">{escape(reasoning_title(reply))}</summary>'
-            f'<div style="{THOUGHT};{_BAR}">{markdown.inert(printable(reply.reasoning))}</div></details>'
-        )
-    if reply.text:
-        parts.append(f'<div class="kimi-answer">{markdown.render(printable(reply.text))}</div>')
+    several = len(reply.choices) > 1
+    for number, choice in enumerate(reply.choices, 1):
+        shown = _choice(reply, choice, hide_reasoning, choice.index in open_reasoning)
+        title = f"<h4>{escape(heading(reply, choice, number))}</h4>"
+        parts.append(f'<div class="kimi-choice">{title}{shown}</div>' if several else shown)
+    parts += [_notice(notice) for notice in (*reply.notices, *endings.of_reply(reply))]
     parts.append(line(footer(reply)))
     return f'<div class="kimi-reply jp-RenderedHTMLCommon">{"".join(parts)}</div>'
 
 
+def _choice(reply: Reply, choice: Choice, hide_reasoning: bool, opened: bool) -> str:
+    parts = []
+    if choice.reasoning and not hide_reasoning:
+        parts.append(
+            f'<details class="kimi-reasoning"{" open" if opened else ""}>'
+            f'<summary style="{QUIET};cursor:pointer">{escape(reasoning_title(reply, choice))}</summary>'
+            f'<div style="{THOUGHT};{_BAR}">{markdown.inert(printable(choice.reasoning))}</div></details>'
+        )
+    if choice.text:
+        parts.append(f'<div class="kimi-answer">{markdown.render(printable(choice.text))}</div>')
+    parts.append(calls_html(calls(choice)))
+    if ending := endings.of_choice(reply, choice):
+        parts.append(_notice(ending))
+    return "".join(parts)
+
+
+def _notice(text: str) -> str:
+    return f'<div class="kimi-notice" style="{QUIET}">{escape(text)}</div>'
+
+
+def calls(choice: Choice) -> list[str]:
+    """The functions that the model wants run, as `name(arguments)`."""
+    return [
+        f"{on_one_line(call.name) or '(no name)'}({on_one_line(call.arguments)})"
+        for call in choice.tool_calls
+    ]
+
+
+def calls_html(calls: list[str]) -> str:
+    """Calls as a list; in `code` nobody looks for mathematics."""
+    items = "".join(f"<li><code>{escape(call)}</code></li>" for call in calls)
+    return f"<ul>{items}</ul>" if items else ""
+
+
+def heading(reply: Reply, choice: Choice, number: int) -> str:
+    """Which of several answers this is, and how it is with it."""
+    return f"Answer {number} · {condition(reply, choice)}"
+
+
+def condition(reply: Reply, choice: Choice) -> str:
+    """How it is with one of several answers, in a word."""
+    if choice.finish_reason:
+        return on_one_line(choice.finish_reason)
+    if reply.done:
+        return {"interrupted": "stopped", "failed": "failed"}.get(reply.state, "ended")
+    return "thinking" if choice.state == "reasoning" else choice.state
+
+
 def plain(reply: Reply) -> str:
     """The Markdown source of the answer, for viewers that show text; the footer where there is none."""
-    return printable(reply.text) or footer(reply)
+    if len(reply.choices) == 1:
+        return _plain_choice(reply.choices[0]) or footer(reply)
+    sections = []
+    for number, choice in enumerate(reply.choices, 1):
+        sections.append(f"{heading(reply, choice, number)}\n\n{_plain_choice(choice)}".strip())
+    return "\n\n".join(sections)
+
+
+def _plain_choice(choice: Choice) -> str:
+    listed = "\n".join(f"- {call}" for call in calls(choice))
+    return "\n\n".join(filter(None, (printable(choice.text), listed)))
 
 
 def line(text: str) -> str:
@@ -50,8 +113,14 @@ def printable(text: str) -> str:
 
 def status(reply: Reply) -> str:
     """What happens at the moment."""
-    model, seconds = _on_one_line(reply.model), f"{reply.seconds:.0f} s"
+    model, seconds = on_one_line(reply.model), f"{reply.seconds:.0f} s"
     match reply.state:
+        case "waiting" if reply.retrying is not None:
+            again = reply.retrying
+            when = f"again in {reply.retry_in:.0f} s" if reply.retry_in else "trying again"
+            text = (
+                f"{model} · {when} (attempt {again.attempt} of {again.attempts}): {on_one_line(again.reason)}"
+            )
         case "waiting":
             text = f"{model} · waiting for the first words · {seconds}"
         case "reasoning":
@@ -60,37 +129,52 @@ def status(reply: Reply) -> str:
             text = f"{model} · answering · {seconds}"
         case _:
             return footer(reply)
+    if reply.n > 1 and reply.state != "waiting":
+        ended = sum(choice.state == "ended" for choice in reply.choices)
+        text += f" · {ended} of {reply.n} answers complete"
     return text + " · offline simulator" * reply.simulated
 
 
-def reasoning_title(reply: Reply) -> str:
-    """The title of the reasoning section."""
-    if reply.state == "reasoning":
-        return f"Thinking… {reply.reasoning_seconds:.0f} s"
-    tokens = reply.usage.reasoning if reply.usage else None
-    return f"Reasoning · {reply.reasoning_seconds:.1f} s" + (f" · {tokens:,} tokens" if tokens else "")
+def reasoning_title(reply: Reply, choice: Choice | None = None) -> str:
+    """The title of the reasoning section, of the choice that speaks for the reply or of another."""
+    choice = choice or reply.chosen
+    if choice.state == "reasoning" and not reply.done:
+        return f"Thinking… {choice.reasoning_seconds:.0f} s"
+    parts = ["Reasoning"]
+    if choice.reasoning_seconds:  # none of it was thought now where an answer is resumed
+        parts.append(f"{choice.reasoning_seconds:.1f} s")
+    if (usage := reply.usage_of(choice)) and usage.reasoning:
+        parts.append(f"{usage.reasoning:,} tokens")
+    return " · ".join(parts)
 
 
 def footer(reply: Reply) -> str:
-    """Model, tokens as the service counted them, seconds, and why it ended."""
+    """Model, tokens as the service counted them, estimated cost, seconds, and why it ended."""
     parts = [reply.model]
     if usage := reply.usage:
         thought = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
-        parts.append(f"{usage.prompt:,} + {usage.completion:,} tokens{thought}")
+        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
+        parts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens{thought}")
+    if reply.cost is not None:
+        parts.append(f"≈ {dollars(reply.cost)} (estimate)")
     parts.append(f"{reply.seconds:.1f} s")
     match reply.state, reply.finish_reason:
         case "interrupted", _:
             parts.append("stopped" + " · this part is not in the conversation" * bool(reply.text))
         case "failed", _:
             parts.append("failed" + " · this part is not in the conversation" * bool(reply.text))
+        case _ if len(reply.choices) > 1:
+            reasons = ", ".join(condition(reply, choice) for choice in reply.choices)
+            parts.append(f"{len(reply.choices)} answers: {reasons}")
         case _, "length":
             parts.append("length: cut at --max-tokens" + " before the answer began" * (not reply.text))
         case _, reason:
             parts.append(reason or "ended without a reason given")
     if reply.simulated:
         parts.append("offline simulator")
-    return " · ".join(map(_on_one_line, parts))
+    return " · ".join(map(on_one_line, parts))
 
 
-def _on_one_line(text: str) -> str:
+def on_one_line(text: str) -> str:
+    """`text` without control characters and line ends."""
     return " ".join(printable(text).split())

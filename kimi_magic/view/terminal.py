@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from kimi_magic.choices import Choice
 from kimi_magic.messages import Reply
-from kimi_magic.view import static
+from kimi_magic.view import endings, static
 
 _DIM, _NORMAL, _CLEAR_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[2K"
 
@@ -17,10 +18,14 @@ _DIM, _NORMAL, _CLEAR_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[2K"
 class TerminalView:
     """Writes the answer to `out` and everything else to `err`, dimmed where `err` is a terminal."""
 
-    def __init__(self, out: TextIO, err: TextIO, *, hide_reasoning: bool = False) -> None:
+    def __init__(
+        self, out: TextIO, err: TextIO, *, hide_reasoning: bool = False, lasting: bool = True
+    ) -> None:
+        """`lasting` says whether a session follows in which the answer can be continued."""
         self._out = out
         self._err = err
         self._hide = hide_reasoning
+        self._lasting = lasting
         self._dims = err.isatty()
         self._status = ""
         self._text = 0  # characters of the answer written so far
@@ -32,7 +37,8 @@ class TerminalView:
 
     def update(self, reply: Reply) -> None:
         """Write what is new."""
-        if reply.state == "waiting" or (self._hide and reply.state == "reasoning"):
+        begun = reply.text or (reply.reasoning and not self._hide)
+        if reply.state == "waiting" or not begun:
             self._show_status(static.status(reply))
             return
         self._write_reasoning(reply)
@@ -48,7 +54,31 @@ class TerminalView:
             self._out.flush()
         if self._thought and not self._text:
             self._err.write("\n")
+        self._write_ending(reply, reply.chosen)
+        for number, choice in enumerate(reply.choices, 1):
+            if choice is not reply.chosen:
+                self._write_other(reply, choice, number)
+        for notice in (*reply.notices, *endings.of_reply(reply, lasting=self._lasting)):
+            self._write_quiet(notice + "\n")
         self._write_quiet(static.footer(reply) + "\n")
+
+    def _write_other(self, reply: Reply, choice: Choice, number: int) -> None:
+        """One of several answers, whole: only the first streams."""
+        # The heading goes where the text goes: a pipe that gets several answers has to tell them apart.
+        self._out.write(f"\n{static.heading(reply, choice, number)}\n\n")
+        self._out.flush()
+        if choice.reasoning and not self._hide:
+            self._write_quiet(f"Reasoning\n{static.printable(choice.reasoning)}\n\n")
+        if choice.text:
+            self._out.write(static.printable(choice.text) + "\n")
+            self._out.flush()
+        self._write_ending(reply, choice)
+
+    def _write_ending(self, reply: Reply, choice: Choice) -> None:
+        for call in static.calls(choice):
+            self._write_quiet(f"- {call}\n")
+        if ending := endings.of_choice(reply, choice, lasting=self._lasting):
+            self._write_quiet(ending + "\n")
 
     def _write_reasoning(self, reply: Reply) -> None:
         new = reply.reasoning[self._thought :]

@@ -1,0 +1,36 @@
+"""A picture to the address that goes into a message."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+LARGEST = 20 * 2**20  # bytes of one file; the service takes 100 MB for a whole request
+
+# How the formats that Moonshot's vision guide lists begin.
+_FORMATS = (
+    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
+    (b"\xff\xd8\xff", 0, "image/jpeg"),
+    (b"GIF8", 0, "image/gif"),
+    (b"WEBP", 8, "image/webp"),
+)
+
+
+def address(source: str) -> str:
+    """`source` if it is an address (`https:`, `data:`, `ms:`), else the file of that name as a `data:` URL.
+
+    `ValueError` says what was expected: a file there, of a format that the service takes.
+    """
+    if source.startswith(("https://", "http://", "data:image/", "ms://")):
+        return source
+    path = Path(source).expanduser()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"a picture file or address ({error.strerror or error})") from None
+    if len(data) > LARGEST:
+        raise ValueError(f"a file of at most {LARGEST // 2**20} MB, this one has {len(data) / 2**20:.0f}")
+    for start, offset, kind in _FORMATS:
+        if data[offset : offset + len(start)] == start:
+            return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+    raise ValueError("a PNG, JPEG, GIF or WebP file")

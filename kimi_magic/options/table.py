@@ -1,0 +1,183 @@
+"""The one table of options: their flags, values, defaults and help, and the doors where they may be used."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from kimi_magic import models
+from kimi_magic.errors import KimiUsageError
+from kimi_magic.options import values
+
+CELL, CONFIG, PYTHON, USAGE = "cell", "config", "python", "usage"
+
+
+class Option(NamedTuple):
+    """One option.
+
+    `name` is its name in Python and among the settings; `metavar` stands for its value in the help, and is
+    empty for a flag, which sets `sets`. `doors` are where it may be used: in `%%kimi` and the command line's
+    `ask` (cell), in `%kimi_config` (config), as an argument of `ask()` (python), in `%kimi_usage` (usage);
+    `help_at` has the help of doors where it means something else.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+    help: str
+    metavar: str = ""
+    convert: values.Convert = values.text
+    default: Any = None
+    sets: Any = True
+    doors: frozenset[str] = frozenset({CELL, CONFIG, PYTHON})
+    most: int = 0  # how often it may be given; the value is then a list. 0: once, and the value is one
+    help_at: Mapping[str, str] = {}
+    named: bool = False  # whether the name of a notebook's variable stands for its value
+
+    @property
+    def setting(self) -> bool:
+        """Whether it has a value to keep (not an action such as `--login`)."""
+        return self.convert is not _action
+
+    def check(self, value: object, shown: str = "") -> Any:
+        """`value` as this option wants it, or `KimiUsageError`."""
+        try:
+            return self._each(value) if self.most else self.convert(value)
+        except ValueError as error:
+            raise KimiUsageError(f"{shown or self.name} {value!r}: expected {error}") from None
+
+    def _each(self, value: object) -> list[Any]:
+        given = [value] if isinstance(value, str) else value
+        if isinstance(given, list | tuple) and 1 <= len(given) <= self.most:
+            return [self.convert(each) for each in given]
+        raise ValueError(f"1 to {self.most} of them")
+
+
+def _action(value: object) -> bool:
+    return bool(value)
+
+
+_CELL, _CONFIG = frozenset({CELL}), frozenset({CONFIG})
+_CELL_CONFIG, _CELL_PYTHON = frozenset({CELL, CONFIG}), frozenset({CELL, PYTHON})
+
+TABLE = (
+    # What is sent: the names are the service's own.
+    Option("model", ("-m", "--model"), "model that answers", "NAME", default=models.DEFAULT),
+    Option("system", ("-s", "--system"), "system message, sent first", "TEXT"),
+    Option(
+        "temperature", ("-t", "--temperature"), "randomness, 0 to 2; 1 is advised", "NUMBER",
+        values.number(0, 2),
+    ),
+    Option(
+        "max_tokens", ("--max-tokens",),
+        "cap on reasoning and answer together (default that of the model, 32768)", "N", values.whole(1),
+    ),
+    Option(
+        "top_p", ("--top-p",), "choose from the likeliest tokens that have this share, 0 to 1", "NUMBER",
+        values.number(0, 1),
+    ),
+    Option("top_k", ("--top-k",), "choose from this many likeliest tokens", "N", values.whole(1)),
+    Option("n", ("-n", "--n"), "how many answers, 1 to 5, side by side", "N", values.whole(1, 5)),
+    Option(
+        "presence_penalty", ("--presence-penalty",), "toward new topics, -2 to 2", "NUMBER",
+        values.number(-2, 2),
+    ),
+    Option(
+        "frequency_penalty", ("--frequency-penalty",), "against repetition, -2 to 2", "NUMBER",
+        values.number(-2, 2),
+    ),
+    Option(
+        "stop", ("--stop",), "end where this would be written; up to 5 times", "TEXT", values.stop,
+        most=values.MOST_STOPS,
+    ),
+    Option("response_format", ("--response-format",), "text or json_object", "TYPE", values.response_format),
+    Option(
+        "json", ("--json",), "answer with a JSON object, which the prompt has to describe", "",
+        values.flag, default=False,
+    ),
+    Option(
+        "tools", ("--tools",), "functions that the model may ask for: JSON, or the name of a variable",
+        "LIST", values.tools, named=True,
+    ),
+    Option(
+        "attach", ("-a", "--attach"), "a picture, by file or address; may be repeated", "FILE",
+        values.picture, doors=_CELL_PYTHON, most=values.MOST_PICTURES,
+    ),
+    Option(
+        "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",
+        doors=_CELL_PYTHON,
+    ),
+    # What is done with the answer, and with the conversation.
+    Option(
+        "out", ("-o", "--out"), "store the reply in this variable", "NAME", values.name,
+        doors=frozenset({CELL, USAGE}),
+        help_at={USAGE: "store the records in this variable, ready for pandas.DataFrame(NAME)"},
+    ),
+    Option(
+        "pick", ("--pick",), "alone: let this answer of the last cell, from 1, enter the conversation", "N",
+        values.whole(1), doors=_CELL,
+    ),
+    Option(
+        "resume", ("--continue",), "without a prompt: go on with the last answer, cut or stopped", "",
+        _action, doors=_CELL,
+    ),
+    Option(
+        "history", ("--no-history",), "neither send nor keep history", "", values.flag, default=True,
+        sets=False,
+    ),
+    Option(
+        "history_reasoning", ("--history-reasoning",),
+        "earlier reasoning to send back: all, tools or none (default that of the model)", "WHICH",
+        values.choice("all", "tools", "none"),
+    ),
+    Option(
+        "stream", ("--no-stream",), "wait for the whole answer", "", values.flag, default=True, sets=False
+    ),
+    Option(
+        "hide_reasoning", ("-R", "--hide-reasoning"), "do not show the reasoning", "", values.flag,
+        default=False, doors=_CELL_CONFIG,
+    ),
+    Option(
+        "timeout", ("--timeout",), "seconds of silence after which to give up", "NUMBER",
+        values.number(0.1, 86_400), default=180.0,
+    ),
+    Option(
+        "budget", ("--budget",),
+        "refuse requests once this much is spent; those of unknown cost do not count", "USD",
+        values.number(0, math.inf), doors=_CONFIG,
+    ),
+    # Where to.
+    Option(
+        "offline", ("--offline",), "answers come from the simulator: no key, no network", "", values.flag,
+        default=False,
+    ),
+    Option(
+        "speed", ("--speed",), "simulator: pieces a second, 0 for as fast as possible", "NUMBER",
+        values.number(0, 1e6), default=80.0, doors=_CELL_CONFIG,
+    ),
+    Option(
+        "host", ("--host",), "who serves: " + ", ".join(models.HOSTS), "NAME",
+        values.choice(*models.HOSTS), doors=_CONFIG,
+    ),
+    Option("base_url", ("--base-url",), "address of the service", "URL", doors=_CONFIG),
+    Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, doors=_CONFIG),
+    Option("models", ("--models",), "list the models that the host offers", "", _action, doors=_CONFIG),
+    Option("check", ("--check",), "try key and model, and say what was found", "", _action, doors=_CONFIG),
+    Option("unset", ("--unset",), "forget what was set for this", "NAME", doors=_CONFIG),
+    Option(
+        "reset", ("--reset",), "begin a new conversation", "", _action, doors=frozenset({CONFIG, USAGE}),
+        help_at={USAGE: "empty the ledger; what counts against the budget is zero again"},
+    ),
+    Option("help", ("-h", "--help"), "show this help", "", _action, doors=_CELL_CONFIG | {USAGE}),
+)  # fmt: skip
+
+BY_NAME = {option.name: option for option in TABLE}
+
+
+def at(door: str) -> tuple[Option, ...]:
+    """The options of one door."""
+    return tuple(
+        option._replace(help=option.help_at.get(door, option.help))
+        for option in TABLE
+        if door in option.doors
+    )

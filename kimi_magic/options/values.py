@@ -1,0 +1,130 @@
+"""Converters of option values, from text or from Python; a `ValueError` says what was expected."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+Convert = Callable[[object], Any]
+
+# The service's own limits, from EvoLink's API reference; only that of pictures is ours.
+LONGEST_STOP = 32  # bytes
+MOST_STOPS = 5
+MOST_TOOLS = 128
+MOST_PICTURES = 16
+
+
+def text(value: object) -> str:
+    """Text that is not empty."""
+    if isinstance(value, str) and value.strip():
+        return value
+    raise ValueError("a text that is not empty")
+
+
+def name(value: object) -> str:
+    """The name of a variable."""
+    import keyword
+
+    if isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value):
+        return value
+    raise ValueError("a Python variable name")
+
+
+def flag(value: object) -> bool:
+    """True or False."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError("True or False")
+
+
+def number(low: float, high: float) -> Convert:
+    """A converter to a finite number in a range."""
+
+    def convert(value: object) -> float:
+        try:
+            number = math.nan if isinstance(value, bool) else float(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError, OverflowError):
+            number = math.nan
+        if low <= number <= high and math.isfinite(number):
+            return number
+        raise ValueError(f"a number {_range(low, high)}")
+
+    return convert
+
+
+def whole(low: int, high: float = math.inf) -> Convert:
+    """A converter to a whole number in a range."""
+
+    def convert(value: object) -> int:
+        try:
+            number = int(value) if isinstance(value, str) else value
+        except ValueError:
+            number = None
+        if isinstance(number, int) and not isinstance(number, bool) and low <= number <= high:
+            return number
+        raise ValueError(f"a whole number {_range(low, high)}")
+
+    return convert
+
+
+def choice(*choices: str) -> Convert:
+    """A converter to one of some words."""
+
+    def convert(value: object) -> str:
+        if value in choices:
+            return str(value)
+        raise ValueError("one of " + ", ".join(choices))
+
+    return convert
+
+
+def stop(value: object) -> str:
+    """A stop sequence."""
+    if isinstance(value, str) and value and len(value.encode("utf-8", "replace")) <= LONGEST_STOP:
+        return value
+    raise ValueError(f"a text of 1 to {LONGEST_STOP} bytes in UTF-8")
+
+
+def picture(value: object) -> str:
+    """The address of a picture, also of one in a file."""
+    from kimi_magic.images import address
+
+    return address(text(value))
+
+
+def response_format(value: object) -> dict[str, Any]:
+    """How the answer shall be formed: the object that the service takes."""
+    parsed: Any = _json(value) if isinstance(value, str) and value.startswith("{") else value
+    match parsed:
+        case "text" | "json_object":
+            return {"type": parsed}
+        case {"type": "text" | "json_object"} | {"type": "json_schema", "json_schema": dict()}:
+            return dict(parsed)
+    raise ValueError("text, json_object, or an object with such a type")
+
+
+def tools(value: object) -> list[dict[str, Any]]:
+    """Definitions of functions, which are passed on as they are."""
+    given = _json(value) if isinstance(value, str) else value
+    if not isinstance(given, list | tuple) or not 1 <= len(given) <= MOST_TOOLS:
+        raise ValueError(f"a list of 1 to {MOST_TOOLS} tools, as JSON or the name of a variable")
+    for tool in given:
+        match tool:
+            case {"type": str(), "function": {"name": str(), "description": str(), "parameters": dict()}}:
+                continue
+        raise ValueError("tools with type, and function with name, description and parameters")
+    return [dict(tool) for tool in given]
+
+
+def _json(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"JSON ({error})") from None
+
+
+def _range(low: float, high: float) -> str:
+    return f"of at least {low:g}" if high == math.inf else f"from {low:g} to {high:g}"

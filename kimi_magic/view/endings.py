@@ -1,0 +1,70 @@
+"""How an answer ended, in plain sentences, where there is more to say than the footer's one word."""
+
+from __future__ import annotations
+
+from kimi_magic import models
+from kimi_magic.choices import CALLS, FILTER, LENGTH, STOP, Choice
+from kimi_magic.messages import Reply
+
+ROOMY = 16_000  # tokens, the least that Moonshot's thinking guide advises
+
+
+def of_choice(reply: Reply, choice: Choice, *, lasting: bool = True) -> str:
+    """What to know of the end of one answer, and what to do; empty where nothing is to be said.
+
+    `lasting` says whether there is a session in which the answer can be continued.
+    """
+    if not reply.done or (reply.state != "complete" and choice.finish_reason in (None, STOP)):
+        return ""
+    if choice.finish_reason == LENGTH:
+        return _cut(reply, choice, lasting)
+    if choice.finish_reason == FILTER:
+        return "The content filter of the service ended this answer; it does not enter the conversation."
+    if calls := len(choice.tool_calls):
+        functions = "a function" if calls == 1 else f"{calls} functions"
+        return f"The model asks to run {functions}; the turn does not enter the conversation."
+    if not choice.text:
+        what = "The model thought, but gave no answer" if choice.reasoning else "The answer is empty"
+        return f"{what}; the turn does not enter the conversation. Ask again."
+    if choice.finish_reason not in (None, STOP, CALLS):
+        return "The service ended this answer with a word that is unknown here; it may not be whole."
+    return ""
+
+
+def of_reply(reply: Reply, *, lasting: bool = True) -> list[str]:
+    """What to know of several answers together."""
+    if reply.state != "complete" or reply.n == 1:
+        return []
+    said = []
+    count = len(reply.choices)
+    if count < reply.n:
+        said.append(f"The service gave {count} of the {reply.n} answers asked for.")
+    if lasting and count > 1 and reply.kept:
+        said.append("Answer 1 is in the conversation; %kimi --pick N chooses another.")
+    elif lasting and not reply.chosen.keepable and any(choice.keepable for choice in reply.choices):
+        said.append("Answer 1 cannot enter the conversation; %kimi --pick N chooses another.")
+    return said
+
+
+def _cut(reply: Reply, choice: Choice, lasting: bool) -> str:
+    usage = reply.usage_of(choice)
+    cut = f"Cut after {usage.completion:,} tokens" if usage else "Cut at the cap"
+    if usage and usage.reasoning is not None:
+        cut += f", {usage.reasoning:,} of them reasoning"
+    ways = []
+    if larger := _larger_cap(reply, choice):
+        ways.append(f"ask again with --max-tokens {larger}")
+    if lasting and choice is reply.chosen:
+        ways.append("go on from here with %kimi --continue")
+    advice = " or ".join(ways)
+    return f"{cut}: {advice}." if advice else f"{cut}."
+
+
+def _larger_cap(reply: Reply, choice: Choice) -> int | None:
+    """A cap that leaves room to finish; None where the model has no more room."""
+    usage = reply.usage_of(choice)
+    cap = reply.max_tokens or (usage.completion if usage else 0)
+    larger = max(ROOMY, 2 * cap)
+    if context := models.find(reply.model).context:
+        larger = min(larger, context - (usage.prompt if usage else 0))
+    return larger if larger > cap else None

@@ -1,0 +1,174 @@
+"""The other end for tests: a server that records what it gets, and a loop whose clock does not wait."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import queue
+import selectors
+import threading
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, TypeVar
+
+from kimi_magic.messages import Event, Reply
+
+T = TypeVar("T")
+ANSWER = {
+    "id": "c1",
+    "object": "chat.completion",
+    "model": "kimi-k2-thinking",
+    "choices": [
+        {
+            "index": 0,
+            "message": {"role": "assistant", "content": "Four.", "reasoning_content": "Two and two."},
+            "finish_reason": "stop",
+        }
+    ],
+    "usage": {"prompt_tokens": 11, "completion_tokens": 9, "total_tokens": 20},
+}
+
+
+@dataclass(frozen=True)
+class Got:
+    """One request as it arrived."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        return json.loads(self.content)
+
+    @property
+    def authorization(self) -> str:
+        return self.headers.get("authorization", "")
+
+
+class Recorder:
+    """An HTTP server on loopback that gives every request the same answer, and keeps the requests.
+
+    It takes its port at once, but accepts nobody before `start`.
+    """
+
+    def __init__(
+        self, status: int = 200, headers: dict[str, str] | None = None, body: object = ANSWER
+    ) -> None:
+        self.requests: list[Got] = []
+        recorder = self
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                length = int(self.headers.get("content-length", 0))
+                lower = {name.lower(): value for name, value in self.headers.items()}
+                recorder.requests.append(Got(self.command, self.path, lower, self.rfile.read(length)))
+                self.send_response(status)
+                for name, value in {"content-type": "application/json", **(headers or {})}.items():
+                    self.send_header(name, value)
+                self.send_header("content-length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_POST
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler, bind_and_activate=False)
+        self._server.server_bind()
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
+        self.host = f"127.0.0.1:{self._server.server_address[1]}"
+        self.base_url = f"http://{self.host}/v1"
+
+    def start(self) -> None:
+        self._server.server_activate()
+        self._thread.start()
+
+    def __enter__(self) -> Recorder:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Give the port back at the end, whether or not anybody started."""
+        try:
+            yield
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._thread.ident is not None:
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    @property
+    def only(self) -> Got:
+        """The one request that came."""
+        (request,) = self.requests
+        return request
+
+
+class Lines(queue.Queue[str]):
+    """What a simulator logged."""
+
+    @property
+    def begun(self) -> list[str]:
+        """Method and path of the requests so far, in the order in which they reached the server."""
+        return [line.removesuffix(" begins") for line in list(self.queue) if line.endswith(" begins")]
+
+
+class Unseen:
+    """A view that shows nothing."""
+
+    def open(self, reply: Reply) -> None:
+        pass
+
+    update = close = open
+
+
+class _Impatient(selectors.DefaultSelector):
+    """Where it would wait for a timer, it moves the clock."""
+
+    ahead = 0.0
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if timeout is None or timeout <= 0:
+            return super().select(timeout)
+        ready = super().select(0)
+        if not ready:
+            self.ahead += timeout
+        return ready
+
+
+class HurriedLoop(asyncio.SelectorEventLoop):
+    """A loop in which timers are due at once, in their order: for work that touches no network."""
+
+    def __init__(self) -> None:
+        self._impatient = _Impatient()
+        super().__init__(self._impatient)
+
+    def time(self) -> float:
+        return super().time() + self._impatient.ahead
+
+
+def hurry(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
+    """Run a coroutine without waiting for its timers."""
+    with asyncio.Runner(loop_factory=HurriedLoop) as runner:
+        return runner.run(job())
+
+
+def reply_of(events: list[Event], **begin: Any) -> Reply:
+    """The reply that `events` grow into."""
+    reply = Reply("asked", **begin)
+    for event in events:
+        reply.add(event)
+    return reply
