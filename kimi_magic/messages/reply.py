@@ -1,0 +1,189 @@
+"""The growing answer: events go in, text and counts come out."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import Literal
+
+from kimi_magic import models
+from kimi_magic.choices import Choice, ToolCall, shortened
+from kimi_magic.messages.events import (
+    Counted,
+    Event,
+    Finished,
+    Opened,
+    ReasoningDelta,
+    Retrying,
+    TextDelta,
+    ToolCallDelta,
+)
+from kimi_magic.usage import Usage, cost, of_choices
+
+State = Literal["waiting", "reasoning", "answering", "complete", "interrupted", "failed"]
+
+
+class Reply:
+    """One answer, growing while it streams. `str(reply)` is the text.
+
+    `text` and `reasoning` are what arrived so far; `finish_reason` is the service's word for why it ended,
+    None until then or if it never said; `usage` its token counts, None where it gave none; `cost` an
+    estimate from them in US dollars; `model` the model that answered; `seconds` from sending to the end (so
+    far, while it grows); `reasoning_seconds` how long it thought; `state` is one of waiting, reasoning,
+    answering, complete, interrupted, failed.
+
+    `choices` are all answers where several were asked for; `text`, `reasoning`, `tool_calls` and
+    `finish_reason` are those of the first, or of the one that was picked.
+    """
+
+    def __init__(
+        self,
+        model: str,
+        *,
+        simulated: bool = False,
+        n: int = 1,
+        max_tokens: int | None = None,
+        prefix: str = "",
+        begun: tuple[str, str] = ("", ""),
+    ) -> None:
+        """`n` answers of at most `max_tokens` are on their way, each begins with `prefix`.
+
+        `begun` is text and reasoning of the one answer that is resumed.
+        """
+        self.id = ""
+        self.model = model
+        self.simulated = simulated
+        self.notices: tuple[str, ...] = ()  # what the person should know of the request, a sentence each
+        self.retrying: Retrying | None = None  # why nothing has come yet
+        self.n = n  # how many answers were asked for
+        self.kept = False  # whether it entered a conversation
+        self.max_tokens = max_tokens
+        self.state: State = "waiting"
+        self._prefix = prefix
+        self._choices = {index: Choice(index, prefix=prefix) for index in range(n)}
+        if any(begun):
+            self._choices[0] = Choice(prefix=prefix, text=begun[0], reasoning=begun[1])
+        self._picked: Choice | None = None
+        self._usages: dict[int | None, Usage] = {}
+        self._began = monotonic()
+        self._ended: float | None = None
+        self._retry_at = 0.0
+
+    def add(self, event: Event) -> None:
+        """Take in one event."""
+        match event:
+            case TextDelta(text, index):
+                self.state = "answering"
+                self._choice(index).add_text(text)
+            case ReasoningDelta(text, index):
+                if self.state != "answering":
+                    self.state = "reasoning"
+                self._choice(index).add_reasoning(text)
+            case ToolCallDelta(id, name, arguments, call, index):
+                self.state = "answering"
+                self._choice(index).add_call(call, id, name, arguments)
+            case Opened(id, model):
+                self.id, self.model = id, model or self.model
+                self.retrying = None
+            case Retrying(wait=wait):
+                self.retrying = event
+                self._retry_at = monotonic() + wait
+            case Finished(reason, index):
+                self._choice(index).end(reason)
+            case Counted(usage, index) if usage.total:  # all zeros: a host that does not count
+                self._usages[index] = usage
+
+    def end(self, state: Literal["complete", "interrupted", "failed"]) -> None:
+        """Nothing more will come."""
+        self.state = state
+        self._ended = monotonic()
+        for choice in self._choices.values():
+            choice.end()
+        heard = {index: choice for index, choice in self._choices.items() if choice.heard}
+        self._choices = heard or {0: self.chosen}
+
+    def pick(self, choice: Choice) -> None:
+        """Let `choice` speak for the reply."""
+        self._picked = choice
+
+    def _choice(self, index: int) -> Choice:
+        if index not in self._choices:
+            self._choices[index] = Choice(index, prefix=self._prefix)
+        return self._choices[index]
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The answers in the service's order: all that were asked for, at the end those that came."""
+        return tuple(self._choices[index] for index in sorted(self._choices))
+
+    @property
+    def chosen(self) -> Choice:
+        """The answer that speaks for the reply: the one that was picked, or the first."""
+        return self._picked or self._choices[min(self._choices)]
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self.chosen.text
+
+    @property
+    def reasoning(self) -> str:
+        """What the model thought so far."""
+        return self.chosen.reasoning
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The functions that the model wants run."""
+        return self.chosen.tool_calls
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The service's word for why the answer ended."""
+        return self.chosen.finish_reason
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens: the count of the whole request if the service gave one, else that of its choices."""
+        if None in self._usages:
+            return self._usages[None]
+        return of_choices(list(self._usages.values())) if self._usages else None
+
+    def usage_of(self, choice: Choice) -> Usage | None:
+        """Tokens of one answer; None where the service counted only all of them together."""
+        return self.usage if len(self._choices) == 1 else self._usages.get(choice.index)
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars by the list price of the model that answered: an estimate.
+
+        None where tokens or price are unknown, and offline, where nothing is spent.
+        """
+        price = models.find(self.model).price
+        if self.usage is None or price is None or self.simulated:
+            return None
+        return cost(self.usage, price)
+
+    @property
+    def seconds(self) -> float:
+        """From sending to the end, or to now."""
+        return (self._ended or monotonic()) - self._began
+
+    @property
+    def reasoning_seconds(self) -> float:
+        """From the first thought to the first word of the answer, the end, or now; 0 without thought."""
+        return self.chosen.reasoning_seconds
+
+    @property
+    def retry_in(self) -> float:
+        """Seconds until the request is sent again, 0 while it is on its way."""
+        return max(0.0, self._retry_at - monotonic())
+
+    @property
+    def done(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self._ended is not None
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Reply {shortened(self.text)!r} {self.model} {self.finish_reason or self.state}>"

@@ -1,0 +1,144 @@
+"""The JSON that comes back: chunks of a stream and whole answers, which have one shape, and refusals."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from kimi_magic.messages.events import (
+    Counted,
+    Event,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    ToolCallDelta,
+)
+from kimi_magic.usage import Usage
+
+
+class _PromptDetails(msgspec.Struct):
+    cached_tokens: int | None = None
+
+
+class _CompletionDetails(msgspec.Struct):
+    reasoning_tokens: int | None = None
+
+
+class _WireUsage(msgspec.Struct):
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    cached_tokens: int | None = None
+    prompt_tokens_details: _PromptDetails | None = None
+    completion_tokens_details: _CompletionDetails | None = None
+
+    def usage(self) -> Usage:
+        prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
+        return Usage(
+            prompt=self.prompt_tokens or 0,
+            completion=self.completion_tokens or 0,
+            cached=(prompt and prompt.cached_tokens) or self.cached_tokens or 0,
+            reasoning=completion.reasoning_tokens if completion else None,
+        )
+
+
+class _Function(msgspec.Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _Call(msgspec.Struct):
+    index: int | None = None
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Said(msgspec.Struct):
+    """A `delta` or a `message`. Proxies rename `reasoning_content` to `reasoning`; both are the same."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_Call] | None = None
+
+
+class _Choice(msgspec.Struct):
+    index: int = 0
+    delta: _Said | None = None
+    message: _Said | None = None
+    finish_reason: str | None = None
+    usage: _WireUsage | None = None  # Moonshot's own place for it
+
+
+class Chunk(msgspec.Struct):
+    """One JSON object of a stream, or a whole answer. `error` is whatever the service put there."""
+
+    id: str | None = None
+    model: str | None = None
+    choices: list[_Choice] | None = None
+    usage: _WireUsage | None = None
+    error: Any = None
+
+    def events(self) -> Iterable[Event]:
+        """What this chunk says, in the order in which it happened: thought, answer, tool calls, end."""
+        for choice in self.choices or ():
+            said = choice.delta or choice.message
+            if said is not None:
+                if thought := said.reasoning_content or said.reasoning:
+                    yield ReasoningDelta(thought, choice.index)
+                if said.content:
+                    yield TextDelta(said.content, choice.index)
+                for place, call in enumerate(said.tool_calls or ()):
+                    # Pieces without an index follow each other; in a whole message each is a call of its own.
+                    position = place if call.index is None and choice.message else call.index
+                    made = call.function or _Function()
+                    yield ToolCallDelta(
+                        call.id or "", made.name or "", made.arguments or "", position, choice.index
+                    )
+            if choice.finish_reason:
+                yield Finished(choice.finish_reason, choice.index)
+            if choice.usage is not None:
+                yield Counted(choice.usage.usage(), choice.index)
+        if self.usage is not None:
+            yield Counted(self.usage.usage())
+
+
+decode_chunk = msgspec.json.Decoder(Chunk).decode
+"""JSON bytes to a `Chunk`; `msgspec.MsgspecError` (a `ValueError`) where they are not one."""
+
+
+class _ModelList(msgspec.Struct):
+    class _Named(msgspec.Struct):
+        id: str
+
+    data: list[_Named]
+
+
+def model_names(body: bytes) -> list[str]:
+    """The ids in the answer of `GET /models`; `ValueError` where it is none."""
+    return [model.id for model in msgspec.json.decode(body, type=_ModelList).data]
+
+
+class Refusal(msgspec.Struct, frozen=True):
+    """What a service says when it refuses, whatever shape it says it in."""
+
+    message: str = ""
+    type: str = ""
+
+
+def refusal(error: Any) -> Refusal:
+    """A refusal from a decoded error body, or from the `error` of a chunk.
+
+    Understands an object or a string under `error`, a top-level `message`, and FastAPI's `detail`.
+    """
+    while isinstance(error, dict) and isinstance(inner := error.get("error"), dict | str) and inner:
+        error = inner
+    match error:
+        case {"message": str(message), **rest}:
+            return Refusal(message, str(rest.get("type") or rest.get("code") or ""))
+        case {"detail": detail}:
+            return Refusal(detail if isinstance(detail, str) else msgspec.json.encode(detail).decode())
+        case str():
+            return Refusal(error)
+    return Refusal()
