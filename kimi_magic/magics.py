@@ -150,9 +150,9 @@ def show_usage(shell: Any, line: str) -> None:
     from kimi_magic.session import current
 
     if not given:
-        from kimi_magic.view import ledger
+        from kimi_magic import view
 
-        print(ledger.table(current.ledger))  # noqa: T201
+        view.show_ledger(shell, current.ledger)
     if "out" in given:
         shell.push({given["out"]: current.ledger.rows()})
     if given.get("reset"):

@@ -138,15 +138,18 @@ class Session:
     def check(self) -> list[str]:
         """What is found when key and model are tried, a line each. Sends no prompt: it costs nothing."""
         connection, model = settings.connection(), settings["model"]
+        host = (
+            f"{connection.host[0].upper()}{connection.host[1:]}" if connection.simulated else connection.host
+        )
         key = f"the key from {connection.key_source}" if connection.key_source else "no key"
         try:
             names = self.offered()
         except KimiModelError:
             return [
-                f"{connection.host} is reached with {key}, but has no list of models.",
+                f"{host} is reached with {key}, but has no list of models.",
                 f"Whether it has {model} shows a first question.",
             ]
-        lines = [f"{connection.host} accepts {key}." if connection.key else f"{connection.host} is reached."]
+        lines = [f"{host} accepts {key}." if connection.key_source else f"{host} answers."]
         if model in names:
             return [*lines, f"It offers {model}, and {len(names) - 1} other models."]
         return [*lines, f"It does not offer {model}{options.nearest(model, names)}."]

@@ -18,7 +18,7 @@ QUICK = ("--speed", "0")
 
 def table(kernel: Kernel) -> list[dict[str, str]]:
     """The lines that `%kimi_usage` prints, each by column."""
-    printed, _, _ = kernel.run("%kimi_usage").printed.partition("\n\n")
+    printed, _, _ = kernel.run("%kimi_usage").display["text/plain"].partition("\n\n")
     head, *lines = (re.split("  +", line) for line in printed.splitlines())
     return [dict(zip(head, line, strict=True)) for line in lines]
 
@@ -55,7 +55,7 @@ def test_without_counts_the_footer_shows_neither_tokens_nor_cost(kernel: Kernel)
 
 
 def test_complete_stopped_and_failed_requests_are_counted_and_so_is_ask(kernel: Kernel):
-    assert kernel.run("%kimi_usage").printed == "No requests yet.\n"
+    assert kernel.run("%kimi_usage").display["text/plain"] == "No requests yet."
     kernel.run("%%kimi -o answer\nHello")
     kernel.run("import kimi_magic; asked = kimi_magic.ask('Hello', model='kimi-k2-thinking-turbo')")
     request = kernel.send(LONG)

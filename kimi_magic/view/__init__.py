@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from kimi_magic.turn import View
+from kimi_magic.usage import Ledger
 
 
 def choose(shell: Any, *, hide_reasoning: bool = False) -> View:
@@ -18,3 +19,15 @@ def choose(shell: Any, *, hide_reasoning: bool = False) -> View:
 
     # Without a shell the process ends with the answer.
     return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hide_reasoning, lasting=shell is not None)
+
+
+def show_ledger(shell: Any, ledger: Ledger) -> None:
+    """What the requests of a kernel used: a table in a notebook, lines in a terminal."""
+    from kimi_magic.view.ledger import html, table
+
+    if getattr(shell, "kernel", None) is None:
+        print(table(ledger))  # noqa: T201
+        return
+    from IPython.display import display
+
+    display({"text/html": html(ledger), "text/plain": table(ledger)}, raw=True)

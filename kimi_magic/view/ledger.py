@@ -1,6 +1,8 @@
-"""The ledger of a kernel as text: one line a model, and one for all where there are several."""
+"""The ledger of a kernel as a table: one line a model, and one for all where there are several."""
 
 from __future__ import annotations
+
+from html import escape
 
 from kimi_magic.usage import Ledger, Sum, Total, dollars
 from kimi_magic.view.static import on_one_line
@@ -12,10 +14,31 @@ Tokens as the service counted them; a request is uncounted where it did not, as 
 Costs are estimates from list prices. ≥ marks a sum in which some of the requests are not known."""
 
 
+EMPTY = "No requests yet."
+
+
 def table(ledger: Ledger) -> str:
     """The sums of `ledger` by model, aligned; what is not known is called so."""
     if not len(ledger):
-        return "No requests yet."
+        return EMPTY
+    rows = _rows(ledger)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in rows]
+    return "\n".join([*lines, "", NOTE])
+
+
+def html(ledger: Ledger) -> str:
+    """The same for a notebook, where a wide text would be wrapped."""
+    if not len(ledger):
+        return f"<p>{EMPTY}</p>"
+    head, *body = _rows(ledger)
+    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    lines = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body)
+    table = f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
+    return f'<div class="jp-RenderedHTMLCommon" style="overflow-x:auto">{table}<p>{escape(NOTE)}</p></div>'
+
+
+def _rows(ledger: Ledger) -> list[tuple[str, ...]]:
     totals = ledger.by_model()
     rows = [
         HEAD,
@@ -24,9 +47,7 @@ def table(ledger: Ledger) -> str:
     ]  # fmt: skip
     if len(totals) > 1:
         rows.append(_row("all", ledger.total, offline=all(offline for _, offline in totals)))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join([name.ljust(widths[0]), *map(str.rjust, cells, widths[1:])]) for name, *cells in rows]
-    return "\n".join([*lines, "", NOTE])
+    return rows
 
 
 def _row(name: str, total: Total, *, offline: bool) -> tuple[str, ...]:
