@@ -64,7 +64,9 @@ def _ask(words: list[str]) -> int:
     from kimi_magic.session import current
 
     text = " ".join(prompt) if prompt else sys.stdin.read()
-    shown = view.choose(None, hide_reasoning=given.pop("hide_reasoning", False))
+    shown = view.choose(
+        None, "hidden" if given.pop("hide_reasoning", False) else given.pop("reasoning", "auto")
+    )
     current.run(current.turn(text, given, shown))
     return 0
 

@@ -192,10 +192,16 @@ def _interrupts() -> Iterator[_Interrupts]:
         signal.signal(signal.SIGINT, previous)
 
 
-async def alisten(io: IOThread, job: Job[T], deliver: Callable[[list[T]], None]) -> None:
+async def alisten(
+    io: IOThread,
+    job: Job[T],
+    deliver: Callable[[list[T]], None],
+    started: Callable[[Work], None] = lambda _: None,
+) -> None:
     """`listen` for a coroutine: same contract, and the running loop stays free between batches.
 
-    An interrupt arrives as the cancellation of the current task, which is how ipykernel passes it on.
+    `started` gets the work, which a button can then `cancel` with the same end as an interrupt. An interrupt
+    arrives as the cancellation of the current task, which is how ipykernel passes it on.
     """
     loop = asyncio.get_running_loop()
     inbox: asyncio.Queue[list[T] | None] = asyncio.Queue()
@@ -205,6 +211,7 @@ async def alisten(io: IOThread, job: Job[T], deliver: Callable[[list[T]], None])
             loop.call_soon_threadsafe(inbox.put_nowait, batch)
 
     work = Work(io, job, put)
+    started(work)
     try:
         while True:
             try:

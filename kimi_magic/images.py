@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import base64
+import re
 from pathlib import Path
 
 LARGEST = 20 * 2**20  # bytes of one file; the service takes 100 MB for a whole request
 
 # How the formats that Moonshot's vision guide lists begin.
 _FORMATS = (
-    (b"\x89PNG\r\n\x1a\n", 0, "image/png"),
-    (b"\xff\xd8\xff", 0, "image/jpeg"),
-    (b"GIF8", 0, "image/gif"),
-    (b"WEBP", 8, "image/webp"),
+    (rb"\x89PNG\r\n\x1a\n", "image/png"),
+    (rb"\xff\xd8\xff", "image/jpeg"),
+    (rb"GIF8[79]a", "image/gif"),
+    (rb"RIFF....WEBP", "image/webp"),
 )
 
 
@@ -23,14 +24,13 @@ def address(source: str) -> str:
     """
     if source.startswith(("https://", "http://", "data:image/", "ms://")):
         return source
-    path = Path(source).expanduser()
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"a picture file or address ({error.strerror or error})") from None
+        data = Path(source).expanduser().read_bytes()
+    except (OSError, RuntimeError) as error:  # the latter for the home directory of nobody
+        raise ValueError(f"a picture file or address ({getattr(error, 'strerror', None) or error})") from None
     if len(data) > LARGEST:
         raise ValueError(f"a file of at most {LARGEST // 2**20} MB, this one has {len(data) / 2**20:.0f}")
-    for start, offset, kind in _FORMATS:
-        if data[offset : offset + len(start)] == start:
+    for start, kind in _FORMATS:
+        if re.match(start, data, re.DOTALL):
             return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
     raise ValueError("a PNG, JPEG, GIF or WebP file")

@@ -82,7 +82,9 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
         print(f"Answer {given['pick']} is in the conversation now.")  # noqa: T201
         return None
     out = given.pop("out", None)
-    shown = view.choose(shell, hide_reasoning=given.pop("hide_reasoning", settings["hide_reasoning"]))
+    habit = given.pop("reasoning", settings["reasoning"])
+    hidden = given.pop("hide_reasoning", settings["hide_reasoning"])
+    shown = view.choose(shell, "hidden" if hidden else habit)
     resume = given.pop("resume", False)
     turn = current.resume(given, shown) if resume else current.turn(prompt, given, shown)
     if out:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.renderer import RendererProtocol
     from markdown_it.rules_block import StateBlock
+    from markdown_it.rules_core import StateCore
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
@@ -100,6 +101,7 @@ def _parser() -> MarkdownIt:
     parser.block.ruler.before(
         "fence", "math", _math_block, {"alt": ["paragraph", "reference", "blockquote", "list"]}
     )
+    parser.core.ruler.after("inline", "tasks", _tasks)
     parser.validateLink = lambda url: _SAFE_LINK.match(url.strip()) is not None  # type: ignore[method-assign]
     for name, rule in {
         "text": _text,
@@ -112,6 +114,18 @@ def _parser() -> MarkdownIt:
     }.items():
         parser.add_render_rule(name, rule)
     return parser
+
+
+_TASKS = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
+
+
+def _tasks(state: StateCore) -> None:
+    """`- [x] done` as a character; an `input` would be dropped by viewers that clean what they show."""
+    for item, paragraph, inline in zip(state.tokens, state.tokens[1:], state.tokens[2:], strict=False):
+        if (item.type, paragraph.type, inline.type) == ("list_item_open", "paragraph_open", "inline"):
+            first = inline.children[0] if inline.children else None
+            if first is not None and first.type == "text" and (box := _TASKS.get(first.content[:4])):
+                first.content = box + first.content[4:]
 
 
 def _highlight(code: str, language: str, _attrs: str) -> str:

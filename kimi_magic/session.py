@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from kimi_magic import bridge, models, options, request, simulator
@@ -151,8 +151,10 @@ class Session:
             ]
         lines = [f"{host} accepts {key}." if connection.key_source else f"{host} answers."]
         if model in names:
-            return [*lines, f"It offers {model}, and {len(names) - 1} other models."]
-        return [*lines, f"It does not offer {model}{options.nearest(model, names)}."]
+            others = len(names) - 1
+            return [*lines, f"It offers {model}, and {others} other model{'s' * (others != 1)}."]
+        near = options.nearest(model, names)
+        return [*lines, f"It does not offer {model}{near}{'' if near.endswith('?') else '.'}"]
 
     def run(self, turn: Turn) -> Reply:
         """Run a turn to its end, blocking this thread."""
@@ -162,18 +164,21 @@ class Session:
 
     async def arun(self, turn: Turn) -> Reply:
         """Run a turn to its end, leaving the running loop free."""
-        with turn.showing():
-            await bridge.alisten(self.io, turn.run, turn.deliver)
+        with turn.showing(stoppable=True):
+            await bridge.alisten(self.io, turn.run, turn.deliver, turn.started)
         return turn.reply
 
 
 class _Unseen:
     """A view for replies that nobody watches."""
 
-    def open(self, reply: Reply) -> None:
+    def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
         pass
 
-    update = close = open
+    def update(self, reply: Reply) -> None:
+        pass
+
+    close = update
 
 
 def ask(

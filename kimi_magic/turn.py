@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from msgspec.structs import asdict
 
-from kimi_magic.bridge import Emit
+from kimi_magic.bridge import Emit, Work
 from kimi_magic.choices import LENGTH, Choice
 from kimi_magic.client import SILENCE, Client, Connection
 from kimi_magic.conversation import Conversation
@@ -25,8 +25,8 @@ from kimi_magic.usage import OFFLINE, Ledger, Record
 class View(Protocol):
     """Where a reply appears."""
 
-    def open(self, reply: Reply) -> None:
-        """Show life, before anything was sent."""
+    def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
+        """Show life, before anything was sent. `stop` ends the turn, where a click can arrive meanwhile."""
 
     def update(self, reply: Reply) -> None:
         """Show how far the reply has come. Also called when nothing is new but the time."""
@@ -72,6 +72,7 @@ class Turn:
             # An answer that was cut before its first word is thought about anew.
             begun=(before.text, before.reasoning) if before and before.text else ("", ""),
         )
+        self._work: Work | None = None
         self.silence = SILENCE
         self.on_complete: Callable[[Reply], None] | None = None
 
@@ -85,15 +86,26 @@ class Turn:
             self.reply.add(event)
         self._view.update(self.reply)
 
+    def started(self, work: Work) -> None:
+        """Remember what `stop` has to stop."""
+        self._work = work
+
+    def stop(self) -> None:
+        """End the turn like an interrupt; from any thread, so it does nothing but that."""
+        if self._work is not None:
+            self._work.cancel()
+
     @contextmanager
-    def showing(self) -> Iterator[None]:
+    def showing(self, *, stoppable: bool = False) -> Iterator[None]:
         """The frame around listening: opens the view, and settles how the turn ended.
+
+        `stoppable` says that clicks arrive while it is on its way.
 
         A complete turn is committed; an error or an interrupt leaves the conversation as it was, and the
         part that arrived on screen. However it ends, it stands in the ledger.
         """
         reply, began = self.reply, datetime.now(UTC)
-        self._view.open(reply)
+        self._view.open(reply, self.stop if stoppable else None)
         try:
             yield
         except KeyboardInterrupt:

@@ -16,7 +16,11 @@ import pytest
 
 from tests.kernel import Kernel
 
-KEYS = [f"{name}_{kind}" for name in ("EVOLINK", "KIMI", "MOONSHOT") for kind in ("API_KEY", "BASE_URL")]
+KEYS = [
+    f"{name}_{kind}"
+    for name in ("EVOLINK", "KIMI", "MOONSHOT", "OPENROUTER")
+    for kind in ("API_KEY", "BASE_URL")
+]
 PATIENCE = 30  # s until something that should have happened long ago counts as not happening
 
 

@@ -63,7 +63,7 @@ class Recorder:
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
         class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
+            def do_GET(self) -> None:
                 length = int(self.headers.get("content-length", 0))
                 lower = {name.lower(): value for name, value in self.headers.items()}
                 recorder.requests.append(Got(self.command, self.path, lower, self.rfile.read(length)))
@@ -74,7 +74,8 @@ class Recorder:
                 self.end_headers()
                 self.wfile.write(content)
 
-            do_GET = do_POST
+            def do_POST(self) -> None:
+                self.do_GET()
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -129,7 +130,7 @@ class Lines(queue.Queue[str]):
 class Unseen:
     """A view that shows nothing."""
 
-    def open(self, reply: Reply) -> None:
+    def open(self, reply: Reply, stop: object = None) -> None:
         pass
 
     update = close = open

@@ -43,7 +43,7 @@ class Nowhere:
     def __init__(self, stop: Any = None) -> None:
         self._stop = stop
 
-    def open(self, reply: Reply) -> None:
+    def open(self, reply: Reply, stop: object = None) -> None:
         pass
 
     def update(self, reply: Reply) -> None:

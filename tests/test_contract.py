@@ -148,8 +148,8 @@ class At(NamedTuple):
         return Connection(self.base_url, Key(OFFLINE_KEY), "EVOLINK_API_KEY")
 
     def post(self, body: object, **more: Any) -> httpx.Response:
-        headers = {"authorization": f"Bearer {OFFLINE_KEY}"}
-        return self.http.post(f"{self.base_url}/chat/completions", **{"json": body, "headers": headers, **more})
+        sent = {"json": body, "headers": {"authorization": f"Bearer {OFFLINE_KEY}"}, **more}
+        return self.http.post(f"{self.base_url}/chat/completions", **sent)
 
     def reached_by(self) -> list[str]:
         """What has reached it by now: a request of ours closes the list."""

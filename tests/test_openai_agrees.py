@@ -218,7 +218,8 @@ def test_streamed_or_whole_both_clients_hear_the_same(name: str, sdk: openai.Ope
     assert theirs_streamed(sdk, prompt, **given) == whole
 
 
-def test_the_cases_are_the_situations_that_they_are_called(sdk: openai.OpenAI) -> None:
+def test_the_cases_are_the_situations_that_they_are_called() -> None:
+    kimi_magic.ask(CASES["a long prompt"][0])  # from here on the service has it in its cache
     heard = {name: ours(prompt, **given) for name, (prompt, given) in CASES.items()}
     reasons = {name: {answer.finish_reason for answer in each.answers} for name, each in heard.items()}
     assert reasons["tools"] == reasons["tools and two choices"] == {"tool_calls"}
@@ -231,7 +232,7 @@ def test_the_cases_are_the_situations_that_they_are_called(sdk: openai.OpenAI) -
     assert len(heard["tools"].answers[0].tool_calls) == 2
     assert "." not in heard["a stop"].answers[0].text
     assert heard["JSON mode"].answers[0].text.startswith("{")
-    assert heard["a long prompt"].cached > 256
+    assert heard["a long prompt"].cached >= 256
 
 
 ERRORS: list[tuple[str, dict[str, Any], type[openai.APIStatusError], type[errors.KimiStatusError]]] = [

@@ -1,4 +1,4 @@
-"""Recorded streams, one situation each: however the bytes are cut, they are the same events and one answer."""
+"""Recorded streams, one situation each: however the bytes are cut, they are the same events and answer."""
 
 from __future__ import annotations
 

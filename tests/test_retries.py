@@ -1,10 +1,11 @@
-"""What is asked again, when, and what never: over HTTP against the simulator, and the arithmetic of waiting."""
+"""What is asked again, when, and what never: over HTTP against the simulator, and as arithmetic."""
 
 from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from typing import NamedTuple
 
 import httpx
@@ -159,9 +160,9 @@ def test_what_waiting_does_not_help_is_asked_once(status: int) -> None:
     assert (outcome.requests, outcome.events) == (1, [])
 
 
-@pytest.mark.parametrize("type", ["exceeded_current_quota_error", "insufficient_quota_error"])
-def test_a_missing_quota_is_never_asked_again(type: str) -> None:
-    outcome = ask(f"status=429; type={type}; {SOON}")
+@pytest.mark.parametrize("kind", ["exceeded_current_quota_error", "insufficient_quota_error"])
+def test_a_missing_quota_is_never_asked_again(kind: str) -> None:
+    outcome = ask(f"status=429; type={kind}; {SOON}")
     assert type(outcome.error) is errors.KimiQuotaError
     assert (outcome.requests, outcome.events) == (1, [])
 
@@ -303,7 +304,7 @@ def waits_of(answers: list[httpx.Response | Exception], attempts: int = ATTEMPTS
 
     hurry(job)
     assert len(times) == attempts
-    return [after - before for before, after in zip(times, times[1:], strict=False)]
+    return [after - before for before, after in pairwise(times)]
 
 
 def test_the_client_waits_as_long_as_it_says() -> None:

@@ -90,13 +90,19 @@ class _Body:
         self.undecoded: list[bytes] = []
         self.size = 0  # bytes of the last read
         self.heard = False  # something was emitted
-        self.finished = False  # some choice gave its reason
+        self._begun: set[int] = set()  # the choices that were heard of
+        self._ended: set[int] = set()  # those that gave their reason
         self.on_end: Callable[[], None] = lambda: None
 
     @property
     def ended(self) -> bool:
         """Whether what follows does not matter any more."""
         return self._done or self._failure is not None
+
+    @property
+    def finished(self) -> bool:
+        """Whether every choice that was heard of gave its reason."""
+        return bool(self._ended) and self._begun <= self._ended
 
     def add(self, part: bytes) -> None:
         """Take a part; it is decoded when the loop turns."""
@@ -152,7 +158,7 @@ class _Body:
                     raise errors.KimiStreamError(
                         f"{host} sent JSON without an answer in it: {text}", hint=hint
                     )
-                self.finished = True
+                self._done = True  # the one piece is all of it
             case "stream" if not self.ended:
                 self._take(self._decoder.end())
         if self._failure is not None:
@@ -192,8 +198,10 @@ class _Body:
             if chunk.choices and not self._known:
                 self._known = True
                 self._opened.append(Opened(chunk.id or "", chunk.model or ""))
+            self._begun.update(choice.index for choice in chunk.choices or ())
             for event in chunk.events():
-                self.finished = self.finished or isinstance(event, Finished)
+                if isinstance(event, Finished):
+                    self._ended.add(event.index)
                 events.append(event)
         if events:
             self.heard = True

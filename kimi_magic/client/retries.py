@@ -51,7 +51,7 @@ def asked_wait(headers: Mapping[str, str], message: str) -> float | None:
             return float(value) / unit
         try:
             then = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):  # the latter for a year beyond all measure
             continue
         then = then if then.tzinfo else then.replace(tzinfo=UTC)
         return max(0.0, (then - datetime.now(UTC)).total_seconds())

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Literal
+from typing import Any, Literal
+
+from msgspec.structs import asdict
 
 from kimi_magic import models
 from kimi_magic.choices import Choice, ToolCall, shortened
@@ -181,6 +183,17 @@ class Reply:
     def done(self) -> bool:
         """Whether it has ended, well or not."""
         return self._ended is not None
+
+    def summary(self) -> dict[str, Any]:
+        """What a saved output says of itself: model, why it ended, tokens; nothing of key or account."""
+        return {
+            "model": self.model,
+            "state": self.state,
+            "finish_reason": self.finish_reason,
+            "usage": asdict(self.usage) if self.usage else None,
+            "seconds": round(self.seconds, 1),
+            "offline": self.simulated,
+        }
 
     def __str__(self) -> str:
         return self.text

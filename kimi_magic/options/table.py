@@ -11,6 +11,7 @@ from kimi_magic.errors import KimiUsageError
 from kimi_magic.options import values
 
 CELL, CONFIG, PYTHON, USAGE = "cell", "config", "python", "usage"
+LONGEST_SHOWN = 100  # characters of a wrong value in an error; a list of tools can be very long
 
 
 class Option(NamedTuple):
@@ -44,7 +45,9 @@ class Option(NamedTuple):
         try:
             return self._each(value) if self.most else self.convert(value)
         except ValueError as error:
-            raise KimiUsageError(f"{shown or self.name} {value!r}: expected {error}") from None
+            given = repr(value)
+            given = given if len(given) <= LONGEST_SHOWN else given[: LONGEST_SHOWN - 1] + "…"
+            raise KimiUsageError(f"{shown or self.name} {given}: expected {error}") from None
 
     def _each(self, value: object) -> list[Any]:
         given = [value] if isinstance(value, str) else value
@@ -136,6 +139,11 @@ TABLE = (
     Option(
         "hide_reasoning", ("-R", "--hide-reasoning"), "do not show the reasoning", "", values.flag,
         default=False, doors=_CELL_CONFIG,
+    ),
+    Option(
+        "reasoning", ("--reasoning",),
+        "auto (open while it thinks), open, closed or hidden", "HOW",
+        values.choice("auto", "open", "closed", "hidden"), default="auto", doors=_CELL_CONFIG,
     ),
     Option(
         "timeout", ("--timeout",), "seconds of silence after which to give up", "NUMBER",

@@ -9,16 +9,21 @@ from kimi_magic.turn import View
 from kimi_magic.usage import Ledger
 
 
-def choose(shell: Any, *, hide_reasoning: bool = False) -> View:
-    """The view for `shell`, the running IPython shell, or None in a plain terminal."""
+def choose(shell: Any, reasoning: str = "auto") -> View:
+    """The view for `shell`, the running IPython shell, or None in a plain terminal.
+
+    `reasoning` is auto (open while it thinks), open, closed or hidden; a terminal knows only hidden.
+    """
+    hidden = reasoning == "hidden"
     if getattr(shell, "kernel", None) is not None:
         from kimi_magic.view.notebook import NotebookView
 
-        return NotebookView(hide_reasoning=hide_reasoning)
+        habit: Any = "auto" if hidden else reasoning
+        return NotebookView(hide_reasoning=hidden, habit=habit)
     from kimi_magic.view.terminal import TerminalView
 
     # Without a shell the process ends with the answer.
-    return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hide_reasoning, lasting=shell is not None)
+    return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hidden, lasting=shell is not None)
 
 
 def show_ledger(shell: Any, ledger: Ledger) -> None:

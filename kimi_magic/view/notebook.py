@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from html import escape
 from time import monotonic
-from typing import Any
+from typing import Any, Literal
 
 import ipywidgets as widgets
 from IPython.display import display
@@ -24,45 +24,53 @@ PAINT = 8_000  # characters of new text in one repaint; more at once is read by 
 OPEN_RATE = (
     150_000  # characters a second that the open end may cost; a long open block is repainted less often
 )
+PATIENCE = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
+
+
+Habit = Literal["auto", "open", "closed"]  # auto: open while it thinks, folded when the answer begins
 
 
 class NotebookView:
     """One reply in one output of a cell."""
 
-    def __init__(self, *, hide_reasoning: bool = False) -> None:
+    def __init__(self, *, hide_reasoning: bool = False, habit: Habit = "auto") -> None:
         self._hide = hide_reasoning
+        self._habit: Habit = habit
         self._handle: Any = None
         self._shown = ""
+        self._stop: Callable[[], None] | None = None
         self._live: _Live | None = None
 
-    def open(self, reply: Reply) -> None:
+    def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
         """Show the status line. Widgets take longer to make, so they come with the first words."""
         self._shown = static.status(reply)
+        self._stop = stop if _clicks_arrive() else None
         self._handle = display(self._status_bundle(), raw=True, display_id=True)
 
     def update(self, reply: Reply) -> None:
         """Show what is new."""
         if self._live is not None:
             self._live.update(reply)
-        elif reply.state == "waiting" or (self._hide and reply.state == "reasoning"):
+        elif reply.state == "waiting" and (self._stop is None or reply.seconds < PATIENCE):
             if (text := static.status(reply)) != self._shown:
                 self._shown = text
                 self._handle.update(self._status_bundle(), raw=True)
         else:
-            self._live = _Live(reply.n, hide_reasoning=self._hide)
+            self._live = _Live(reply.n, self._stop, None if self._hide else self._habit)
             self._live.update(reply)
             self._handle.update(self._live.bundle(), raw=True)
 
     def close(self, reply: Reply) -> None:
         """Replace whatever is shown by the static end."""
-        opened = self._live.reasoning_opened if self._live is not None else set()
+        opened = set(range(len(reply.choices))) if self._habit == "open" else set()
+        opened = self._live.reasoning_opened if self._live is not None else opened
         final = {
             "text/html": static.html(reply, hide_reasoning=self._hide, open_reasoning=opened),
             "text/plain": static.plain(reply),
         }
-        self._handle.update(final, raw=True)
+        self._handle.update(final, raw=True, metadata={"kimi_magic": reply.summary()})
         if self._live is not None:
             self._live.close()
 
@@ -73,20 +81,21 @@ class NotebookView:
 class _Live:
     """The widgets of a growing reply: the status, and a panel for each answer; several panels are tabs."""
 
-    def __init__(self, count: int, *, hide_reasoning: bool) -> None:
+    def __init__(self, count: int, stop: Callable[[], None] | None, habit: Habit | None) -> None:
         self._widgets = _Widgets()
         self._status = self._widgets.html(widgets.HTML)
+        head = self._status if stop is None else self._widgets.beside(self._status, stop)
         self._tabs: Any = None
         self._titles = [""] * count
         if count == 1:
-            self._panels = [_Panel(self._widgets, (self._status,), hide_reasoning=hide_reasoning)]
+            self._panels = [_Panel(self._widgets, (head,), habit)]
             self._box = self._panels[0].box
             return
-        self._panels = [_Panel(self._widgets, (), hide_reasoning=hide_reasoning) for _ in range(count)]
+        self._panels = [_Panel(self._widgets, (), habit) for _ in range(count)]
         layout = self._widgets.layout
         boxes = tuple(panel.box for panel in self._panels)
         self._tabs = widgets.Tab(boxes, selected_index=0, layout=layout)
-        self._box = widgets.VBox((self._status, self._tabs), layout=layout)
+        self._box = widgets.VBox((head, self._tabs), layout=layout)
 
     def bundle(self) -> dict[str, Any]:
         """What to display."""
@@ -128,6 +137,23 @@ class _Widgets:
     def __init__(self) -> None:
         self.layout = widgets.Layout(width="100%", margin="0")
         self._styles: dict[type, Any] = {}
+        self._others: list[Any] = []
+
+    def beside(self, status: Any, stop: Callable[[], None]) -> Any:
+        """The status line with a button that calls `stop`, once."""
+
+        def clicked(button: Any) -> None:
+            button.disabled = True
+            stop()
+
+        narrow = widgets.Layout(width="auto", flex="0 0 auto")
+        button = widgets.Button(
+            description="Stop", icon="stop", tooltip="Stop this answer and keep what arrived", layout=narrow
+        )
+        button.on_click(clicked)
+        row = widgets.HBox((status, button), layout=self.layout)
+        self._others += [row, button, button.style, narrow]
+        return row
 
     def html(self, kind: type, value: str = "") -> Any:
         """An HTML widget."""
@@ -138,17 +164,17 @@ class _Widgets:
 
     def close(self) -> None:
         """Close what they share."""
-        for model in (self.layout, *self._styles.values()):
+        for model in (*self._others, self.layout, *self._styles.values()):
             model.close()
 
 
 class _Panel:
-    """One growing answer in a box: `before`, reasoning in an accordion, text, tool calls."""
+    """One growing answer in a box: `before`, reasoning (unless `habit` is None), text, tool calls."""
 
-    def __init__(self, made: _Widgets, before: tuple[Any, ...], *, hide_reasoning: bool) -> None:
+    def __init__(self, made: _Widgets, before: tuple[Any, ...], habit: Habit | None) -> None:
         self._widgets = made
         self._before = before
-        self._hide = hide_reasoning
+        self._habit = habit
         self._answer = _Column(lambda value: made.html(widgets.HTMLMath, value), made.layout)
         self._thought: _Column | None = None
         self._accordion: Any = None
@@ -164,17 +190,18 @@ class _Panel:
 
     @property
     def reasoning_opened(self) -> bool:
-        """Whether the person opened the reasoning, and left it so."""
-        return self._touched and self._accordion is not None and self._accordion.selected_index == 0
+        """Whether the person wants the reasoning open: by habit, or having opened it and left it so."""
+        wanted = self._touched or self._habit == "open"
+        return wanted and self._accordion is not None and self._accordion.selected_index == 0
 
     def update(self, reply: Reply, choice: Choice) -> None:
-        if not self._hide and len(choice.reasoning) > self._reasoning:
+        if self._habit is not None and len(choice.reasoning) > self._reasoning:
             new = choice.reasoning[self._reasoning : self._reasoning + PAINT]
             self._show_reasoning(new)
             self._reasoning += len(new)
         if self._accordion is not None:
             self._show_title(static.reasoning_title(reply, choice))
-            if choice.text and not self._folded:
+            if choice.text and self._habit == "auto" and not self._folded:
                 self._folded = True
                 self._fold()
         if len(choice.text) > self._text and monotonic() >= self._next_answer:
@@ -213,7 +240,8 @@ class _Panel:
         if self._thought is None:
             layout = self._widgets.layout
             self._thought = _Column(lambda value: self._widgets.html(widgets.HTML, value), layout)
-            self._accordion = widgets.Accordion((self._thought.box,), selected_index=0, layout=layout)
+            shown = None if self._habit == "closed" else 0
+            self._accordion = widgets.Accordion((self._thought.box,), selected_index=shown, layout=layout)
             self._accordion.observe(self._note_touch, "selected_index")
             self._place()
         self._open_thought += static.printable(new)
@@ -258,6 +286,13 @@ class _Column:
     def close(self) -> None:
         for widget in (self.box, self._tail, *self._groups):
             widget.close()
+
+
+def _clicks_arrive() -> bool:
+    """Whether a click is handled while an awaited cell runs: with ipykernel 7 and later, not before."""
+    from importlib.metadata import version
+
+    return int(version("ipykernel").partition(".")[0]) >= 7
 
 
 def _thought_html(text: str) -> str:

@@ -6,6 +6,7 @@ answer alone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TextIO
 
 from kimi_magic.choices import Choice
@@ -31,7 +32,7 @@ class TerminalView:
         self._text = 0  # characters of the answer written so far
         self._thought = 0
 
-    def open(self, reply: Reply) -> None:
+    def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
         """A status line that goes away again; nothing where there is no terminal."""
         self._show_status(static.status(reply))
 

@@ -1,0 +1,93 @@
+"""The view in a real kernel: the Stop button, the habit for the reasoning, retries, what is saved beside."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.conftest import Server
+from tests.kernel import Cell, Kernel
+
+LONG = "%%kimi\nWrite 2000 words about rivers."
+
+
+def opened(model: str, message: dict[str, Any]) -> bool:
+    """Whether a message opens a widget of that model."""
+    data = message["content"].get("data", {}) if message["msg_type"] == "comm_open" else {}
+    return data.get("state", {}).get("_model_name") == model
+
+
+def click(kernel: Kernel, button: dict[str, Any]) -> None:
+    content = {
+        "comm_id": button["content"]["comm_id"],
+        "data": {"method": "custom", "content": {"event": "click"}},
+    }
+    kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", content))
+
+
+def press_stop(kernel: Kernel, cell: str) -> Cell:
+    request = kernel.send(cell)
+    queued = kernel.send("print('must not run')")
+    before = kernel.wait_until(request, lambda message: opened("ButtonModel", message))
+    click(kernel, before[-1][1])
+    ended = kernel.finish(request, before)
+    assert kernel.shell_reply(queued)["status"] == "aborted"
+    return ended
+
+
+def test_the_button_stops_the_answer_while_the_cell_runs(kernel: Kernel, server: Server):
+    cell = press_stop(kernel, LONG)
+    server.wait_for("closed by the client")
+    assert cell.status == "error"
+    (error,) = [output for output in cell.outputs if output["type"] == "error"]
+    assert error["ename"] == "KimiInterrupted"
+    assert "stopped" in cell.display["text/html"]
+    assert kernel.run("%%kimi\nHello").display["text/plain"]
+
+
+@pytest.mark.parametrize("server", [("--faults", "slow-start=60")], indirect=True)
+def test_the_button_is_there_before_the_first_word(kernel: Kernel, server: Server):
+    cell = press_stop(kernel, "%%kimi\nHello")
+    server.wait_for("closed by the client")
+    assert "stopped" in cell.display["text/plain"]
+
+
+@pytest.mark.parametrize("server", [("--faults", "status=429; retry-after=60")], indirect=True)
+def test_while_it_waits_to_try_again_the_status_says_why_and_the_button_works(kernel: Kernel, server: Server):
+    request = kernel.send("%%kimi\nHello")
+    before = kernel.wait_until(request, lambda message: opened("ButtonModel", message))
+    before += kernel.wait_until(request, lambda message: "attempt 2 of 3" in str(message["content"]))
+    assert "is asked too much" in str(before[-1][1]["content"])
+    (button,) = [message for _, message in before if opened("ButtonModel", message)]
+    click(kernel, button)
+    assert "stopped" in kernel.finish(request, before).display["text/plain"]
+
+
+def test_where_clicks_cannot_arrive_there_is_no_button(kernel: Kernel):
+    cell = kernel.run("%%time\n%%kimi\nWrite 100 words about rivers.")
+    assert not [message for _, message in cell.messages if opened("ButtonModel", message)]
+
+
+@pytest.mark.parametrize(("habit", "unfolded"), [("auto", False), ("open", True), ("closed", False)])
+def test_the_reasoning_ends_as_the_habit_says(kernel: Kernel, habit: str, unfolded: bool):
+    kernel.run(f"%kimi_config --reasoning {habit}")
+    cell = kernel.run("%%kimi\nWhy is the sky blue?")
+    (accordion,) = [message for _, message in cell.messages if opened("AccordionModel", message)]
+    live = accordion["content"]["data"]["state"]["selected_index"]
+    assert (live == 0) is (habit != "closed")
+    assert ("<details open" in cell.display["text/html"].replace(' class="kimi-reasoning"', "")) is unfolded
+
+
+def test_reasoning_can_be_hidden_by_habit(kernel: Kernel):
+    kernel.run("%kimi_config --reasoning hidden")
+    assert "<details" not in kernel.run("%%kimi\nHello").display["text/html"]
+
+
+def test_the_saved_output_names_model_reason_and_tokens_and_no_key(kernel: Kernel):
+    cell = kernel.run("%%kimi -o answer\nHello")
+    (_, last) = cell.of_type("update_display_data")[-1]
+    said = last["content"]["metadata"]["kimi_magic"]
+    assert (said["model"], said["state"], said["finish_reason"]) == ("kimi-k2-thinking", "complete", "stop")
+    assert said["usage"]["completion"] == kernel.value("answer.usage.completion")
+    assert "sk-simulator" not in str([message["content"] for _, message in cell.messages])

@@ -1,0 +1,398 @@
+"""A request from values: what is sent, which rules hold across values, and which warnings are given once."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kimi_magic
+from kimi_magic import images, models, options, request
+from kimi_magic.conversation import Conversation
+from kimi_magic.errors import KimiUsageError
+from kimi_magic.messages import Message, question
+from kimi_magic.session import Session
+
+from .peers import Unseen
+
+THINKING = models.find("kimi-k2-thinking")
+LATER = models.find("kimi-k2.6")
+UNKNOWN = models.find("some/Other-1")
+ASKED = Message("user", "2+2?")
+BEGUN = Message("assistant", "{", partial=True)
+NEWER = [name for name, model in models.TABLE.items() if model.fixed]
+FREE = [name for name, model in models.TABLE.items() if not model.fixed]
+
+
+def body(
+    model: models.Model = THINKING, messages: tuple[Message, ...] = (ASKED,), **values: Any
+) -> dict[str, Any]:
+    return json.loads(request.build(model, messages, values).body())
+
+
+def faults(model: models.Model = THINKING, messages: tuple[Message, ...] = (ASKED,), **values: Any) -> str:
+    with pytest.raises(KimiUsageError) as caught:
+        request.build(model, messages, values)
+    assert "\n" not in caught.value.message
+    return caught.value.message
+
+
+# ---- only what is set is sent ----
+
+
+@pytest.mark.parametrize("name", models.TABLE)
+def test_with_nothing_set_a_known_model_gets_the_messages_and_the_cap_of_its_table(name: str) -> None:
+    assert body(models.find(name)) == {
+        "model": name,
+        "messages": [{"role": "user", "content": "2+2?"}],
+        "max_tokens": 32_768,
+    }
+
+
+def test_an_unknown_model_gets_what_was_set_and_no_more() -> None:
+    assert set(body(UNKNOWN)) == {"model", "messages"}
+    assert set(body(UNKNOWN, temperature=1.5, max_tokens=7)) == {
+        "model",
+        "messages",
+        "temperature",
+        "max_tokens",
+    }
+
+
+SETTABLE = {
+    "temperature": st.floats(0.3, 2),
+    "top_p": st.floats(0, 1),
+    "top_k": st.integers(1, 1000),
+    "n": st.integers(1, 5),
+    "presence_penalty": st.floats(-2, 2),
+    "frequency_penalty": st.floats(-2, 2),
+    "stop": st.lists(st.text(min_size=1, max_size=8, alphabet="ab海"), min_size=1, max_size=5),
+    "max_tokens": st.integers(1, 262_144),
+}
+
+
+@given(st.fixed_dictionaries({}, optional=SETTABLE))
+def test_whatever_is_set_is_sent_with_its_value_and_nothing_else_is(values: dict[str, Any]) -> None:
+    sent = body(UNKNOWN, **values)
+    assert {name: sent[name] for name in sent if name not in ("model", "messages")} == values
+
+
+@given(st.sets(st.sampled_from([*SETTABLE, "response_format", "tools", "json", "stream"])))
+def test_a_value_that_is_none_is_as_good_as_not_there(names: set[str]) -> None:
+    assert set(body(UNKNOWN, **dict.fromkeys(names))) == {"model", "messages"}
+
+
+def test_the_count_of_tokens_is_asked_for_with_a_stream_and_only_then() -> None:
+    streamed = body(stream=True)
+    assert (streamed["stream"], streamed["stream_options"]) == (True, {"include_usage": True})
+    assert not {"stream", "stream_options"} & set(body(stream=False))
+
+
+def test_json_is_a_format_and_a_format_that_is_set_beats_it() -> None:
+    schema = {"type": "json_schema", "json_schema": {"name": "t", "schema": {}}}
+    assert body(json=True)["response_format"] == {"type": "json_object"}
+    assert body(response_format={"type": "text"})["response_format"] == {"type": "text"}
+    assert body(json=True, response_format=schema)["response_format"] == schema
+    assert "response_format" not in body(json=False)
+
+
+# ---- rules across parameters ----
+
+
+@pytest.mark.parametrize("temperature", [0, 0.01, 0.29])
+def test_several_answers_near_temperature_0_are_refused(temperature: float) -> None:
+    assert f"n 2 with temperature {temperature:g}" in faults(n=2, temperature=temperature)
+    assert "at least 0.3" in faults(n=5, temperature=temperature)
+    assert body(n=1, temperature=temperature)["temperature"] == temperature
+    assert body(temperature=temperature)["temperature"] == temperature
+
+
+def test_several_answers_at_another_temperature_are_fine() -> None:
+    assert body(n=2, temperature=0.3)["n"] == 2
+    assert body(n=5)["n"] == 5
+
+
+@pytest.mark.parametrize("values", [{"json": True}, {"response_format": {"type": "json_object"}}])
+def test_json_mode_and_a_begun_answer_are_not_mixed(values: dict[str, Any]) -> None:
+    assert "--json with --prefix" in faults(messages=(ASKED, BEGUN), **values)
+    assert body(messages=(ASKED, BEGUN), response_format={"type": "text"})
+    assert body(messages=(ASKED, BEGUN, ASKED), **values)["messages"][1]["partial"] is True
+
+
+def test_a_cap_beyond_the_context_of_the_model_is_refused_where_it_is_known() -> None:
+    assert "max_tokens 262145" in faults(max_tokens=262_145)
+    assert "262144" in faults(max_tokens=262_145)
+    assert body(max_tokens=262_144)["max_tokens"] == 262_144
+    assert body(UNKNOWN, max_tokens=10**9)["max_tokens"] == 10**9
+
+
+def test_rules_that_are_broken_together_are_told_together() -> None:
+    message = faults(LATER, (ASKED, BEGUN), n=2, temperature=0.1, top_p=1.0, json=True, max_tokens=10**6)
+    for words in ("n 2", "temperature 0.1", "top_p 1", "--json with --prefix", "max_tokens 1000000"):
+        assert words in message
+
+
+@pytest.mark.parametrize("name", NEWER)
+@pytest.mark.parametrize(
+    ("parameter", "only", "other"),
+    [
+        ("temperature", 1, 0.6),
+        ("top_p", 0.95, 1.0),
+        ("n", 1, 2),
+        ("presence_penalty", 0, 0.5),
+        ("frequency_penalty", 0, -0.5),
+    ],
+)
+def test_newer_models_take_one_value_of_sampling_and_we_say_which(
+    name: str, parameter: str, only: float, other: float
+) -> None:
+    model = models.find(name)
+    assert body(model, **{parameter: only})[parameter] == only
+    message = faults(model, **{parameter: other})
+    assert f"{parameter} {other:g}: {name} takes only {only:g}" in message
+    assert not set(model.fixed) & set(body(model))
+
+
+@pytest.mark.parametrize("name", FREE)
+def test_the_thinking_models_take_any_sampling(name: str) -> None:
+    values = {"temperature": 0.5, "top_p": 1.0, "n": 2, "presence_penalty": 0.5, "frequency_penalty": -0.5}
+    assert body(models.find(name), **values).items() >= values.items()
+
+
+def test_there_are_models_of_both_kinds() -> None:
+    assert set(FREE) == {"kimi-k2-thinking", "kimi-k2-thinking-turbo"}
+    assert {"kimi-k2.5", "kimi-k2.6", "kimi-k3"} <= set(NEWER)
+
+
+@pytest.mark.parametrize("name", ["moonshotai/kimi-k2.6", "Kimi-K2.6", "accounts/x/models/kimi-k2.6"])
+def test_a_model_is_known_by_the_names_that_hosts_give_it_and_sent_as_typed(name: str) -> None:
+    turn = Session().turn("2+2?", {"offline": True, "model": name}, Unseen())
+    assert turn.request.model == name
+    assert turn.request.max_tokens == 32_768
+    with pytest.raises(KimiUsageError, match="takes only 1"):
+        Session().turn("2+2?", {"offline": True, "model": name, "temperature": 0.5}, Unseen())
+
+
+# ---- what is allowed but seldom wise ----
+
+
+def test_nothing_set_is_nothing_to_warn_of() -> None:
+    for name in models.TABLE:
+        assert request.notices(models.find(name), (ASKED,), {}) == []
+    assert request.notices(THINKING, (ASKED,), {"temperature": 1.0, "n": 5, "top_k": 1}) == []
+
+
+def test_temperature_and_top_p_together_are_warned_of() -> None:
+    (notice,) = request.notices(THINKING, (ASKED,), {"temperature": 0, "top_p": 0.0})
+    assert "temperature and top_p are both set" in notice
+
+
+def test_a_temperature_above_1_is_warned_of() -> None:
+    (notice,) = request.notices(THINKING, (ASKED,), {"temperature": 1.5})
+    assert "temperature 1.5 is above 1" in notice
+
+
+def test_a_picture_for_a_model_that_reads_only_text_is_warned_of() -> None:
+    pictured = (question("What is this?", ["https://a.test/b.png"]),)
+    (notice,) = request.notices(THINKING, pictured, {})
+    assert "kimi-k2-thinking is listed as text only" in notice
+    assert request.notices(LATER, pictured, {}) == request.notices(UNKNOWN, pictured, {}) == []
+
+
+def test_a_message_that_calls_tools_without_text_is_no_picture() -> None:
+    assert request.notices(THINKING, (ASKED, Message("assistant", None, tool_calls=({"id": "a"},))), {}) == []
+
+
+def test_a_warning_is_given_once_in_a_session() -> None:
+    session = Session()
+
+    def notices(**given: Any) -> tuple[str, ...]:
+        return session.turn("2+2?", {"offline": True, **given}, Unseen()).reply.notices
+
+    assert notices() == ()
+    assert len(notices(temperature=1.5)) == 1
+    assert notices(temperature=1.5) == ()
+    (new,) = notices(temperature=1.5, top_p=0.5)
+    assert "both set" in new
+    assert notices(temperature=1.5, top_p=0.5) == ()
+    assert len(Session().turn("x", {"offline": True, "temperature": 1.5}, Unseen()).reply.notices) == 1
+
+
+def test_what_is_refused_is_not_also_warned_of() -> None:
+    session = Session()
+    with pytest.raises(KimiUsageError):
+        session.turn("2+2?", {"offline": True, "temperature": 1.5, "max_tokens": 10**6}, Unseen())
+    assert session.turn("2+2?", {"offline": True, "temperature": 1.5}, Unseen()).reply.notices
+
+
+# ---- whose reasoning is sent back ----
+
+CALL = {"id": "a:0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+CALLING = Message("assistant", "", reasoning_content="I call.", tool_calls=(CALL,))
+RESULT = Message("tool", "4 C", tool_call_id="a:0")
+TURNS = (
+    (ASKED, Message("assistant", "4", reasoning_content="I add.")),
+    (ASKED, CALLING, RESULT, Message("assistant", "4 C", reasoning_content="I read.")),
+    (ASKED, Message("assistant", "no thought")),
+)
+
+
+def history() -> Conversation:
+    conversation = Conversation()
+    for turn in TURNS:
+        conversation.commit(*turn)
+    return conversation
+
+
+def thoughts(messages: tuple[Message, ...]) -> list[str | None]:
+    return [message.reasoning_content for message in messages if message.role == "assistant"]
+
+
+@pytest.mark.parametrize(
+    ("which", "expected"),
+    [
+        ("all", ["I add.", "I call.", "I read.", None]),
+        ("tools", [None, "I call.", None, None]),
+        ("none", [None, None, None, None]),
+    ],
+)
+def test_history_goes_back_with_the_reasoning_that_was_chosen_and_otherwise_whole(
+    which: models.HistoryReasoning, expected: list[str | None]
+) -> None:
+    conversation = history()
+    messages = conversation.messages(which)
+    assert thoughts(messages) == expected
+    plain = [(m.role, m.content, m.tool_calls, m.tool_call_id) for m in messages]
+    assert plain == [(m.role, m.content, m.tool_calls, m.tool_call_id) for turn in TURNS for m in turn]
+    assert thoughts(conversation.messages("all")) == ["I add.", "I call.", "I read.", None]  # and stays
+
+
+@pytest.mark.parametrize("name", [*models.TABLE, "some/Other-1"])
+def test_without_a_choice_the_table_of_the_model_decides(name: str) -> None:
+    session = Session()
+    for turn in TURNS:
+        session.conversation.commit(*turn)
+    given = {"offline": True, "model": name}
+    sent = session.turn("And now?", given, Unseen()).request.messages
+    keeps_all = name not in ("kimi-k2.5", "kimi-k2.6", "some/Other-1")
+    assert thoughts(sent) == [
+        "I add." if keeps_all else None,
+        "I call.",
+        "I read." if keeps_all else None,
+        None,
+    ]
+    none = session.turn("And now?", {**given, "history_reasoning": "none"}, Unseen()).request.messages
+    assert thoughts(none) == [None] * 4
+
+
+def test_the_choice_is_an_option_of_cell_settings_and_python() -> None:
+    for door in (options.CELL, options.CONFIG):
+        values, _ = options.parse(["--history-reasoning", "tools"], options.at(door))
+        assert values == {"history_reasoning": "tools"}
+    with pytest.raises(KimiUsageError, match="one of all, tools, none"):
+        kimi_magic.ask("2+2?", history_reasoning="some", offline=True)
+
+
+# ---- pictures ----
+
+SAMPLES = {
+    "image/png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
+    "image/jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
+    "image/gif": b"GIF89a\x01\x00\x01\x00",
+    "image/webp": b"RIFF\x1a\x00\x00\x00WEBPVP8L",
+}
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize("kind", SAMPLES)
+@pytest.mark.parametrize("name", ["picture", "a b.png", "wrong.txt", "海.PNG"])
+def test_a_picture_is_told_by_its_content_and_not_by_its_name(kind: str, name: str, here: Path) -> None:
+    (here / name).write_bytes(SAMPLES[kind])
+    head, _, data = images.address(name).partition(",")
+    assert head == f"data:{kind};base64"
+    assert base64.b64decode(data, validate=True) == SAMPLES[kind]
+
+
+def test_a_path_may_begin_with_the_home_directory(here: Path) -> None:
+    (here / "a.png").write_bytes(SAMPLES["image/png"])
+    assert images.address("~/a.png") == images.address(str(here / "a.png"))
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "https://example.org/a%20b.svg?x=1#y",
+        "http://127.0.0.1/a",
+        "data:image/png;base64,AAAA",
+        "ms://file-1",
+    ],
+)
+def test_an_address_passes_through(source: str) -> None:
+    assert images.address(source) == source
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\x89PN",
+        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
+        b"%PDF-1.7",
+        b"RIFF\x1a\x00\x00\x00AVI LIST",
+        b"My photoWEBP is the format of it",
+        b"BM\x00\x00",
+        "海".encode(),
+    ],
+    ids=["nothing", "three bytes", "SVG", "PDF", "AVI", "a text with WEBP in it", "BMP", "a text"],
+)
+def test_a_file_of_another_kind_is_refused_with_the_kinds_that_there_are(content: bytes, here: Path) -> None:
+    (here / "a.png").write_bytes(content)
+    with pytest.raises(ValueError, match="a PNG, JPEG, GIF or WebP file"):
+        images.address("a.png")
+
+
+@pytest.mark.parametrize("source", ["missing.png", ".", "~/missing.png", "~nobody-has-this-name/a.png"])
+def test_a_file_that_is_not_there_is_told_in_one_line(source: str) -> None:
+    with pytest.raises(KimiUsageError, match="a picture file or address") as caught:
+        options.check({"attach": source}, options.PYTHON)
+    assert source in caught.value.message
+    assert "\n" not in caught.value.message
+
+
+def test_a_file_that_is_too_large_is_refused(here: Path) -> None:
+    with (here / "large.png").open("wb") as file:
+        file.write(SAMPLES["image/png"])
+        file.truncate(images.LARGEST + 1)
+    with pytest.raises(ValueError, match="at most 20 MB"):
+        images.address("large.png")
+
+
+def test_pictures_stand_before_the_text_and_a_text_alone_is_no_list() -> None:
+    assert question("2+2?") == ASKED
+    assert body(messages=(question("What is this?", ["ms://a", "ms://b"]),))["messages"] == [
+        {
+            "role": "user",
+            "content": [
+                {"type": "image_url", "image_url": {"url": "ms://a"}},
+                {"type": "image_url", "image_url": {"url": "ms://b"}},
+                {"type": "text", "text": "What is this?"},
+            ],
+        }
+    ]
+
+
+def test_more_pictures_than_a_request_takes_are_refused() -> None:
+    with pytest.raises(KimiUsageError, match="1 to 16 of them"):
+        options.check({"attach": ["ms://a"] * 17}, options.PYTHON)
+    assert len(options.check({"attach": ["ms://a"] * 16}, options.PYTHON)["attach"]) == 16
