@@ -114,6 +114,11 @@ class Choice:
         return (self._first_text or self._ended or monotonic()) - self._first_thought
 
     @property
+    def answer_seconds(self) -> float:
+        """From the first word of the answer to its end, or to now; 0 before it."""
+        return (self._ended or monotonic()) - self._first_text if self._first_text else 0.0
+
+    @property
     def heard(self) -> bool:
         """Whether the service said anything of it."""
         return bool(self._text or self._reasoning or self._calls or self.finish_reason)

@@ -8,6 +8,7 @@ prices stay prices.
 from __future__ import annotations
 
 import re
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from html import escape
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
+LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
 COLOURED = 100_000  # characters of one code block up to which it is coloured; beyond, only escaped
 _SAFE_LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
 _MATH_IN_TEXT = re.compile(r"[$\\]")
@@ -28,16 +30,19 @@ _MATH_OPENER = re.compile(r" {0,3}(\$\$|\\\[)")
 
 
 def render(text: str) -> str:
-    """The whole of `text` (Markdown) as HTML."""
-    return str(_parser().render(text))
+    """The whole of `text` (Markdown) as HTML, with footnotes."""
+    # Several answers share a page: the anchors of each have names of their own.
+    name = f"{zlib.crc32(text.encode('utf-8', 'replace')):08x}"
+    return str(_parser(footnotes=True).render(text, {"docId": name}))
 
 
 class Blocks:
     """Markdown that grows: finished blocks are given out once, the open rest is rendered again.
 
     Whatever comes later, everything before the second-last top-level block stays as it is (it may still
-    become a heading, a table or a loose list until then). The exception is a link definition that follows
-    its use; that is why the end of an answer is rendered once more as a whole, with `render`.
+    become a heading, a table or a loose list until then). There are two exceptions: a link definition that
+    follows its use, and a block longer than `LONGEST_OPEN`, which is given out in pieces. That is why the end
+    of an answer is rendered once more as a whole, with `render`.
     """
 
     def __init__(self) -> None:
@@ -55,11 +60,15 @@ class Blocks:
         starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
         lines = self._open.split("\n")
         cut = _settled(lines, starts) if len(starts) > 2 else 0
-        if cut == 0:
+        if cut:
+            finished = "\n".join(lines[:cut]) + "\n"
+            rest = self._open[len(finished) :]
+        elif len(self._open) > LONGEST_OPEN:
+            finished, rest = _break(tokens, starts, lines)
+        else:
             self._tail = tokens
             return ""
-        finished = "\n".join(lines[:cut]) + "\n"
-        self._open = self._open[len(finished) :]
+        self._open = rest
         html = str(_parser().render(finished, self._env))
         self._tail = self._parse()  # only now: it may use a link that the finished part defines
         return html
@@ -72,6 +81,26 @@ class Blocks:
         # A definition in the open part may still grow: it is forgotten after each parse.
         env = {**self._env, "references": dict(self._env.get("references", {}))}
         return _parser().parse(self._open, env)
+
+
+def _break(tokens: list[Token], starts: list[int], lines: list[str]) -> tuple[str, str]:
+    """A block that does not end, in two: what of it is finished, and a beginning for the rest.
+
+    It is shown with a seam until the whole is rendered; without that, each word would send all of it again.
+    """
+    if starts and starts[-1] > 0:
+        cut, head = starts[-1], ""
+    else:
+        kind = tokens[0].type if tokens else ""
+        items = [t.map[0] for t in tokens if t.type == "list_item_open" and t.level == 1 and t.map]
+        opening = {"fence": 1, "table_open": 2}.get(kind, 0)  # lines that the rest has to begin with
+        cut = items[-1] if len(items) > 1 else len(lines) - 1
+        head = "".join(f"{line}\n" for line in lines[:opening])
+        if cut <= opening:  # one line without end
+            text = "\n".join(lines)
+            space = text.rfind(" ", len(head)) + 1 or len(text)
+            return text[:space], head + text[space:]
+    return "\n".join(lines[:cut]) + "\n", head + "\n".join(lines[cut:])
 
 
 def _settled(lines: list[str], starts: list[int]) -> int:
@@ -91,7 +120,8 @@ def _settled(lines: list[str], starts: list[int]) -> int:
 
 
 @cache
-def _parser() -> MarkdownIt:
+def _parser(*, footnotes: bool = False) -> MarkdownIt:
+    """With footnotes only for the whole: they gather what may not have been written yet."""
     from markdown_it import MarkdownIt
 
     parser = MarkdownIt("commonmark", {"html": False, "highlight": _highlight})
@@ -103,7 +133,13 @@ def _parser() -> MarkdownIt:
     )
     parser.core.ruler.after("inline", "tasks", _tasks)
     parser.validateLink = lambda url: _SAFE_LINK.match(url.strip()) is not None  # type: ignore[method-assign]
+    if footnotes:
+        from mdit_py_plugins.footnote import footnote_plugin
+
+        parser.use(footnote_plugin)
     for name, rule in {
+        "table_open": lambda *_: '<div style="overflow-x:auto"><table>\n',
+        "table_close": lambda *_: "</table></div>\n",
         "text": _text,
         "image": _image,
         "link_open": _link_open,
@@ -135,7 +171,7 @@ def _highlight(code: str, language: str, _attrs: str) -> str:
         from pygments import highlight
 
         inner = highlight(code, lexer, _formatter())
-    return f'<pre class="highlight"><code>{inner}</code></pre>'
+    return f'<pre class="highlight" style="overflow-x:auto"><code>{inner}</code></pre>'
 
 
 @lru_cache(maxsize=64)

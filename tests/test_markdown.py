@@ -23,13 +23,19 @@ ALLOWED: dict[str, dict[str, str]] = {  # element: attribute: what its value mus
     "a": {
         "href": r"(?i)(https?://|mailto:|#).*",
         "title": r"(?s).*",
+        "id": r"fnref[\w:-]+",
+        "class": "footnote-backref",
         "rel": "noopener noreferrer",
         "target": "_blank",
     },
-    "pre": {"class": "highlight"},
+    "pre": {"class": "highlight", "style": "overflow-x:auto"},
     "span": {"class": r"[a-z0-9 ]+"},
-    "div": {},
-    "ol": {"start": r"\d+"},
+    "div": {"style": "overflow-x:auto"},
+    "ol": {"start": r"\d+", "class": "footnotes-list"},
+    "section": {"class": "footnotes"},
+    "sup": {"class": "footnote-ref"},
+    "li": {"id": r"fn[\w:-]+", "class": "footnote-item"},
+    "hr": {"class": "footnotes-sep"},
     "th": {"style": "text-align:(left|center|right)"},
     "td": {"style": "text-align:(left|center|right)"},
 }
@@ -674,3 +680,39 @@ def test_text_is_shown_to_the_letter() -> None:
     text = "a < b & c > d \"e\" 'f' &copy; é 月 🌒 \u200d"
     assert Page(render(text)).text.strip() == text.replace("&copy;", "©").strip()
     assert escape("a < b & c") in render(text)
+
+
+LONG_BLOCKS = {
+    "code": "```python\n" + "".join(f"x_{n} = {n}  # a line of code\n" for n in range(2000)) + "```\n",
+    "list": "".join(f"{n}. point number {n} of many\n" for n in range(1, 1500)),
+    "table": "| a | b |\n| --- | --- |\n" + "".join(f"| {n} | row |\n" for n in range(3000)),
+    "paragraph": "word " * 8000,
+    "quote": "".join(f"> line {n} of a long quotation\n" for n in range(1500)),
+    "one line of code": "```\n" + "no end " * 6000,
+}
+
+
+@pytest.mark.parametrize("text", LONG_BLOCKS.values(), ids=LONG_BLOCKS.keys())
+def test_a_block_without_end_is_not_rendered_again_and_again(text: str) -> None:
+    blocks, shown, largest = Blocks(), "", 0
+    for start in range(0, len(text), 200):
+        shown += blocks.add(text[start : start + 200])
+        largest = max(largest, len(blocks.tail()))
+    assert largest < 40_000
+    plain = re.compile(r"<[^>]*>|\s+")
+    words = plain.sub("", shown + blocks.tail())
+    for word in ("x_1999", "1499of", "2999row", "word", "1499ofalong", "noend"):
+        if word in plain.sub("", render(text)):
+            assert words.count(word) >= plain.sub("", render(text)).count(word)
+
+
+def test_tasks_are_boxes_and_footnotes_have_anchors_of_their_own() -> None:
+    page = render("- [x] done\n- [ ] to do\n- [y] neither\n\nA claim.[^1]\n\n[^1]: The proof.\n")
+    assert "<li>☑ done</li>" in page
+    assert "<li>☐ to do</li>" in page
+    assert "[y] neither" in page
+    assert '<section class="footnotes">' in page
+    anchors = set(re.findall(r'id="(fn[^"]+)"', page))
+    assert anchors
+    assert not anchors & set(re.findall(r'id="(fn[^"]+)"', render("Another.[^1]\n\n[^1]: Proof.\n")))
+    assert set(unsafe(page)) <= {"<a> without rel"}  # they lead to places of this page

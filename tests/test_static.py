@@ -24,7 +24,7 @@ PAGE = {
     **ALLOWED,
     "details": {"class": "kimi-reasoning", "open": ""},
     "summary": {"style": r"[\w:.;% -]+"},
-    "div": {"class": r"[\w -]+", "role": "status", "style": r"[\w:.;% -]+"},
+    "div": {"class": r"[\w -]+", "role": "status", "style": r"[\w:.,;%() -]+"},
 }
 
 
@@ -199,7 +199,9 @@ def test_the_simulator_is_always_named(end: str | None) -> None:
     ],
 )
 def test_the_status_says_what_happens_at_the_moment(said: list[Event], words: str) -> None:
-    assert re.fullmatch(rf"kimi-k2-thinking · {words} · \d+ s", static.status(grown(*said, end=None)))
+    assert re.fullmatch(
+        rf"kimi-k2-thinking · {words} · \d+ s( · ≈ \d+ tokens(/s)?)?", static.status(grown(*said, end=None))
+    )
 
 
 def test_the_status_of_a_reply_that_ended_is_its_footer() -> None:

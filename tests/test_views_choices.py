@@ -99,7 +99,9 @@ def test_the_text_of_several_answers_has_their_headings() -> None:
 
 def test_the_status_says_how_many_answers_are_complete() -> None:
     status = static.status(grown(*TWO[:4], n=2, end=""))
-    assert re.fullmatch(r"kimi-k2-thinking · answering · \d+ s · 1 of 2 answers complete", status)
+    assert re.fullmatch(
+        r"kimi-k2-thinking · answering · \d+ s · ≈ \d+ tokens/s · 1 of 2 answers complete", status
+    )
     assert "complete" not in static.status(grown(TextDelta("a"), end=""))
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from html import escape
-from time import monotonic
 from typing import Any, Literal
 
 import ipywidgets as widgets
@@ -20,10 +19,7 @@ from kimi_magic.messages import Reply
 from kimi_magic.view import static
 
 GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
-PAINT = 8_000  # characters of new text in one repaint; more at once is read by nobody, the end shows all
-OPEN_RATE = (
-    150_000  # characters a second that the open end may cost; a long open block is repainted less often
-)
+PAINT = 4_000  # characters of new text in one repaint; more at once is read by nobody, the end shows all
 PATIENCE = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
@@ -85,6 +81,7 @@ class _Live:
         self._widgets = _Widgets()
         self._status = self._widgets.html(widgets.HTML)
         head = self._status if stop is None else self._widgets.beside(self._status, stop)
+        self._moment: object = None
         self._tabs: Any = None
         self._titles = [""] * count
         if count == 1:
@@ -108,7 +105,10 @@ class _Live:
         return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
 
     def update(self, reply: Reply) -> None:
-        self._status.value = static.line(static.status(reply))
+        moment = (reply.state, int(reply.seconds), reply.retrying)
+        if moment != self._moment:  # once a second: the figures in it change with every word
+            self._moment = moment
+            self._status.value = static.line(static.status(reply))
         growing = {choice.index: choice for choice in reply.choices}  # more than were asked for: at the end
         for index, panel in enumerate(self._panels):
             if (choice := growing.get(index)) is not None:
@@ -183,7 +183,6 @@ class _Panel:
         self._text = self._reasoning = 0  # characters shown so far
         self._blocks = Blocks()
         self._open_thought = ""
-        self._next_answer = 0.0  # monotonic time before which a long open block is not painted again
         self._folded = False
         self._touched = False  # the person opened or closed the reasoning
         self.box = widgets.VBox((*before, self._answer.box), layout=made.layout)
@@ -204,7 +203,7 @@ class _Panel:
             if choice.text and self._habit == "auto" and not self._folded:
                 self._folded = True
                 self._fold()
-        if len(choice.text) > self._text and monotonic() >= self._next_answer:
+        if len(choice.text) > self._text:
             new = choice.text[self._text : self._text + PAINT]
             self._show_answer(new)
             self._text += len(new)
@@ -232,9 +231,7 @@ class _Panel:
 
     def _show_answer(self, new: str) -> None:
         finished = self._blocks.add(static.printable(new))
-        tail = self._blocks.tail()
-        self._next_answer = monotonic() + len(tail) / OPEN_RATE
-        self._answer.show(finished, tail)
+        self._answer.show(finished, self._blocks.tail())
 
     def _show_reasoning(self, new: str) -> None:
         if self._thought is None:

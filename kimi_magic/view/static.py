@@ -18,6 +18,10 @@ from kimi_magic.view import endings
 
 QUIET = "opacity:.7;font-size:.87em;margin:.4em 0"
 THOUGHT = "white-space:pre-wrap;overflow-wrap:anywhere;opacity:.75;font-size:.93em;line-height:1.45"
+_BOX = (  # the colours are the theme's; elsewhere the border has that of the text
+    "border-left:3px solid var(--jp-warn-color1,currentcolor);background:var(--jp-layout-color2,transparent);"
+    "padding:.35em .8em;margin:.5em 0;font-size:.93em"
+)
 _BAR = "border-left:2px solid;padding-left:.8em;margin:.4em 0;max-height:24em;overflow:auto"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
@@ -55,7 +59,7 @@ def _choice(reply: Reply, choice: Choice, hide_reasoning: bool, opened: bool) ->
 
 
 def _notice(text: str) -> str:
-    return f'<div class="kimi-notice" style="{QUIET}">{escape(text)}</div>'
+    return f'<div class="kimi-notice" style="{_BOX}">{escape(text)}</div>'
 
 
 def calls(choice: Choice) -> list[str]:
@@ -124,9 +128,10 @@ def status(reply: Reply) -> str:
         case "waiting":
             text = f"{model} · waiting for the first words · {seconds}"
         case "reasoning":
-            text = f"{model} · thinking · {seconds}"
+            text = f"{model} · thinking · {seconds} · ≈ {_tokens(reply.chosen.reasoning)} tokens"
         case "answering":
-            text = f"{model} · answering · {seconds}"
+            rate = _tokens(reply.chosen.text) / max(1.0, reply.chosen.answer_seconds)
+            text = f"{model} · answering · {seconds} · ≈ {rate:.0f} tokens/s"
         case _:
             return footer(reply)
     if reply.n > 1 and reply.state != "waiting":
@@ -173,6 +178,11 @@ def footer(reply: Reply) -> str:
     if reply.simulated:
         parts.append("offline simulator")
     return " · ".join(map(on_one_line, parts))
+
+
+def _tokens(text: str) -> int:
+    """A rough count, four characters each; the service's own comes at the end."""
+    return len(text) // 4
 
 
 def on_one_line(text: str) -> str:
