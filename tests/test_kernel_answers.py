@@ -63,7 +63,7 @@ def test_one_answer_makes_no_widget_that_it_did_not_make_before(kernel: Kernel):
     assert "TabModel" not in models
     assert models.count("VBoxModel") == 3  # the whole, the answer, the reasoning
     assert models.count("AccordionModel") == 1
-    assert models.count("LayoutModel") == 2  # that of all, and that of the button
+    assert models.count("LayoutModel") == 3  # of boxes, of texts, of the button
 
 
 def test_an_interrupt_of_several_answers_keeps_what_arrived_and_leaves_no_widget(

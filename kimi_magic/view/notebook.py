@@ -136,6 +136,8 @@ class _Widgets:
 
     def __init__(self) -> None:
         self.layout = widgets.Layout(width="100%", margin="0")
+        # As a block: the widget would else be as wide as its text, and formulas and tables out of place.
+        self._text_layout = widgets.Layout(width="100%", margin="0", display="block")
         self._styles: dict[type, Any] = {}
         self._others: list[Any] = []
 
@@ -158,13 +160,13 @@ class _Widgets:
     def html(self, kind: type, value: str = "") -> Any:
         """An HTML widget."""
         shared = {"style": self._styles[kind]} if kind in self._styles else {}
-        widget = kind(value, layout=self.layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
+        widget = kind(value, layout=self._text_layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
         self._styles[kind] = widget.style
         return widget
 
     def close(self) -> None:
         """Close what they share."""
-        for model in (*self._others, self.layout, *self._styles.values()):
+        for model in (*self._others, self.layout, self._text_layout, *self._styles.values()):
             model.close()
 
 
@@ -270,19 +272,28 @@ class _Column:
         self._make = make
         self._tail = make("")
         self._groups: list[Any] = []
+        self._last = ""  # HTML in the last group
         self.box = widgets.VBox((self._tail,), layout=layout)
 
     def show(self, finished: str, tail: str) -> None:
-        if finished and self._groups and len(self._groups[-1].value) + len(finished) <= GROUP:
-            self._groups[-1].value += finished
+        if finished and self._groups and len(self._last) + len(finished) <= GROUP:
+            self._last += finished
+            self._groups[-1].value = _like_output(self._last)
         elif finished:
-            self._groups.append(self._make(finished))
+            self._last = finished
+            self._groups.append(self._make(_like_output(finished)))
             self.box.children = (*self._groups, self._tail)
-        self._tail.value = tail
+        self._tail.value = _like_output(tail)
 
     def close(self) -> None:
         for widget in (self.box, self._tail, *self._groups):
             widget.close()
+
+
+def _like_output(html: str) -> str:
+    """HTML of a widget in the size and spacing of an output: nothing moves when the one becomes the other."""
+    style = "font-size:var(--jp-content-font-size1,inherit);line-height:var(--jp-content-line-height,inherit)"
+    return f'<div style="{style}">{html}</div>' if html else ""
 
 
 def _clicks_arrive() -> bool:
