@@ -138,7 +138,7 @@ def _parser(*, footnotes: bool = False) -> MarkdownIt:
 
         parser.use(footnote_plugin)
     for name, rule in {
-        "table_open": lambda *_: '<div style="overflow-x:auto"><table>\n',
+        "table_open": lambda *_: '<div style="overflow-x:auto"><table style="margin-left:0">\n',
         "table_close": lambda *_: "</table></div>\n",
         "text": _text,
         "image": _image,
@@ -238,16 +238,31 @@ def _opening(attrs: Mapping[str, object]) -> str:
     return "<a " + " ".join(f'{name}="{escape(str(value))}"' for name, value in attrs.items()) + ">"
 
 
+# Macros that put addresses, styles or names of the formula's choosing into the page. Lab's MathJax leaves
+# \unicode and \mmlToken unchecked (a style with `url(...)` is fetched without a click), others check nothing.
+_ACTIVE_MACRO = re.compile(
+    r"\\(?:unicode|mmlToken|href|url|style|class|cssId|data|bbox|require|includegraphics|texttip|tooltip"
+    r"|mathtip|enclose)(?![A-Za-z])"
+)
+
+
+def _formula(opening: str, content: str, closing: str) -> str:
+    """A formula for MathJax; one with an active macro is shown as it was written: in code nobody looks."""
+    if _ACTIVE_MACRO.search(content):
+        return f"<code>{escape(content)}</code>"
+    return f"\\{opening}{escape(content)}\\{closing}"
+
+
 def _math_inline(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    return f"<span>\\({escape(tokens[index].content)}\\)</span>"
+    return f"<span>{_formula('(', tokens[index].content, ')')}</span>"
 
 
 def _math_inline_display(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    return f"<span>\\[{escape(tokens[index].content)}\\]</span>"
+    return f"<span>{_formula('[', tokens[index].content, ']')}</span>"
 
 
 def _math_display(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    return f"<div>\\[{escape(tokens[index].content)}\\]</div>\n"
+    return f"<div>{_formula('[', tokens[index].content, ']')}</div>\n"
 
 
 # ---- \( … \) and \[ … \], which markdown-it would read as escaped brackets ----

@@ -31,6 +31,7 @@ ALLOWED: dict[str, dict[str, str]] = {  # element: attribute: what its value mus
     "pre": {"class": "highlight", "style": "overflow-x:auto"},
     "span": {"class": r"[a-z0-9 ]+"},
     "div": {"style": "overflow-x:auto"},
+    "table": {"style": "margin-left:0"},
     "ol": {"start": r"\d+", "class": "footnotes-list"},
     "section": {"class": "footnotes"},
     "sup": {"class": "footnote-ref"},
@@ -716,3 +717,17 @@ def test_tasks_are_boxes_and_footnotes_have_anchors_of_their_own() -> None:
     assert anchors
     assert not anchors & set(re.findall(r'id="(fn[^"]+)"', render("Another.[^1]\n\n[^1]: Proof.\n")))
     assert set(unsafe(page)) <= {"<a> without rel"}  # they lead to places of this page
+
+
+@pytest.mark.parametrize(
+    "macro", [r"\unicode[x;background:url(//a.b)]{65}", r"\mmlToken{mi}[a=b]{x}", r"\href{//a.b}{x}"]
+)
+@pytest.mark.parametrize("pair", [("$", "$"), ("$$", "$$"), (r"\(", r"\)"), (r"\[", r"\]"), ("$$\n", "\n$$")])
+def test_a_formula_that_could_reach_out_is_shown_as_code(macro: str, pair: tuple[str, str]) -> None:
+    page = Page(render(f"So {pair[0]}{macro}{pair[1]} it is" if "\n" not in pair[0] else macro.join(pair)))
+    assert page.formulas == []
+    assert macro in page.text
+
+
+def test_ordinary_formulas_with_similar_names_stay_formulas() -> None:
+    assert "<code>" not in render(r"$\urlabel + \classical + \styled$")
