@@ -108,13 +108,26 @@ def test_a_listener_that_fails_does_not_leave_the_job_running(io: bridge.IOThrea
     assert ended.wait(10)
 
 
-@BOTH
+def listen_interrupted(io: bridge.IOThread, job, deliver) -> None:
+    bridge.listen(io, lambda emit: job(emit, lambda: os.kill(os.getpid(), signal.SIGINT)), deliver)
+
+
+def alisten_interrupted(io: bridge.IOThread, job, deliver) -> None:
+    async def cell():
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()  # ipykernel cancels the cell's task
+        interrupt = lambda: loop.call_soon_threadsafe(task.cancel)  # noqa: E731
+        await bridge.alisten(io, lambda emit: job(emit, interrupt), deliver)
+
+    asyncio.run(cell())
+
+
+@pytest.mark.parametrize("hear", [listen_interrupted, alisten_interrupted])
 def test_an_interrupt_cancels_the_job_and_keeps_what_it_emitted(io: bridge.IOThread, hear):
     ended = threading.Event()
 
-    async def job(emit):
+    async def job(emit, interrupt):
         emit([1])
-        os.kill(os.getpid(), signal.SIGINT)
+        interrupt()
         try:
             await asyncio.Event().wait()
         finally:
