@@ -26,10 +26,14 @@ class Session:
     def __init__(self) -> None:
         self.conversation = Conversation()
         self.ledger = Ledger()
-        self.last: Reply | None = None
         self._last_turn: Turn | None = None
         self._told: set[str] = set()
         self.connect()
+
+    @property
+    def last(self) -> Reply | None:
+        """The reply of the last turn, whatever became of it; None before the first."""
+        return self._last_turn.reply if self._last_turn is not None else None
 
     def connect(self) -> None:
         """A client and an I/O thread of its own (at the start, and in a forked process)."""
@@ -63,7 +67,7 @@ class Session:
         turn = Turn(self.client, connection, sent, view, conversation, ledger=self.ledger)
         turn.silence = values["timeout"]
         turn.reply.notices = self._new_notices(request.notices(model, messages, values))
-        self.last, self._last_turn = turn.reply, turn
+        self._last_turn = turn
         return turn
 
     def resume(self, given: dict[str, Any], view: View) -> Turn:
@@ -80,7 +84,7 @@ class Session:
         turn = before.resumed(sent, view)
         turn.silence = given.get("timeout", before.silence)
         self.simulator.speed = given.get("speed", settings["speed"])
-        self.last, self._last_turn = turn.reply, turn
+        self._last_turn = turn
         return turn
 
     def pick(self, number: int) -> Choice:
