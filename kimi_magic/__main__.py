@@ -54,7 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _ask(words: list[str]) -> int:
-    of_a_kernel = ("out", "history", "pick", "resume")
+    of_a_kernel = ("out", "history", "pick", "resume", "show")
     table = [option for option in options.at(options.CELL) if option.name not in of_a_kernel]
     given, prompt = options.parse(words, table, positional=True)
     if given.pop("help", False):

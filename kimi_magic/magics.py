@@ -6,15 +6,15 @@ In a kernel a `%%kimi` cell is rewritten to an `await`, so that the kernel's loo
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
-from kimi_magic import options
-from kimi_magic.errors import KimiUsageError
-
 if TYPE_CHECKING:
+    from kimi_magic.messages import Reply
     from kimi_magic.turn import Turn
 
 CELL_USAGE = "%%kimi [options]   with the prompt below, or   %kimi [options] prompt"
@@ -27,6 +27,8 @@ USAGE_USAGE = "%kimi_usage [options]"
 USAGE_ABOUT = (
     "What the requests of this kernel used, by model: tokens and estimated cost. Without options: a table."
 )
+ALONE = {"pick": "--pick", "show": "--show", "resume": "--continue"}  # options of a line without a prompt
+REPLY = ("kimi_magic.messages.reply", "Reply")  # by name: its module need not be imported for it
 WARM_UP = 0.1  # s after loading; sooner, and its imports slow the cell that loads
 
 
@@ -37,7 +39,7 @@ class KimiMagics(Magics):  # type: ignore[misc]
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
     def kimi(self, line: str, cell: str | None = None) -> None:
-        """(help text from the option table, see `load`)"""
+        """(see `_help`)"""
         if (turn := _begin(self.shell, line, cell)) is not None:
             from kimi_magic.session import current
 
@@ -46,37 +48,55 @@ class KimiMagics(Magics):  # type: ignore[misc]
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
     def kimi_config(self, line: str) -> None:
-        """(help text from the option table, see `load`)"""
+        """(see `_help`)"""
         configure(line)
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
     def kimi_usage(self, line: str) -> None:
-        """(help text from the option table, see `load`)"""
+        """(see `_help`)"""
         show_usage(self.shell, line)
 
 
-KimiMagics.kimi.__doc__ = options.help_text(CELL_USAGE, CELL_ABOUT, options.at(options.CELL))
-KimiMagics.kimi_config.__doc__ = options.help_text(CONFIG_USAGE, CONFIG_ABOUT, options.at(options.CONFIG))
-KimiMagics.kimi_usage.__doc__ = options.help_text(USAGE_USAGE, USAGE_ABOUT, options.at(options.USAGE))
+def _help(magic: str) -> str:
+    """The whole help of a magic, from the option table."""
+    from kimi_magic import options
+
+    usage, about, door = {
+        "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL),
+        "kimi_config": (CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG),
+        "kimi_usage": (USAGE_USAGE, USAGE_ABOUT, options.USAGE),
+    }[magic]
+    return options.help_text(usage, about, options.at(door))
+
+
+# IPython asks `getdoc` for what "?" shows. The table takes longer to load than all else here.
+for _name, _about in (("kimi", CELL_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kimi_usage", USAGE_ABOUT)):
+    _function: Any = getattr(KimiMagics, _name)
+    _function.__doc__, _function.getdoc = _about, partial(_help, _name)
 
 
 def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
     """The turn that a cell or line asks for; None when it was only the help."""
+    from kimi_magic import options
+
     if cell is None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
         words, prompt = options.split(line), cell.rstrip("\n")
     given, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns)
     if given.pop("help", False):
-        print(KimiMagics.kimi.__doc__)  # noqa: T201
+        print(_help("kimi"))  # noqa: T201
         return None
     from kimi_magic import view
     from kimi_magic.config import settings
     from kimi_magic.session import current
 
-    if "pick" in given or "resume" in given:
-        _check_alone(given, prompt, cell)
+    if alone := next((name for name in ALONE if name in given), None):
+        _check_alone(alone, given, prompt, cell)
+    if "show" in given:
+        view.show_history(shell, current.conversation.messages())
+        return None
     if "pick" in given:
         current.pick(given["pick"])
         print(f"Answer {given['pick']} is in the conversation now.")  # noqa: T201
@@ -92,12 +112,14 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
     return turn
 
 
-def _check_alone(given: dict[str, Any], prompt: str, cell: str | None) -> None:
-    """Both speak of the last reply: they are lines without a prompt, and a pick has no options."""
-    flag, usage = ("--pick", "%kimi --pick N") if "pick" in given else ("--continue", "%kimi --continue")
+def _check_alone(name: str, given: dict[str, Any], prompt: str, cell: str | None) -> None:
+    """They speak of what was said: lines without a prompt, and where nothing is asked without options."""
+    from kimi_magic.errors import KimiUsageError
+
+    flag, usage = ALONE[name], f"%kimi {ALONE[name]}{' N' * (name == 'pick')}"
     if cell is not None or prompt:
-        raise KimiUsageError(f"{flag} takes no prompt, it is for the last reply: {usage}")
-    if "pick" in given and len(given) > 1:
+        raise KimiUsageError(f"{flag} takes no prompt, it is for what was said: {usage}")
+    if name != "resume" and len(given) > 1:
         raise KimiUsageError(f"{flag} takes no other options, nothing is asked: {usage}")
 
 
@@ -113,11 +135,12 @@ async def run_cell(line: str, cell: str | None) -> None:
 
 def configure(line: str) -> None:
     """`%kimi_config`: every fault is found before anything is changed."""
+    from kimi_magic import options
     from kimi_magic.config import settings
 
     given, _ = options.parse(options.split(line), options.at(options.CONFIG))
     if given.pop("help", False):
-        print(KimiMagics.kimi_config.__doc__)  # noqa: T201
+        print(_help("kimi_config"))  # noqa: T201
         return
     if "base_url" in given and "offline" not in given:
         given["offline"] = False  # who names an address wants to go there
@@ -145,9 +168,11 @@ def configure(line: str) -> None:
 
 def show_usage(shell: Any, line: str) -> None:
     """`%kimi_usage`: the ledger as a table, or as records in a variable; then it may be emptied."""
+    from kimi_magic import options
+
     given, _ = options.parse(options.split(line), options.at(options.USAGE))
     if given.get("help"):
-        print(KimiMagics.kimi_usage.__doc__)  # noqa: T201
+        print(_help("kimi_usage"))  # noqa: T201
         return
     from kimi_magic.session import current
 
@@ -206,6 +231,7 @@ def load(shell: Any) -> None:
 
         settings.load(section)
     shell.register_magics(KimiMagics)
+    shell.display_formatter.formatters["text/html"].for_type_by_name(*REPLY, _html_of)
     if getattr(shell, "kernel", None) is not None:
         cells = _Cells(shell)
         shell.input_transformers_cleanup.append(cells.rewrite)
@@ -217,10 +243,18 @@ def load(shell: Any) -> None:
     warm_up.start()
 
 
+def _html_of(reply: Reply) -> str:
+    from kimi_magic import view
+
+    return view.html_of(reply)
+
+
 def unload(shell: Any) -> None:
     """Undo `load`."""
     for kind, name in (("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config"), ("line", "kimi_usage")):
         shell.magics_manager.magics[kind].pop(name, None)
+    with contextlib.suppress(KeyError):
+        shell.display_formatter.formatters["text/html"].pop(".".join(REPLY))
     if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is not None:
         shell.input_transformers_cleanup.remove(cells.rewrite)
         shell.events.unregister("pre_run_cell", cells.enter)

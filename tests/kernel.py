@@ -145,7 +145,8 @@ def is_idle(message: dict[str, Any]) -> bool:
 
 
 def text_of_widgets(message: dict[str, Any]) -> str:
-    """The HTML that a comm message gives to a widget, if any."""
+    """The HTML that a comm message gives to a widget, if any; our style is none."""
     if message["msg_type"] not in ("comm_msg", "comm_open"):
         return ""
-    return str(message["content"]["data"].get("state", {}).get("value") or "")
+    value = str(message["content"]["data"].get("state", {}).get("value") or "")
+    return "" if value.startswith("<style>") else value

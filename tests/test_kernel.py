@@ -36,11 +36,11 @@ def test_the_status_line_comes_before_anything_is_sent(kernel: Kernel, server: S
     request = kernel.send("%%kimi\nHello")
     before = kernel.wait_until(request, lambda message: message["msg_type"] == "display_data")
     server.wait_for("begins")
-    assert "waiting" in before[-1][1]["content"]["data"]["text/plain"]
+    assert "connecting" in before[-1][1]["content"]["data"]["text/plain"]
     assert kernel.finish(request, before).status == "ok"
 
 
-def test_the_saved_output_is_html_and_text_with_reasoning_answer_and_footer(kernel: Kernel):
+def test_the_saved_output_is_html_and_text_with_byline_reasoning_and_answer(kernel: Kernel):
     shown = kernel.run("%%kimi\nWhy is the sky blue?").display
     assert set(shown) == {"text/html", "text/plain"}
     reply = kernel.value("(kimi.text, kimi.reasoning)".replace("kimi.", "__import__('kimi_magic').last."))

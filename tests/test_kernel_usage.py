@@ -29,7 +29,7 @@ def error_of(cell: Cell) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("server", [QUICK], indirect=True)
-def test_the_footer_of_a_cell_shows_tokens_and_the_estimated_cost(kernel: Kernel):
+def test_the_byline_of_a_cell_shows_tokens_and_the_estimated_cost(kernel: Kernel):
     shown = kernel.run("%%kimi -o answer\nWhy is the sky blue?").display["text/html"]
     cost, prompt = kernel.value("(answer.cost, answer.usage.prompt)")
     assert f"{prompt:,} + " in shown
@@ -37,7 +37,7 @@ def test_the_footer_of_a_cell_shows_tokens_and_the_estimated_cost(kernel: Kernel
 
 
 @pytest.mark.parametrize("server", [QUICK], indirect=True)
-def test_cached_tokens_are_in_the_footer_once_there_are_some(kernel: Kernel):
+def test_cached_tokens_are_in_the_byline_once_there_are_some(kernel: Kernel):
     words = "Say yes. " + "The quick brown fox jumps over the lazy dog. " * 60
     assert "cached" not in kernel.run(f"%%kimi\n{words}").display["text/html"]
     shown = kernel.run(f"%%kimi -o answer --no-history\n{words}").display["text/html"]
@@ -45,7 +45,7 @@ def test_cached_tokens_are_in_the_footer_once_there_are_some(kernel: Kernel):
 
 
 @pytest.mark.parametrize("server", [(*QUICK, "--faults", "usage=none")], indirect=True)
-def test_without_counts_the_footer_shows_neither_tokens_nor_cost(kernel: Kernel):
+def test_without_counts_the_byline_shows_neither_tokens_nor_cost(kernel: Kernel):
     shown = kernel.run("%%kimi\nHello").display["text/html"]
     assert "tokens" not in shown.rpartition("kimi-status")[2]
     assert "$" not in shown

@@ -26,10 +26,11 @@ def click(kernel: Kernel, button: dict[str, Any]) -> None:
     kernel.client.shell_channel.send(kernel.client.session.msg("comm_msg", content))
 
 
-def press_stop(kernel: Kernel, cell: str) -> Cell:
+def press_stop(kernel: Kernel, server: Server, cell: str) -> Cell:
     request = kernel.send(cell)
     queued = kernel.send("print('must not run')")
     before = kernel.wait_until(request, lambda message: opened("ButtonModel", message))
+    server.wait_for("begins")
     click(kernel, before[-1][1])
     ended = kernel.finish(request, before)
     assert kernel.shell_reply(queued)["status"] == "aborted"
@@ -37,7 +38,7 @@ def press_stop(kernel: Kernel, cell: str) -> Cell:
 
 
 def test_the_button_stops_the_answer_while_the_cell_runs(kernel: Kernel, server: Server):
-    cell = press_stop(kernel, LONG)
+    cell = press_stop(kernel, server, LONG)
     server.wait_for("closed by the client")
     assert cell.status == "error"
     (error,) = [output for output in cell.outputs if output["type"] == "error"]
@@ -48,7 +49,7 @@ def test_the_button_stops_the_answer_while_the_cell_runs(kernel: Kernel, server:
 
 @pytest.mark.parametrize("server", [("--faults", "slow-start=60")], indirect=True)
 def test_the_button_is_there_before_the_first_word(kernel: Kernel, server: Server):
-    cell = press_stop(kernel, "%%kimi\nHello")
+    cell = press_stop(kernel, server, "%%kimi\nHello")
     server.wait_for("closed by the client")
     assert "stopped" in cell.display["text/plain"]
 
@@ -91,3 +92,21 @@ def test_the_saved_output_names_model_reason_and_tokens_and_no_key(kernel: Kerne
     assert (said["model"], said["state"], said["finish_reason"]) == ("kimi-k2-thinking", "complete", "stop")
     assert said["usage"]["completion"] == kernel.value("answer.usage.completion")
     assert "sk-simulator" not in str([message["content"] for _, message in cell.messages])
+
+
+def test_the_conversation_is_shown_as_it_is_sent(kernel: Kernel):
+    assert "Nothing is in the conversation yet." in kernel.run("%kimi --show").display["text/plain"]
+    kernel.run("%%kimi\nWhy is the sky *blue*?")
+    shown = kernel.run("%kimi --show").display
+    assert "Why is the sky *blue*?" in shown["text/html"]  # as it was typed
+    assert '<details class="kimi-reasoning">' in shown["text/html"]
+    assert kernel.value("__import__('kimi_magic').last.text") in shown["text/plain"]
+    (error,) = kernel.attempt("%kimi --show -t 1").of_type("error")
+    assert "--show takes no other options" in error[1]["content"]["evalue"]
+
+
+def test_a_reply_that_is_the_value_of_a_cell_looks_as_its_own_cell_did(kernel: Kernel):
+    answered = kernel.run("%%kimi -o answer\nWhy is the sky blue?").display["text/html"]
+    (_, result) = kernel.run("answer").of_type("execute_result")[-1]
+    assert result["content"]["data"]["text/html"] == answered
+    assert result["content"]["data"]["text/plain"].startswith("<Reply ")

@@ -20,6 +20,7 @@ from kimi_magic.messages import (
     Refusal,
     Reply,
     Request,
+    Sent,
     StreamOptions,
     TextDelta,
     decode_chunk,
@@ -287,10 +288,11 @@ def test_a_refusal_is_understood_in_each_shape(error: object, expected: tuple[st
 # ---- the growing answer ----
 
 
-def test_a_reply_goes_from_waiting_to_reasoning_to_answering_to_its_end() -> None:
+def test_a_reply_goes_from_connecting_to_waiting_to_reasoning_to_answering_to_its_end() -> None:
     reply = Reply("m")
     states = [reply.state]
     for event in [
+        Sent(),
         Opened("c1", "m"),
         ReasoningDelta("Hm"),
         ReasoningDelta("."),
@@ -301,6 +303,7 @@ def test_a_reply_goes_from_waiting_to_reasoning_to_answering_to_its_end() -> Non
         states.append(reply.state)
     reply.end("complete")
     assert [*states, reply.state] == [
+        "connecting",
         "waiting",
         "waiting",
         "reasoning",
@@ -381,7 +384,7 @@ def test_without_thought_no_second_was_spent_on_it() -> None:
 def test_a_reply_is_recognised_in_a_list_and_shows_an_excerpt() -> None:
     reply = grown(TextDelta("x" * 500), Finished("stop"))
     assert repr(reply) == f"<Reply {'x' * 59 + '…'!r} asked-for stop>"
-    assert repr(Reply("m")) == "<Reply '' m waiting>"
+    assert repr(Reply("m")) == "<Reply '' m connecting>"
 
 
 # ---- models ----

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kimi_magic.messages import Counted, Event, Finished, Opened, ReasoningDelta, Reply, TextDelta
+from kimi_magic.messages import Counted, Event, Finished, Opened, ReasoningDelta, Reply, Sent, TextDelta
 from kimi_magic.usage import Usage
 from kimi_magic.view import static
 from kimi_magic.view.terminal import TerminalView
@@ -69,12 +69,12 @@ def watched(
 # ---- HTML ----
 
 
-def test_a_page_holds_reasoning_answer_and_footer_in_this_order() -> None:
+def test_a_page_holds_byline_reasoning_and_answer_in_this_order() -> None:
     html = static.html(grown(*ANSWERED))
     assert unsafe(html, PAGE) == []
     page = Page(html)
     places = [
-        page.text.index(text) for text in ("Reasoning ·", "Two plus two.", "Four.", "kimi-k2-thinking ·")
+        page.text.index(text) for text in ("kimi-k2-thinking ·", "Reasoning ·", "Two plus two.", "Four.")
     ]
     assert places == sorted(places)
     assert "<strong>Four.</strong>" in html
@@ -103,7 +103,7 @@ def test_without_reasoning_there_is_nothing_to_unfold() -> None:
     assert "<details" not in static.html(grown(TextDelta("Four."), Finished("stop")))
 
 
-def test_without_an_answer_there_are_still_reasoning_and_footer() -> None:
+def test_without_an_answer_there_are_still_reasoning_and_byline() -> None:
     html = static.html(grown(ReasoningDelta("Hm."), Finished("length")))
     assert unsafe(html, PAGE) == []
     assert "kimi-answer" not in html
@@ -129,7 +129,7 @@ def test_reasoning_is_no_mathematics_either(text: str) -> None:
 def test_nothing_hostile_comes_to_life_anywhere_on_the_page(text: str) -> None:
     reply = grown(Opened("c1", text), ReasoningDelta(text), TextDelta(text), Finished(text))
     assert unsafe(static.html(reply), PAGE) == []
-    for line in (static.footer(reply), static.status(reply), text):
+    for line in (static.byline(reply), static.status(reply), text):
         assert unsafe(static.line(line), PAGE) == []
 
 
@@ -151,19 +151,19 @@ def test_a_page_needs_nothing_from_elsewhere() -> None:
 # ---- the words of a reply ----
 
 
-def test_the_footer_says_model_tokens_cost_seconds_and_reason() -> None:
+def test_the_byline_says_model_tokens_cost_seconds_and_reason() -> None:
     assert re.fullmatch(
         r"kimi-k2-thinking · 1,234 \(4 cached\) \+ 56,789 tokens, 5,000 of them reasoning"
         r" · ≈ \$0\.1427 \(estimate\) · \d+\.\d s · stop",
-        static.footer(grown(*ANSWERED)),
+        static.byline(grown(*ANSWERED)),
     )
 
 
-def test_the_footer_does_not_make_up_what_the_service_did_not_say() -> None:
+def test_the_byline_does_not_make_up_what_the_service_did_not_say() -> None:
     assert re.fullmatch(
-        r"kimi-k2-thinking · \d+\.\d s · ended without a reason given", static.footer(grown(TextDelta("a")))
+        r"kimi-k2-thinking · \d+\.\d s · ended without a reason given", static.byline(grown(TextDelta("a")))
     )
-    assert "reasoning" not in static.footer(grown(TextDelta("a"), Counted(Usage(1, 2))))
+    assert "reasoning" not in static.byline(grown(TextDelta("a"), Counted(Usage(1, 2))))
 
 
 @pytest.mark.parametrize(
@@ -179,8 +179,8 @@ def test_the_footer_does_not_make_up_what_the_service_did_not_say() -> None:
         ([TextDelta("a"), Finished("content_filter")], "complete", "content_filter"),
     ],
 )
-def test_the_footer_says_how_it_ended(said: list[Event], end: str, words: str) -> None:
-    assert re.fullmatch(rf"kimi-k2-thinking · \d+\.\d s · {words}", static.footer(grown(*said, end=end)))
+def test_the_byline_says_how_it_ended(said: list[Event], end: str, words: str) -> None:
+    assert re.fullmatch(rf"kimi-k2-thinking · \d+\.\d s · {words}", static.byline(grown(*said, end=end)))
 
 
 @pytest.mark.parametrize("end", [None, "complete", "failed"])
@@ -193,7 +193,8 @@ def test_the_simulator_is_always_named(end: str | None) -> None:
 @pytest.mark.parametrize(
     ("said", "words"),
     [
-        ([], "waiting for the first words"),
+        ([], "connecting"),
+        ([Sent()], "waiting for the first words"),
         ([ReasoningDelta("a")], "thinking"),
         ([TextDelta("a")], "answering"),
     ],
@@ -204,9 +205,9 @@ def test_the_status_says_what_happens_at_the_moment(said: list[Event], words: st
     )
 
 
-def test_the_status_of_a_reply_that_ended_is_its_footer() -> None:
+def test_the_status_of_a_reply_that_ended_is_its_byline() -> None:
     reply = grown(*ANSWERED)
-    assert static.status(reply) == static.footer(reply)
+    assert static.status(reply) == static.byline(reply)
 
 
 def test_the_title_of_the_reasoning_says_how_long_and_how_much() -> None:
@@ -227,7 +228,7 @@ def test_the_model_and_the_reason_that_the_service_names_are_one_line_without_co
 ) -> None:
     for said in ([], [ReasoningDelta("a")], [TextDelta("a"), Finished(f"st{CONTROLS}op\n")]):
         reply = grown(Opened("c1", f"ki{CONTROLS}mi\n2"), *said, end=end)
-        for shown in (static.status(reply), static.footer(reply)):
+        for shown in (static.status(reply), static.byline(reply)):
             assert shown.isprintable()
 
 
@@ -238,7 +239,7 @@ def test_plain_text_is_the_markdown_of_the_answer() -> None:
 
 def test_plain_text_without_an_answer_says_why() -> None:
     reply = grown(end="interrupted")
-    assert static.plain(reply) == static.footer(reply)
+    assert static.plain(reply) == static.byline(reply)
 
 
 @settings(max_examples=100, deadline=None)
@@ -262,7 +263,7 @@ def test_a_pipe_gets_the_answer_alone() -> None:
     assert out == "Four.\n"
 
 
-def test_the_other_stream_gets_reasoning_and_footer_and_no_escape_where_it_is_no_terminal() -> None:
+def test_the_other_stream_gets_reasoning_and_byline_and_no_escape_where_it_is_no_terminal() -> None:
     _, err = watched(*THINKING, *ANSWERING)
     assert re.fullmatch(r"Reasoning\nTwo plus two\.\n\nkimi-k2-thinking · \d+\.\d s · stop\n", err)
 
@@ -278,7 +279,7 @@ def test_hidden_reasoning_is_not_written() -> None:
 def test_a_terminal_is_shown_life_at_once_and_the_status_goes_away_again() -> None:
     _, err = watched(*THINKING, *ANSWERING, err=Terminal)
     status, rest = err.split("\r\x1b[2K", 2)[1:]
-    assert status.startswith("\x1b[2mkimi-k2-thinking · waiting for the first words")
+    assert status.startswith("\x1b[2mkimi-k2-thinking · connecting")
     assert rest.startswith("\x1b[2mReasoning\n")
 
 
@@ -288,8 +289,8 @@ def test_a_status_that_did_not_change_is_not_written_again() -> None:
     view.open(reply)
     for _ in range(20):
         view.update(reply)
-    statuses = set(re.findall(r"waiting for the first words · \d+ s", err.getvalue()))
-    assert err.getvalue().count("waiting") == len(statuses)
+    statuses = set(re.findall(r"connecting · \d+ s", err.getvalue()))
+    assert err.getvalue().count("connecting") == len(statuses)
 
 
 @pytest.mark.parametrize("end", ["interrupted", "failed"])
@@ -299,7 +300,7 @@ def test_a_reply_that_broke_off_keeps_what_came(end: str) -> None:
     assert "this part is not in the conversation" in err
 
 
-def test_a_reply_that_ended_before_its_first_word_is_a_footer_alone() -> None:
+def test_a_reply_that_ended_before_its_first_word_is_a_byline_alone() -> None:
     out, err = watched(end="interrupted", err=Terminal)
     assert out == ""
     last = err.rsplit("\r\x1b[2K", 1)[1]

@@ -105,12 +105,12 @@ USED = Usage(prompt=2_000, completion=400, cached=1_024, reasoning=300)
 
 
 @pytest.mark.parametrize("model", ["kimi-k2-thinking", "moonshotai/Kimi-K2-Thinking"])
-def test_the_footer_shows_what_was_cached_and_the_cost_as_an_estimate(model: str):
+def test_the_byline_shows_what_was_cached_and_the_cost_as_an_estimate(model: str):
     reply = answered(model, USED)
     assert reply.cost == pytest.approx(cost(USED, PRICE))
     assert (
         "2,000 (1,024 cached) + 400 tokens, 300 of them reasoning · ≈ $0.0017 (estimate) ·"
-        in static.footer(reply)
+        in static.byline(reply)
     )
 
 
@@ -131,12 +131,12 @@ def test_the_model_that_answered_sets_the_price():
 )
 def test_a_cost_that_is_unknown_or_was_not_spent_is_not_shown(reply: Reply):
     assert reply.cost is None
-    assert "$" not in static.footer(reply)
-    assert "estimate" not in static.footer(reply)
+    assert "$" not in static.byline(reply)
+    assert "estimate" not in static.byline(reply)
 
 
-def test_a_footer_without_cached_tokens_does_not_mention_them():
-    assert "cached" not in static.footer(answered("kimi-k2-thinking", Usage(10, 5)))
+def test_a_byline_without_cached_tokens_does_not_mention_them():
+    assert "cached" not in static.byline(answered("kimi-k2-thinking", Usage(10, 5)))
 
 
 def test_a_host_that_counts_only_zeros_has_not_counted():

@@ -58,8 +58,15 @@ def test_answers_stand_one_below_the_other_each_with_a_heading_and_its_reasoning
     html = static.html(grown(*TWO, n=2))
     assert unsafe(html, PAGE) == []
     page = Page(html)
-    order = ["Answer 1 · stop", "First thought.", "First.", "Answer 2 · length", "Second thought.", "Second.",
-             "kimi-k2-thinking ·"]  # fmt: skip
+    order = [
+        "kimi-k2-thinking ·",
+        "Answer 1 · stop",
+        "First thought.",
+        "First.",
+        "Answer 2 · length",
+        "Second thought.",
+        "Second.",
+    ]
     places = [page.text.index(text) for text in order]
     assert places == sorted(places)
     assert [tag for tag, _ in page.elements].count("details") == 2
@@ -87,8 +94,8 @@ def test_one_answer_has_no_heading_and_no_section() -> None:
     assert "kimi-notice" not in html
 
 
-def test_the_footer_counts_the_answers_and_says_how_each_ended() -> None:
-    assert static.footer(grown(*TWO, n=2)).endswith(" s · 2 answers: stop, length")
+def test_the_byline_counts_the_answers_and_says_how_each_ended() -> None:
+    assert static.byline(grown(*TWO, n=2)).endswith(" s · 2 answers: stop, length")
 
 
 def test_the_text_of_several_answers_has_their_headings() -> None:
@@ -216,13 +223,13 @@ def test_what_is_to_know_of_the_end_is_said_plainly(
 
 
 @pytest.mark.parametrize("end", ["interrupted", "failed"])
-def test_of_a_reply_that_broke_off_the_footer_has_said_it_all(end: str) -> None:
+def test_of_a_reply_that_broke_off_the_byline_has_said_it_all(end: str) -> None:
     reply = grown(TEXT, end=end)
     assert endings.of_choice(reply, reply.chosen) == ""
 
 
-def test_an_unknown_reason_is_named_in_the_footer() -> None:
-    assert static.footer(grown(TEXT, Finished("tired"))).endswith("· tired")
+def test_an_unknown_reason_is_named_in_the_byline() -> None:
+    assert static.byline(grown(TEXT, Finished("tired"))).endswith("· tired")
 
 
 # ---- a terminal ----

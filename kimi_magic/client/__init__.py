@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 
 import httpx
 
@@ -17,11 +17,12 @@ from kimi_magic.client.reading import Emit, read
 from kimi_magic.client.refusals import CONNECT, SILENCE, status_error, transport_error
 from kimi_magic.client.retries import ATTEMPTS, asked_wait, pause
 from kimi_magic.errors import KimiError, KimiStatusError, KimiStreamError
-from kimi_magic.messages import Event, Request, Retrying, model_names
+from kimi_magic.messages import Event, Request, Retrying, Sent, model_names
 
 __all__ = ["SILENCE", "Client", "Connection"]
 
 LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
+_Trace = Callable[[str, object], Awaitable[None]]
 
 
 class Client:
@@ -66,6 +67,11 @@ class Client:
         """
         heard = False
 
+        async def trace(what: str, _: object) -> None:
+            # What httpcore calls its steps: https://www.encode.io/httpcore/extensions/#trace
+            if what.endswith(".send_request_body.complete"):
+                emit([Sent()])
+
         def note(events: list[Event]) -> None:
             nonlocal heard
             heard = True
@@ -73,7 +79,7 @@ class Client:
 
         for attempt in range(1, self._attempts + 1):
             try:
-                return await self._send(connection, request, note, silence)
+                return await self._send(connection, request, note, silence, trace)
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 failure = transport_error(error, connection, heard, silence)
             except KimiError as error:
@@ -99,13 +105,16 @@ class Client:
             excerpt = connection.excerpt(response.content, 80)
             raise KimiStreamError(f"{connection.host} sent no list of models, but: {excerpt}") from None
 
-    async def _send(self, connection: Connection, request: Request, emit: Emit, silence: float) -> None:
+    async def _send(
+        self, connection: Connection, request: Request, emit: Emit, silence: float, trace: _Trace
+    ) -> None:
         async with self.open().stream(
             "POST",
             f"{connection.base_url}/chat/completions",
             content=request.body(),
             headers=_headers(connection),
             timeout=httpx.Timeout(silence, connect=CONNECT),
+            extensions={"trace": trace},
         ) as response:
             if response.status_code != httpx.codes.OK:
                 raise self._refusal(response, await _explanation(response), connection, request.model)

@@ -10,6 +10,7 @@ from kimi_magic.messages.events import (
     Opened,
     ReasoningDelta,
     Retrying,
+    Sent,
     TextDelta,
     ToolCallDelta,
 )
@@ -53,6 +54,7 @@ __all__ = [
     "ResponseFormat",
     "Retrying",
     "Role",
+    "Sent",
     "State",
     "StreamOptions",
     "TextDelta",

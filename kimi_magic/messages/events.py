@@ -7,6 +7,10 @@ import msgspec
 from kimi_magic.usage import Usage
 
 
+class Sent(msgspec.Struct, frozen=True):
+    """The whole request is on its way: from now on it is the service that takes its time."""
+
+
 class Opened(msgspec.Struct, frozen=True):
     """The service began to answer: its id for the answer and the model that speaks."""
 
@@ -64,4 +68,4 @@ class Retrying(msgspec.Struct, frozen=True):
     attempts: int
 
 
-Event = Retrying | Opened | ReasoningDelta | TextDelta | ToolCallDelta | Finished | Counted
+Event = Retrying | Sent | Opened | ReasoningDelta | TextDelta | ToolCallDelta | Finished | Counted

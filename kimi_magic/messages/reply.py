@@ -16,12 +16,13 @@ from kimi_magic.messages.events import (
     Opened,
     ReasoningDelta,
     Retrying,
+    Sent,
     TextDelta,
     ToolCallDelta,
 )
 from kimi_magic.usage import Usage, cost, of_choices
 
-State = Literal["waiting", "reasoning", "answering", "complete", "interrupted", "failed"]
+State = Literal["connecting", "waiting", "reasoning", "answering", "complete", "interrupted", "failed"]
 
 
 class Reply:
@@ -30,8 +31,8 @@ class Reply:
     `text` and `reasoning` are what arrived so far; `finish_reason` is the service's word for why it ended,
     None until then or if it never said; `usage` its token counts, None where it gave none; `cost` an
     estimate from them in US dollars; `model` the model that answered; `seconds` from sending to the end (so
-    far, while it grows); `reasoning_seconds` how long it thought; `state` is one of waiting, reasoning,
-    answering, complete, interrupted, failed.
+    far, while it grows); `reasoning_seconds` how long it thought; `state` is one of connecting, waiting,
+    reasoning, answering, complete, interrupted, failed.
 
     `choices` are all answers where several were asked for; `text`, `reasoning`, `tool_calls` and
     `finish_reason` are those of the first, or of the one that was picked.
@@ -59,7 +60,7 @@ class Reply:
         self.n = n  # how many answers were asked for
         self.kept = False  # whether it entered a conversation
         self.max_tokens = max_tokens
-        self.state: State = "waiting"
+        self.state: State = "connecting"
         self._prefix = prefix
         self._choices = {index: Choice(index, prefix=prefix) for index in range(n)}
         if any(begun):
@@ -86,7 +87,10 @@ class Reply:
             case Opened(id, model):
                 self.id, self.model = id, model or self.model
                 self.retrying = None
+            case Sent():
+                self.state = "waiting"
             case Retrying(wait=wait):
+                self.state = "connecting"
                 self.retrying = event
                 self._retry_at = monotonic() + wait
             case Finished(reason, index):
@@ -178,6 +182,11 @@ class Reply:
     def retry_in(self) -> float:
         """Seconds until the request is sent again, 0 while it is on its way."""
         return max(0.0, self._retry_at - monotonic())
+
+    @property
+    def begun(self) -> bool:
+        """Whether the answer, or the thought before it, has begun."""
+        return self.state not in ("connecting", "waiting")
 
     @property
     def done(self) -> bool:

@@ -125,6 +125,10 @@ TABLE = (
         _action, doors=_CELL,
     ),
     Option(
+        "show", ("--show",), "alone: show the conversation that the next prompt continues", "", _action,
+        doors=_CELL,
+    ),
+    Option(
         "history", ("--no-history",), "neither send nor keep history", "", values.flag, default=True,
         sets=False,
     ),

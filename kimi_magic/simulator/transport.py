@@ -29,6 +29,8 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         body = await request.aread()
         headers = {name.lower(): value for name, value in request.headers.items()}
         limit = request.extensions.get("timeout", {}).get("read")
+        if trace := request.extensions.get("trace"):  # as httpcore tells of it
+            await trace("http11.send_request_body.complete", {"return_value": None})
         try:
             async with asyncio.timeout(limit):
                 response = await self._service.respond(request.method, request.url.path, headers, body)

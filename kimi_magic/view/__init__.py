@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
+from kimi_magic.messages import Message, Reply
 from kimi_magic.turn import View
 from kimi_magic.usage import Ledger
 
@@ -30,9 +32,27 @@ def show_ledger(shell: Any, ledger: Ledger) -> None:
     """What the requests of a kernel used: a table in a notebook, lines in a terminal."""
     from kimi_magic.view.ledger import html, table
 
+    _show(shell, html(ledger), table(ledger))
+
+
+def show_history(shell: Any, messages: Sequence[Message]) -> None:
+    """What the next prompt continues."""
+    from kimi_magic.view.history import html, plain
+
+    _show(shell, html(messages), plain(messages))
+
+
+def html_of(reply: Reply) -> str:
+    """A reply that is the value of a cell, as its own cell showed it."""
+    from kimi_magic.view import static
+
+    return static.html(reply)
+
+
+def _show(shell: Any, html: str, plain: str) -> None:
     if getattr(shell, "kernel", None) is None:
-        print(table(ledger))  # noqa: T201
+        print(plain)  # noqa: T201
         return
     from IPython.display import display
 
-    display({"text/html": html(ledger), "text/plain": table(ledger)}, raw=True)
+    display({"text/html": html, "text/plain": plain}, raw=True)

@@ -1,4 +1,4 @@
-"""How an answer ended, in plain sentences, where there is more to say than the footer's one word."""
+"""How an answer ended, in plain sentences, where there is more to say than the byline's one word."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ def html(ledger: Ledger) -> str:
     cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     lines = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body)
     table = f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
-    return f'<div class="jp-RenderedHTMLCommon" style="overflow-x:auto">{table}<p>{escape(NOTE)}</p></div>'
+    return f'<div style="overflow-x:auto">{table}<p>{escape(NOTE)}</p></div>'
 
 
 def _rows(ledger: Ledger) -> list[tuple[str, ...]]:

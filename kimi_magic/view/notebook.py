@@ -18,6 +18,25 @@ from kimi_magic.markdown import Blocks
 from kimi_magic.messages import Reply
 from kimi_magic.view import static
 
+# Makes the widgets look like the static end, so that nothing moves when it takes their place: flowing blocks
+# instead of flexible boxes, the accordion as a `details`. The reasoning scrolls, and stays at its end.
+LOOKS = f"""
+.kimi-live, .kimi-live .widget-vbox, .kimi-live .widget-hbox, .kimi-live .widget-html,
+.kimi-live .widget-htmlmath {{ display: block; overflow: visible; height: auto }}
+.kimi-live .widget-html, .kimi-live .widget-html-content, .kimi-live .widget-htmlmath,
+.kimi-live .widget-htmlmath-content {{ margin: 0; padding: 0; font: inherit; color: inherit }}
+.kimi-live > .widget-html:first-child {{ display: none }}
+.kimi-live .widget-hbox > .widget-html {{ padding-right: 6em }}
+.kimi-live .widget-hbox > button {{ position: absolute; top: 0; right: 0; width: auto; height: 22px;
+  margin: 0; padding: 0 .7em; line-height: 20px }}
+.kimi-live .widget-accordion, .kimi-live [class*="Accordion-child"] {{ display: block; margin: 0 }}
+.kimi-live [class*="Collapse-header"] {{ {static.TITLE}; display: list-item; border: 0; background: none;
+  list-style: disclosure-closed inside; color: inherit; font-weight: inherit; line-height: inherit }}
+.kimi-live [class*="Collapse-open"] > [class*="Collapse-header"] {{ list-style-type: disclosure-open }}
+.kimi-live [class*="Collapse-header"] > i {{ display: none }}
+.kimi-live [class*="Collapse-contents"] {{ {static.THOUGHT}; border: 0; {static.BAR}; padding: 0 0 0 .8em;
+  background: none; color: inherit; display: flex; flex-direction: column-reverse }}
+"""
 GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
 PAINT = 4_000  # characters of new text in one repaint; more at once is read by nobody, the end shows all
 PATIENCE = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
@@ -25,6 +44,7 @@ CALL = 300  # characters of a tool call shown while it grows; it is sent anew ea
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
 
 
+LIVE = ("kimi-live", "jp-RenderedHTMLCommon")  # of the box around all: the second is the theme's
 Habit = Literal["auto", "open", "closed"]  # auto: open while it thinks, folded when the answer begins
 
 
@@ -49,7 +69,7 @@ class NotebookView:
         """Show what is new."""
         if self._live is not None:
             self._live.update(reply)
-        elif reply.state == "waiting" and (self._stop is None or reply.seconds < PATIENCE):
+        elif not reply.begun and (self._stop is None or reply.seconds < PATIENCE):
             if (text := static.status(reply)) != self._shown:
                 self._shown = text
                 self._handle.update(self._status_bundle(), raw=True)
@@ -79,20 +99,21 @@ class _Live:
 
     def __init__(self, count: int, stop: Callable[[], None] | None, habit: Habit | None) -> None:
         self._widgets = _Widgets()
+        looks = self._widgets.html(widgets.HTML, f"<style>{LOOKS}</style>")
         self._status = self._widgets.html(widgets.HTML)
         head = self._status if stop is None else self._widgets.beside(self._status, stop)
         self._moment: object = None
         self._tabs: Any = None
         self._titles = [""] * count
         if count == 1:
-            self._panels = [_Panel(self._widgets, (head,), habit)]
+            self._panels = [_Panel(self._widgets, (looks, head), habit, LIVE)]
             self._box = self._panels[0].box
             return
         self._panels = [_Panel(self._widgets, (), habit) for _ in range(count)]
         layout = self._widgets.layout
         boxes = tuple(panel.box for panel in self._panels)
         self._tabs = widgets.Tab(boxes, selected_index=0, layout=layout)
-        self._box = widgets.VBox((head, self._tabs), layout=layout)
+        self._box = widgets.VBox((looks, head, self._tabs), layout=layout, _dom_classes=LIVE)
 
     def bundle(self) -> dict[str, Any]:
         """What to display."""
@@ -117,7 +138,6 @@ class _Live:
 
     def close(self) -> None:
         """Close every widget with its layout and style: `Widget.close` alone leaves those open."""
-        self._status.close()
         for panel in self._panels:
             panel.close()
         if self._tabs is not None:
@@ -136,8 +156,6 @@ class _Widgets:
 
     def __init__(self) -> None:
         self.layout = widgets.Layout(width="100%", margin="0")
-        # As a block: the widget would else be as wide as its text, and formulas and tables out of place.
-        self._text_layout = widgets.Layout(width="100%", margin="0", display="block")
         self._styles: dict[type, Any] = {}
         self._others: list[Any] = []
 
@@ -148,32 +166,35 @@ class _Widgets:
             button.disabled = True
             stop()
 
-        narrow = widgets.Layout(width="auto", flex="0 0 auto")
+        own = widgets.Layout(width="auto")
         button = widgets.Button(
-            description="Stop", icon="stop", tooltip="Stop this answer and keep what arrived", layout=narrow
+            description="Stop", icon="stop", tooltip="Stop this answer and keep what arrived", layout=own
         )
         button.on_click(clicked)
         row = widgets.HBox((status, button), layout=self.layout)
-        self._others += [row, button, button.style, narrow]
+        self._others += [row, button, button.style, own]
         return row
 
     def html(self, kind: type, value: str = "") -> Any:
         """An HTML widget."""
         shared = {"style": self._styles[kind]} if kind in self._styles else {}
-        widget = kind(value, layout=self._text_layout, _dom_classes=("jp-RenderedHTMLCommon",), **shared)
+        widget = kind(value, layout=self.layout, **shared)
         self._styles[kind] = widget.style
+        self._others.append(widget)
         return widget
 
     def close(self) -> None:
         """Close what they share."""
-        for model in (*self._others, self.layout, self._text_layout, *self._styles.values()):
+        for model in (*self._others, self.layout, *self._styles.values()):
             model.close()
 
 
 class _Panel:
     """One growing answer in a box: `before`, reasoning (unless `habit` is None), text, tool calls."""
 
-    def __init__(self, made: _Widgets, before: tuple[Any, ...], habit: Habit | None) -> None:
+    def __init__(
+        self, made: _Widgets, before: tuple[Any, ...], habit: Habit | None, classes: tuple[str, ...] = ()
+    ) -> None:
         self._widgets = made
         self._before = before
         self._habit = habit
@@ -187,7 +208,7 @@ class _Panel:
         self._open_thought = ""
         self._folded = False
         self._touched = False  # the person opened or closed the reasoning
-        self.box = widgets.VBox((*before, self._answer.box), layout=made.layout)
+        self.box = widgets.VBox((*before, self._answer.box), layout=made.layout, _dom_classes=classes)
 
     @property
     def reasoning_opened(self) -> bool:
@@ -214,12 +235,10 @@ class _Panel:
 
     def close(self) -> None:
         self.box.close()
-        for column in (self._answer, self._thought):
-            if column is not None:
-                column.close()
-        for widget in (self._accordion, self._calls):
-            if widget is not None:
-                widget.close()
+        self._answer.box.close()
+        if self._thought is not None:
+            self._thought.box.close()
+            self._accordion.close()
 
     def _place(self) -> None:
         parts = (self._accordion, self._answer.box, self._calls)
@@ -248,7 +267,7 @@ class _Panel:
         if not cut and len(self._open_thought) > LONGEST_LINE:
             cut = self._open_thought.rfind(" ") + 1 or LONGEST_LINE
         finished, self._open_thought = self._open_thought[:cut], self._open_thought[cut:]
-        self._thought.show(_thought_html(finished), _thought_html(self._open_thought))
+        self._thought.show(escape(finished), escape(self._open_thought))
 
     def _show_title(self, title: str) -> None:
         if title != self._title:
@@ -278,22 +297,12 @@ class _Column:
     def show(self, finished: str, tail: str) -> None:
         if finished and self._groups and len(self._last) + len(finished) <= GROUP:
             self._last += finished
-            self._groups[-1].value = _like_output(self._last)
+            self._groups[-1].value = self._last
         elif finished:
             self._last = finished
-            self._groups.append(self._make(_like_output(finished)))
+            self._groups.append(self._make(finished))
             self.box.children = (*self._groups, self._tail)
-        self._tail.value = _like_output(tail)
-
-    def close(self) -> None:
-        for widget in (self.box, self._tail, *self._groups):
-            widget.close()
-
-
-def _like_output(html: str) -> str:
-    """HTML of a widget in the size and spacing of an output: nothing moves when the one becomes the other."""
-    style = "font-size:var(--jp-content-font-size1,inherit);line-height:var(--jp-content-line-height,inherit)"
-    return f'<div style="{style}">{html}</div>' if html else ""
+        self._tail.value = tail
 
 
 def _clicks_arrive() -> bool:
@@ -301,7 +310,3 @@ def _clicks_arrive() -> bool:
     from importlib.metadata import version
 
     return int(version("ipykernel").partition(".")[0]) >= 7
-
-
-def _thought_html(text: str) -> str:
-    return f'<div style="{static.THOUGHT}">{escape(text)}</div>' if text else ""

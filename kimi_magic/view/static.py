@@ -16,46 +16,76 @@ from kimi_magic.messages import Reply
 from kimi_magic.usage import dollars
 from kimi_magic.view import endings
 
+# Where scripts may run, code has a button that copies it; elsewhere this is nothing, and nothing is missing.
+# The button floats over a wrapper, because what stands in a `pre` scrolls with it.
+COPY = """
+for (const pre of document.currentScript.parentNode.querySelectorAll("pre")) {
+  const [around, button] = ["div", "button"].map(name => document.createElement(name)), code = pre.innerText
+  around.style = "position:relative"
+  button.style = "position:absolute;top:2px;right:2px;padding:0 .5em;font:inherit;font-size:.8em;cursor:\
+pointer;color:inherit;background:var(--jp-layout-color1,Canvas);border:1px solid;border-radius:3px;opacity:.7"
+  button.type = "button"
+  button.textContent = "Copy"
+  button.onclick = async () => {
+    if (isSecureContext) await navigator.clipboard.writeText(code)
+    else {
+      getSelection().selectAllChildren(pre)
+      document.execCommand("copy")
+    }
+    button.textContent = "Copied"
+  }
+  pre.before(around)
+  around.append(pre, button)
+}
+"""
 QUIET = "opacity:.7;font-size:.87em;margin:.4em 0"
+TITLE = f"{QUIET};margin-bottom:0;padding:0 0 .4em;cursor:pointer"  # padding, which never collapses
 THOUGHT = "white-space:pre-wrap;overflow-wrap:anywhere;opacity:.75;font-size:.93em;line-height:1.45"
 _BOX = (  # the colours are the theme's; elsewhere the border has that of the text
     "border-left:3px solid var(--jp-warn-color1,currentcolor);background:var(--jp-layout-color2,transparent);"
     "padding:.35em .8em;margin:.5em 0;font-size:.93em"
 )
-_BAR = "border-left:2px solid;padding-left:.8em;margin:.4em 0;max-height:24em;overflow:auto"
+BAR = "border-left:2px solid;padding-left:.8em;margin:.4em 0;max-height:24em;overflow:auto"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def html(reply: Reply, *, hide_reasoning: bool = False, open_reasoning: Container[int] = ()) -> str:
-    """The whole reply: foldable reasoning and answer, of each choice where there are several; footer.
+    """The whole reply: byline; foldable reasoning and answer, of each choice where there are several.
 
+    The byline stands where the status stood, so that nothing moves when it takes its place.
     `open_reasoning` are the indices of the choices whose reasoning is unfolded.
     """
-    parts = []
+    parts = [line(byline(reply))]
     several = len(reply.choices) > 1
     for number, choice in enumerate(reply.choices, 1):
         shown = _choice(reply, choice, hide_reasoning, choice.index in open_reasoning)
         title = f"<h4>{escape(heading(reply, choice, number))}</h4>"
         parts.append(f'<div class="kimi-choice">{title}{shown}</div>' if several else shown)
     parts += [_notice(notice) for notice in (*reply.notices, *endings.of_reply(reply))]
-    parts.append(line(footer(reply)))
-    return f'<div class="kimi-reply jp-RenderedHTMLCommon">{"".join(parts)}</div>'
+    if any("<pre" in part for part in parts):
+        parts.append(f"<script>{COPY}</script>")
+    return f'<div class="kimi-reply">{"".join(parts)}</div>'
 
 
 def _choice(reply: Reply, choice: Choice, hide_reasoning: bool, opened: bool) -> str:
     parts = []
     if choice.reasoning and not hide_reasoning:
-        parts.append(
-            f'<details class="kimi-reasoning"{" open" if opened else ""}>'
-            f'<summary style="{QUIET};cursor:pointer">{escape(reasoning_title(reply, choice))}</summary>'
-            f'<div style="{THOUGHT};{_BAR}">{markdown.inert(printable(choice.reasoning))}</div></details>'
-        )
+        parts.append(reasoning_html(reasoning_title(reply, choice), choice.reasoning, opened=opened))
     if choice.text:
         parts.append(f'<div class="kimi-answer">{markdown.render(printable(choice.text))}</div>')
     parts.append(calls_html(calls(choice)))
     if ending := endings.of_choice(reply, choice):
         parts.append(_notice(ending))
     return "".join(parts)
+
+
+def reasoning_html(title: str, text: str, *, opened: bool = False) -> str:
+    """Reasoning that folds without a script. It is plain text, whatever it looks like."""
+    return (
+        f'<details class="kimi-reasoning"{" open" if opened else ""}>'
+        f'<summary style="{TITLE}">{escape(title)}</summary>'
+        f'<div style="{THOUGHT};{BAR}">{markdown.inert(printable(text))}</div></details>'
+    )
 
 
 def _notice(text: str) -> str:
@@ -91,9 +121,9 @@ def condition(reply: Reply, choice: Choice) -> str:
 
 
 def plain(reply: Reply) -> str:
-    """The Markdown source of the answer, for viewers that show text; the footer where there is none."""
+    """The Markdown source of the answer, for viewers that show text; the byline where there is none."""
     if len(reply.choices) == 1:
-        return _plain_choice(reply.choices[0]) or footer(reply)
+        return _plain_choice(reply.choices[0]) or byline(reply)
     sections = []
     for number, choice in enumerate(reply.choices, 1):
         sections.append(f"{heading(reply, choice, number)}\n\n{_plain_choice(choice)}".strip())
@@ -106,7 +136,7 @@ def _plain_choice(choice: Choice) -> str:
 
 
 def line(text: str) -> str:
-    """A status or footer line; read aloud by screen readers when it changes."""
+    """The status or the byline; read aloud by screen readers when it changes."""
     return f'<div class="kimi-status" role="status" style="{QUIET}">{escape(text)}</div>'
 
 
@@ -119,22 +149,24 @@ def status(reply: Reply) -> str:
     """What happens at the moment."""
     model, seconds = on_one_line(reply.model), f"{reply.seconds:.0f} s"
     match reply.state:
-        case "waiting" if reply.retrying is not None:
+        case "connecting" | "waiting" if reply.retrying is not None:
             again = reply.retrying
             when = f"again in {reply.retry_in:.0f} s" if reply.retry_in else "trying again"
             text = (
                 f"{model} · {when} (attempt {again.attempt} of {again.attempts}): {on_one_line(again.reason)}"
             )
+        case "connecting":
+            text = f"{model} · connecting · {seconds}"
         case "waiting":
             text = f"{model} · waiting for the first words · {seconds}"
         case "reasoning":
-            text = f"{model} · thinking · {seconds} · ≈ {_tokens(reply.chosen.reasoning)} tokens"
+            text = f"{model} · thinking · {seconds} · ≈ {rough_tokens(reply.chosen.reasoning)} tokens"
         case "answering":
-            rate = _tokens(reply.chosen.text) / max(1.0, reply.chosen.answer_seconds)
+            rate = rough_tokens(reply.chosen.text) / max(1.0, reply.chosen.answer_seconds)
             text = f"{model} · answering · {seconds} · ≈ {rate:.0f} tokens/s"
         case _:
-            return footer(reply)
-    if reply.n > 1 and reply.state != "waiting":
+            return byline(reply)
+    if reply.n > 1 and reply.begun:
         ended = sum(choice.state == "ended" for choice in reply.choices)
         text += f" · {ended} of {reply.n} answers complete"
     return text + " · offline simulator" * reply.simulated
@@ -150,10 +182,12 @@ def reasoning_title(reply: Reply, choice: Choice | None = None) -> str:
         parts.append(f"{choice.reasoning_seconds:.1f} s")
     if (usage := reply.usage_of(choice)) and usage.reasoning:
         parts.append(f"{usage.reasoning:,} tokens")
+    elif usage is None:
+        parts.append(f"≈ {rough_tokens(choice.reasoning):,} tokens")
     return " · ".join(parts)
 
 
-def footer(reply: Reply) -> str:
+def byline(reply: Reply) -> str:
     """Model, tokens as the service counted them, estimated cost, seconds, and why it ended."""
     parts = [reply.model]
     if usage := reply.usage:
@@ -180,7 +214,7 @@ def footer(reply: Reply) -> str:
     return " · ".join(map(on_one_line, parts))
 
 
-def _tokens(text: str) -> int:
+def rough_tokens(text: str) -> int:
     """A rough count, four characters each; the service's own comes at the end."""
     return len(text) // 4
 

@@ -1,7 +1,7 @@
-"""A reply in a terminal, or in a pipe: text as it arrives, nothing drawn twice.
+"""A reply in a terminal, or in a pipe: text as it arrives, in lines that fit.
 
-The answer goes to one stream and all else (status, reasoning, footer) to another, so that a pipe gets the
-answer alone.
+The answer goes to one stream and all else (status, reasoning, byline) to another, so that a pipe gets the
+answer alone, to the letter. On a terminal, an answer that is complete and still on the screen is drawn.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from typing import TextIO
 
 from kimi_magic.choices import Choice
 from kimi_magic.messages import Reply
-from kimi_magic.view import endings, static
+from kimi_magic.view import drawing, endings, static
+from kimi_magic.view.sheet import Sheet
 
-_DIM, _NORMAL, _CLEAR_LINE = "\x1b[2m", "\x1b[0m", "\r\x1b[2K"
+_BAR = "│ "  # before each line of reasoning: not every terminal dims
 
 
 class TerminalView:
@@ -23,37 +24,35 @@ class TerminalView:
         self, out: TextIO, err: TextIO, *, hide_reasoning: bool = False, lasting: bool = True
     ) -> None:
         """`lasting` says whether a session follows in which the answer can be continued."""
-        self._out = out
-        self._err = err
+        self._out = Sheet(out)
+        self._err = Sheet(err)
         self._hide = hide_reasoning
         self._lasting = lasting
-        self._dims = err.isatty()
-        self._status = ""
         self._text = 0  # characters of the answer written so far
         self._thought = 0
 
     def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
         """A status line that goes away again; nothing where there is no terminal."""
-        self._show_status(static.status(reply))
+        self._err.show_status(static.status(reply))
 
     def update(self, reply: Reply) -> None:
         """Write what is new."""
         begun = reply.text or (reply.reasoning and not self._hide)
-        if reply.state == "waiting" or not begun:
-            self._show_status(static.status(reply))
+        if not reply.begun or not begun:
+            self._err.show_status(static.status(reply))
             return
         self._write_reasoning(reply)
         self._write_answer(reply)
 
     def close(self, reply: Reply) -> None:
-        """Write the rest and the footer."""
+        """Write the rest and the byline."""
         self._write_reasoning(reply)
         self._write_answer(reply)
-        self._show_status("")
+        self._err.show_status("")
         if self._text:
-            self._out.write("\n")
-            self._out.flush()
-        if self._thought and not self._text:
+            self._end_answer(reply)
+        elif self._thought:
+            self._err.end(dim=True)
             self._err.write("\n")
         self._write_ending(reply, reply.chosen)
         for number, choice in enumerate(reply.choices, 1):
@@ -61,18 +60,23 @@ class TerminalView:
                 self._write_other(reply, choice, number)
         for notice in (*reply.notices, *endings.of_reply(reply, lasting=self._lasting)):
             self._write_quiet(notice + "\n")
-        self._write_quiet(static.footer(reply) + "\n")
+        self._write_quiet(static.byline(reply) + "\n")
 
     def _write_other(self, reply: Reply, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
         # The heading goes where the text goes: a pipe that gets several answers has to tell them apart.
         self._out.write(f"\n{static.heading(reply, choice, number)}\n\n")
-        self._out.flush()
         if choice.reasoning and not self._hide:
-            self._write_quiet(f"Reasoning\n{static.printable(choice.reasoning)}\n\n")
+            self._begin_reasoning()
+            self._err.grow(static.printable(choice.reasoning), dim=True)
+            self._err.end(dim=True)
+            self._write_quiet("\n\n")
         if choice.text:
-            self._out.write(static.printable(choice.text) + "\n")
-            self._out.flush()
+            text = static.printable(choice.text)
+            if drawn := self._drawn(text):
+                self._out.put(drawn)
+            else:
+                self._out.write(text + "\n")
         self._write_ending(reply, choice)
 
     def _write_ending(self, reply: Reply, choice: Choice) -> None:
@@ -81,34 +85,44 @@ class TerminalView:
         if ending := endings.of_choice(reply, choice, lasting=self._lasting):
             self._write_quiet(ending + "\n")
 
+    def _begin_reasoning(self) -> None:
+        self._write_quiet("Reasoning\n")
+        self._err.begin(_BAR)
+
     def _write_reasoning(self, reply: Reply) -> None:
         new = reply.reasoning[self._thought :]
         if not new or self._hide or self._text:  # thought that follows the answer is not put inside it
             return
-        self._show_status("")
+        self._err.show_status("")
         if not self._thought:
-            self._write_quiet("Reasoning\n")
+            self._begin_reasoning()
         self._thought += len(new)
-        self._write_quiet(static.printable(new))
+        self._err.grow(static.printable(new), dim=True)
 
     def _write_answer(self, reply: Reply) -> None:
         new = reply.text[self._text :]
         if not new:
             return
-        self._show_status("")
-        if self._thought and not self._text:
-            self._write_quiet("\n\n")
+        self._err.show_status("")
+        if not self._text:
+            if self._thought:
+                self._err.end(dim=True)
+                self._write_quiet("\n\n")
+            self._out.begin()
         self._text += len(new)
-        self._out.write(static.printable(new))
-        self._out.flush()
+        self._out.grow(static.printable(new))
+
+    def _end_answer(self, reply: Reply) -> None:
+        self._out.end()
+        # Ctrl-C is shown where the cursor was: what stands above it can no longer be told.
+        drawn = self._drawn(static.printable(reply.text)) if reply.state == "complete" else None
+        if drawn is None or not self._out.replace(drawn):
+            self._out.write("\n")
+
+    def _drawn(self, text: str) -> str | None:
+        if not self._out.obeys:
+            return None
+        return drawing.draw(text, self._out.size()[0], colours=self._out.colours)
 
     def _write_quiet(self, text: str) -> None:
-        self._err.write(f"{_DIM}{text}{_NORMAL}" if self._dims else text)
-        self._err.flush()
-
-    def _show_status(self, text: str) -> None:
-        if not self._dims or text == self._status:
-            return
-        self._err.write(_CLEAR_LINE + (f"{_DIM}{text}{_NORMAL}" if text else ""))
-        self._err.flush()
-        self._status = text
+        self._err.write(text, dim=True)

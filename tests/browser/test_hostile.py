@@ -20,7 +20,7 @@ def test_the_same_words_do_harm_where_they_are_shown_as_they_are(page: Page, bea
         "".join(hostile.armed(text, beacon) for text in hostile.MARKUP if "</style>" not in text)
     )
     page.wait_for_function("() => window.__pwned")
-    assert page.evaluate(hostile.FOUND.replace(".jp-OutputArea-output", "body")) != []
+    assert page.evaluate(hostile.FOUND.replace(".jp-OutputArea-output", "body"), hostile.OURS) != []
     assert watch.dialogs
     assert beacon.heard
 
@@ -28,7 +28,7 @@ def test_the_same_words_do_harm_where_they_are_shown_as_they_are(page: Page, bea
 def test_an_answer(
     notebook: Open, speaker: Speaker, beacon: Beacon, watch: Watch, exported: Callable[[Path], str]
 ):
-    opened = notebook("%%kimi\nSay it", "%kimi_usage")
+    opened = notebook("%%kimi\nSay it", "%kimi_usage", "%kimi --show", "import kimi_magic; kimi_magic.last")
     page = opened.page
     opened.run(1)
     answering, output = speaker.asked(), opened.output(1)
@@ -42,8 +42,10 @@ def test_an_answer(
     hostile.assert_harmless(page, beacon)
     assert opened.runs(1)
     answering.end(hostile.word(beacon))
-    opened.complete(2)
-    expect(output.locator(".kimi-answer mjx-container")).not_to_have_count(0)
+    for number in (2, 3, 4):
+        opened.complete(number)
+    for answer in (output, opened.output(3), opened.output(4)):
+        expect(answer.locator(".kimi-answer mjx-container")).not_to_have_count(0)
     hostile.assert_harmless(page, beacon)
     opened.save()
     opened.shut_the_kernel_down()

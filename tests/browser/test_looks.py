@@ -60,6 +60,52 @@ def look(opened: Notebook, name: str, part: str) -> list[str]:
     return found
 
 
+# Where everything stands in the output of the second cell.
+PLACES = """
+() => {
+    const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[1].querySelector(".jp-Cell-outputArea")
+    const corner = area.getBoundingClientRect()
+    const parts = ".kimi-status,summary,[class*=Collapse-header],h2,p,table,li,pre,blockquote,mjx-container"
+    return [...area.querySelectorAll(parts)].filter(part => part.checkVisibility()).map(part => {
+        const { x, y, width, height } = part.getBoundingClientRect()
+        const name = part.matches("[class*=Collapse-header]") ? "SUMMARY" : part.tagName
+        const wide = part.matches(".kimi-status") ? 0 : width  // the button stands beside it
+        return [name, ...[x - corner.x, y - corner.y, wide, height].map(Math.round)]
+    })
+}
+"""
+
+
+@pytest.mark.parametrize("thought", ["", THOUGHT], ids=["answer", "reasoning"])
+def test_nothing_moves_when_the_widgets_become_the_saved_page(notebook: Open, speaker: Speaker, thought: str):
+    opened = notebook("%%kimi\nWhy is the sky blue?")
+    opened.run(1)
+    answering, output = speaker.asked(), opened.output(1)
+    if thought:
+        answering.think(thought)
+    answering.say(ANSWER + "And the last paragraph.")
+    expect(output).to_contain_text("And the last paragraph.")
+    expect(output.locator("mjx-container")).to_have_count(1)
+    live = opened.page.evaluate(PLACES)
+    assert opened.runs(1)
+    answering.end()
+    expect(output.locator(".kimi-answer mjx-container")).to_have_count(1)
+    assert len(live) > 10
+    assert opened.page.evaluate(PLACES) == live
+
+
+def test_the_reasoning_shows_its_end_while_it_grows(notebook: Open, speaker: Speaker):
+    opened = notebook("%%kimi\nWhy is the sky blue?")
+    opened.run(1)
+    answering, output = speaker.asked(), opened.output(1)
+    answering.think("The first of many lines.\n" + THOUGHT * 60 + "The last of them.")
+    expect(output.get_by_text("The last of them.")).to_be_in_viewport()
+    expect(output.get_by_text("The first of many lines.")).not_to_be_in_viewport()
+    answering.think("\n" + THOUGHT * 30 + "And one more.")
+    expect(output.get_by_text("And one more.")).to_be_in_viewport()
+    answering.end()
+
+
 def test_live_final_and_reopened_are_for_everyone(notebook: Open, speaker: Speaker):
     opened = notebook("%%kimi\nWhy is the sky blue?")
     opened.run(1)

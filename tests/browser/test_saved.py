@@ -32,6 +32,34 @@ def answered(notebook: Open, speaker: Speaker) -> Notebook:
     return opened
 
 
+CODE = "def double(x):\n    return 2 * x\n"
+
+
+def test_code_is_copied_where_scripts_may_run_and_elsewhere_has_no_dead_button(
+    notebook: Open, speaker: Speaker, lab: Lab, page: Page
+):
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.origin)
+    opened = notebook("%%kimi\nDouble it")
+    opened.run(1)
+    answering, output = speaker.asked(), opened.output(1)
+    answering.say(f"So:\n\n```python\n{CODE}```\n\nThat is all.")
+    answering.end()
+    opened.wait_until_over(1)
+    output.get_by_role("button", name="Copy").click()
+    expect(output.get_by_role("button", name="Copied")).to_have_count(1)
+    assert page.evaluate("() => navigator.clipboard.readText()") == CODE
+    opened.save()
+    copy = Notebook(page, lab, lab.write("code_from_somebody_else"))
+    content = json.loads(opened.path.read_text(encoding="utf-8"))
+    content["cells"][0]["source"] = "# not what was run"
+    copy.path.write_text(json.dumps(content), encoding="utf-8")
+    copy.open()
+    assert not copy.trusted(1)
+    expect(copy.output(1).locator("pre")).to_have_text(CODE)
+    expect(copy.output(1).get_by_role("button")).to_have_count(0)
+    copy.shut_the_kernel_down()
+
+
 def assert_whole_and_foldable(output: Locator) -> None:
     expect(output.locator(".kimi-answer strong")).to_have_text("scattering")
     folded = output.locator("details.kimi-reasoning")

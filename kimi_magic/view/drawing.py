@@ -1,0 +1,49 @@
+"""An answer drawn for a terminal by `rich`, where that is installed. No I/O."""
+
+from __future__ import annotations
+
+import io
+import re
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+from kimi_magic.markdown.parser import parser
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+_FORMULAS = {"math_inline": r"\({}\)", "math_inline_double": r"\[{}\]", "math_block": r"\[{}\]"}
+_STYLE_OR_CONTROL = re.compile(r"(\x1b\[[\d;]*m|\n)|[\x00-\x1f\x7f-\x9f]")
+
+
+def draw(text: str, width: int, *, colours: bool) -> str | None:
+    """Markdown in lines of at most `width` cells; None without rich, or where something would be missing."""
+    if find_spec("rich") is None:
+        return None
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    # Our own tokens: rich reads HTML, and then leaves it out; and it does not know mathematics.
+    page = Markdown("", code_theme="ansi_dark", hyperlinks=False)
+    page.parsed = [_drawable(token) for token in parser().parse(text)]
+    console = Console(
+        file=io.StringIO(), force_terminal=True, width=width, no_color=not colours, legacy_windows=False
+    )
+    with console.capture() as drawn:
+        console.print(page)
+    lines = _STYLE_OR_CONTROL.sub(r"\1", drawn.get())
+    # A cell of a table that is too narrow for a word of it ends in an ellipsis.
+    return lines if lines.count("…") == text.count("…") else None
+
+
+def _drawable(token: Token) -> Token:
+    if token.children:
+        token.children = [_drawable(child) for child in token.children]
+    if token.type in _FORMULAS:
+        content = _FORMULAS[token.type].format(token.content)
+        kind, tag = ("fence", "code") if token.block else ("code_inline", "code")
+        return token.copy(type=kind, tag=tag, content=content, info="latex" * token.block)
+    if token.type == "image":  # rich shows where a picture is only in a link
+        shown = f"[image: {token.content or 'no description'}] ({token.attrs['src']})"
+        return token.copy(type="text", tag="", content=shown, children=None)
+    return token
