@@ -6,6 +6,7 @@ KimiError
 ├── KimiConnectionError     the service could not be reached
 │   └── KimiTimeoutError    nothing came for too long
 ├── KimiStreamError         the answer broke off or was not an answer
+├── KimiJSONError           the answer is not the JSON that was asked for
 └── KimiStatusError         the service refused: status, request id, its own message
     ├── KimiAuthError       no key, or a key that was refused
     ├── KimiPermissionError the key may not do this
@@ -67,6 +68,10 @@ class KimiTimeoutError(KimiConnectionError):
 
 class KimiStreamError(KimiError):
     """The answer broke off, or what came was no answer. The part that arrived is kept in the reply."""
+
+
+class KimiJSONError(KimiError):
+    """The answer is whole, but no JSON, or not as the schema wants it. Its text is kept in the reply."""
 
 
 class KimiStatusError(KimiError):

@@ -106,9 +106,9 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
     hidden = given.pop("hide_reasoning", settings["hide_reasoning"])
     shown = view.choose(shell, "hidden" if hidden else habit)
     resume = given.pop("resume", False)
-    turn = current.resume(given, shown) if resume else current.turn(prompt, given, shown)
+    turn = current.resume(given, shown) if resume else current.turn(prompt, given, shown, shell.user_ns)
     if out:
-        turn.on_complete = lambda reply: shell.push({out: reply})
+        turn.on_complete = lambda reply: shell.push({out: reply.data if reply.json else reply})
     return turn
 
 

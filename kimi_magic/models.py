@@ -30,7 +30,8 @@ class Model(NamedTuple):
     `context`: tokens of prompt and answer together, 0 where unknown. `max_tokens`: the cap that is sent when
     the user set none, None to send none. `fixed`: parameters that have just one accepted value.
     `images`: whether it takes pictures, None where unknown. `history_reasoning`: whose earlier reasoning is
-    sent back to it: that of all answers, only of those with tool calls, or of none.
+    sent back to it: that of all answers, only of those with tool calls, or of none. `json_schema`: whether
+    its maker says that it takes schemas for its answers.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Model(NamedTuple):
     images: bool | None = None
     history_reasoning: HistoryReasoning = "tools"
     price: Price | None = None
+    json_schema: bool = False
 
 
 DEFAULT = "kimi-k2-thinking"
@@ -63,23 +65,26 @@ TABLE = {
             price=Price(0.15, 1.15, 8.00, "2025-11-06", _DEV),
         ),
         Model(
-            "kimi-k2.5", 262_144, fixed=_FIXED, images=True,
+            "kimi-k2.5", 262_144, fixed=_FIXED, json_schema=True, images=True,
             price=Price(0.10, 0.60, 3.00, "2026-09", _LIST),
         ),
         Model(
-            "kimi-k2.6", 262_144, fixed=_FIXED, images=True,
+            "kimi-k2.6", 262_144, fixed=_FIXED, json_schema=True, images=True,
             price=Price(0.16, 0.95, 4.00, "2026-09", _LIST),
         ),
         Model(
             "kimi-k2.7-code", 262_144, fixed=_FIXED, images=True, history_reasoning="all",
+            json_schema=True,
             price=Price(0.19, 0.95, 4.00, "2026-09", _LIST),
         ),
         Model(
             "kimi-k2.7-code-highspeed", 262_144, fixed=_FIXED, images=True, history_reasoning="all",
+            json_schema=True,
             price=Price(0.38, 1.90, 8.00, "2026-09", _LIST),
         ),
         Model(
             "kimi-k3", 1_048_576, fixed=_FIXED, images=True, history_reasoning="all",
+            json_schema=True,
             price=Price(0.30, 3.00, 15.00, "2026-09", _LIST),
         ),
     )
@@ -96,14 +101,20 @@ def find(name: str) -> Model:
 
 
 class Host(NamedTuple):
-    """Who serves models: its base URL, and the variables that hold a key and another base URL for it."""
+    """Who serves models: its base URL, and the variables that hold a key and another base URL for it.
+
+    `json_schema`: which models it gives schemas for answers to: none, those whose maker says so, or all.
+    """
 
     name: str
     base_url: str
     key_variables: tuple[str, ...] = ()
     url_variables: tuple[str, ...] = ()
+    json_schema: Literal["none", "those", "all"] = "none"
 
 
+# Schemas for answers: EvoLink's reference has json_object alone; Moonshot documents them for newer models;
+# OpenRouter lists `structured_outputs` among the parameters.
 # Addresses and variables: EvoLink's API reference, Moonshot's documentation, kimi-cli's documentation of its
 # variables, OpenRouter's quick start. The order is that in which keys are looked for.
 HOSTS = {
@@ -112,10 +123,21 @@ HOSTS = {
         Host("evolink", "https://api.evolink.ai/v1", ("EVOLINK_API_KEY",), ("EVOLINK_BASE_URL",)),
         Host(
             "moonshot", "https://api.moonshot.ai/v1",
-            ("KIMI_API_KEY", "MOONSHOT_API_KEY"), ("KIMI_BASE_URL", "MOONSHOT_BASE_URL"),
+            ("KIMI_API_KEY", "MOONSHOT_API_KEY"), ("KIMI_BASE_URL", "MOONSHOT_BASE_URL"), "those",
         ),
-        Host("moonshot-cn", "https://api.moonshot.cn/v1"),
-        Host("openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), ("OPENROUTER_BASE_URL",)),
+        Host("moonshot-cn", "https://api.moonshot.cn/v1", json_schema="those"),
+        Host(
+            "openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), ("OPENROUTER_BASE_URL",),
+            "all",
+        ),
         Host("local", "http://127.0.0.1:8000/v1"),
     )
 }  # fmt: skip
+
+
+def takes_schema(base_url: str, model: Model) -> bool:
+    """Whether the host at `base_url` takes a schema for the answer of `model`; False for unknown hosts."""
+    for host in HOSTS.values():
+        if host.base_url == base_url:
+            return host.json_schema == "all" or (host.json_schema == "those" and model.json_schema)
+    return False

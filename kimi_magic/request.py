@@ -85,6 +85,8 @@ def notices(model: Model, messages: Sequence[Message], values: Mapping[str, Any]
     """What is allowed but seldom wise, in one sentence each."""
     found = []
     temperature = values.get("temperature")
+    if wants_json(values) and values.get("stop"):
+        found.append("--stop with JSON: where such a text stands in the answer, its JSON is cut.")
     if temperature is not None and values.get("top_p") is not None:
         found.append("temperature and top_p are both set; the service advises to change only one of them.")
     if temperature is not None and temperature > WARM:

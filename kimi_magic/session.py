@@ -7,17 +7,21 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
-from kimi_magic import bridge, models, options, request, simulator
+from kimi_magic import bridge, models, options, request, simulator, structured
 from kimi_magic.choices import Choice
 from kimi_magic.client import Client
 from kimi_magic.config import settings
 from kimi_magic.conversation import Conversation
 from kimi_magic.errors import KimiBudgetError, KimiModelError, KimiUsageError
 from kimi_magic.messages import Message, Reply, messages_from, question
+from kimi_magic.messages.reply import T
 from kimi_magic.turn import Turn, View
 from kimi_magic.usage import Ledger, dollars
+
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class Session:
@@ -47,12 +51,20 @@ class Session:
         """Make the client before the first request needs it."""
         self.io.loop.call_soon_threadsafe(self.client.open)
 
-    def turn(self, prompt: str | Sequence[Mapping[str, Any]], given: dict[str, Any], view: View) -> Turn:
+    def turn(
+        self,
+        prompt: str | Sequence[Mapping[str, Any]],
+        given: dict[str, Any],
+        view: View,
+        namespace: Mapping[str, Any] = _NOTHING,
+    ) -> Turn:
         """A turn ready to run; `given` are checked options that beat the settings. Nothing is sent yet.
 
-        `prompt` is the user's text, or all messages of a conversation of its own.
+        `prompt` is the user's text, or all messages of a conversation of its own; `namespace` has the names
+        of the notebook.
         """
         values = {**settings.values(), **given}
+        structure = structured.of(values, namespace)
         connection = settings.connection(offline=values["offline"])
         if not connection.simulated:
             self._check_budget()
@@ -63,10 +75,18 @@ class Session:
         if values["prefix"]:
             _check_text(values["prefix"])
             messages.append(Message("assistant", values["prefix"], partial=True))
+        told: list[str] = []
+        if structure is not None:
+            by_schema = models.takes_schema(connection.base_url, model)
+            messages, values["response_format"], told = structure.asked(
+                messages, values.get("response_format"), by_schema=by_schema
+            )
         sent = request.build(model, messages, values)
-        turn = Turn(self.client, connection, sent, view, conversation, ledger=self.ledger)
+        turn = Turn(
+            self.client, connection, sent, view, conversation, ledger=self.ledger, structure=structure
+        )
         turn.silence = values["timeout"]
-        turn.reply.notices = self._new_notices(request.notices(model, messages, values))
+        turn.reply.notices = (*told, *self._new_notices(request.notices(model, messages, values)))
         self._last_turn = turn
         return turn
 
@@ -164,12 +184,16 @@ class Session:
         """Run a turn to its end, blocking this thread."""
         with turn.showing():
             bridge.listen(self.io, turn.run, turn.deliver)
+            while not turn.settle():
+                bridge.listen(self.io, turn.run, turn.deliver)
         return turn.reply
 
     async def arun(self, turn: Turn) -> Reply:
         """Run a turn to its end, leaving the running loop free."""
         with turn.showing(stoppable=True):
             await bridge.alisten(self.io, turn.run, turn.deliver, turn.started)
+            while not turn.settle():
+                await bridge.alisten(self.io, turn.run, turn.deliver, turn.started)
         return turn.reply
 
 
@@ -200,6 +224,9 @@ def ask(
     stop: str | Sequence[str] | None = None,
     response_format: str | Mapping[str, Any] | None = None,
     json: bool | None = None,
+    schema: type[T] | Mapping[str, Any] | str | None = None,
+    frame: bool | None = None,
+    repair: int | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
     attach: str | Sequence[str] | None = None,
     prefix: str | None = None,
@@ -208,13 +235,16 @@ def ask(
     stream: bool | None = None,
     timeout: float | None = None,
     offline: bool | None = None,
-) -> Reply:
+) -> Reply[T]:
     """Ask once and wait for the whole `Reply`; nothing is shown.
 
     `prompt` is a text, or a list of messages as the service takes them (dicts with `role` and `content`),
     which is sent as it is. The options are those of `%%kimi --help`; those not given follow `%kimi_config`.
     `stop` is 1 to 5 texts of at most 32 bytes, `attach` pictures by file or address, `timeout` seconds of
     silence. `n` answers are in `Reply.choices`; `prefix` is how each of them begins, and part of its text.
+    `schema` is what a JSON answer shall be (a type, a JSON Schema, fields in short): the answer is checked,
+    and `Reply.data` is of that type; `frame` makes a DataFrame of it; `repair` is how often an answer that
+    cannot be used is asked for again.
     Stands alone unless `history=True`, which continues the conversation of this kernel and joins it.
     Raises a `KimiError`, whose one line says what to do, or `KimiInterrupted` after Ctrl-C; what had arrived
     by then is in `kimi_magic.last`.

@@ -11,14 +11,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 
 from kimi_magic.bridge import Emit, Work
-from kimi_magic.choices import LENGTH, Choice
+from kimi_magic.choices import LENGTH, STOP, Choice
 from kimi_magic.client import SILENCE, Client, Connection
 from kimi_magic.conversation import Conversation
-from kimi_magic.errors import KimiUsageError
+from kimi_magic.errors import KimiJSONError, KimiUsageError
 from kimi_magic.messages import Event, Message, Reply, Request
+from kimi_magic.structured import Read, Structure, correction
 from kimi_magic.usage import OFFLINE, Ledger, Record
 
 
@@ -50,9 +51,12 @@ class Turn:
         conversation: Conversation | None,
         *,
         ledger: Ledger,
+        structure: Structure | None = None,
         resumes: Turn | None = None,
     ) -> None:
+        self._structure = structure
         self._client = client
+        self._asked = request.messages  # before any correction
         self._connection = connection
         self.request = request
         self._view = view
@@ -63,7 +67,7 @@ class Turn:
         self._kept: tuple[Message, ...] | None = resumes._kept if resumes else None
         self._prefix: str = resumes._prefix if resumes else _prefix(request.messages[-1])
         before: Choice | None = resumes.reply.chosen if resumes else None
-        self.reply: Reply = Reply(
+        self.reply: Reply[Any] = Reply(
             request.model,
             simulated=connection.simulated,
             n=request.n or 1,
@@ -71,10 +75,11 @@ class Turn:
             prefix=self._prefix,
             # An answer that was cut before its first word is thought about anew.
             begun=(before.text, before.reasoning) if before and before.text else ("", ""),
+            json=structure is not None,
         )
         self._work: Work | None = None
         self.silence = SILENCE
-        self.on_complete: Callable[[Reply], None] | None = None
+        self.on_complete: Callable[[Reply[Any]], None] | None = None
 
     async def run(self, emit: Emit[Event]) -> None:
         """Send and read; on the I/O thread."""
@@ -85,6 +90,46 @@ class Turn:
         for event in events:
             self.reply.add(event)
         self._view.update(self.reply)
+
+    def settle(self) -> bool:
+        """Whether the answer is what was asked for. If not, and may it be repaired, `request` asks again.
+
+        Raises `KimiJSONError`; what arrived stays in the reply.
+        """
+        reply, structure = self.reply, self._structure
+        if structure is None or any(choice.tool_calls for choice in reply.choices):
+            return True
+        try:
+            read = [self._read(structure, number) for number in range(len(reply.choices))]
+        except KimiJSONError as fault:
+            mendable = reply.n == 1 and reply.finish_reason in (STOP, None)
+            if not mendable or len(reply.faults) == structure.repairs:
+                raise
+            again = (*self._asked, *correction(reply.chosen, fault))
+            self.request = replace(self.request, messages=again)
+            reply.repair(fault.message)
+            self._view.update(reply)
+            return False
+        reply.frame = structure.frame and reply.n == 1
+        reply.values = tuple(each.value for each in read)
+        reply.data = [each.data for each in read] if reply.n > 1 else read[0].data
+        notices = dict.fromkeys(notice for each in read for notice in each.notices)
+        reply.notices = (*reply.notices, *notices)
+        return True
+
+    def _read(self, structure: Structure, number: int) -> Read:
+        reply = self.reply
+        choice = reply.choices[number]
+        try:
+            return structure.read(choice)
+        except KimiJSONError as fault:
+            which = f"answer {number + 1}: " if reply.n > 1 else ""
+            hint = "What the model wrote is in kimi_magic.last.text. "
+            if choice.finish_reason == LENGTH and (larger := reply.larger_cap(choice)):
+                hint += f"Ask again with --max-tokens {larger}."
+            elif reply.n == 1:
+                hint += f"Run the cell again, or let it be asked again with --repair {len(reply.faults) + 1}."
+            raise KimiJSONError(which + fault.message, hint=hint.strip()) from None
 
     def started(self, work: Work) -> None:
         """Remember what `stop` has to stop."""
@@ -176,6 +221,12 @@ class Turn:
         What was cut inside the thought has no text to go on from: it is thought about anew.
         """
         reply, choice = self.reply, self.reply.chosen
+        if reply.json:
+            larger = reply.larger_cap(choice) if choice.finish_reason == LENGTH else None
+            raise KimiUsageError(
+                "--continue: the service does not go on with an answer in JSON mode",
+                hint=f"Ask again{f' with --max-tokens {larger}' if larger else ''}.",
+            )
         if not reply.done:
             raise KimiUsageError("--continue: the last answer is still on its way")
         if reply.state == "failed" and not choice.heard:

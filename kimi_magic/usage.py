@@ -42,6 +42,17 @@ def of_choices(usages: list[Usage]) -> Usage:
     )
 
 
+def sum_of(usages: list[Usage]) -> Usage:
+    """One usage for several requests: everything adds up."""
+    counted = [u.reasoning for u in usages if u.reasoning is not None]
+    return Usage(
+        prompt=sum(u.prompt for u in usages),
+        completion=sum(u.completion for u in usages),
+        cached=sum(u.cached for u in usages),
+        reasoning=sum(counted) if counted else None,
+    )
+
+
 def cost(usage: Usage, price: Price) -> float:
     """US dollars for `usage` by list price: an estimate. The reasoning is paid as part of the completion."""
     cached = min(usage.cached, usage.prompt)  # a host that counts otherwise must not earn us money

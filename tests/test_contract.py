@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import httpx
@@ -18,6 +19,7 @@ from kimi_magic.messages import Event, Message, Request, ResponseFormat, TextDel
 from kimi_magic.session import current
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
+from kimi_magic.structured import WISH
 
 from .peers import Lines, Recorder, Unseen, hurry
 
@@ -410,6 +412,7 @@ PNG = b"\x89PNG\r\n\x1a\n----"
 PNG_URL = "data:image/png;base64,iVBORw0KGgotLS0t"
 WEB_URL = "https://example.org/a%20b.jpg?size=1&x"
 OBJECT = {"type": "json_object"}
+TOLD = [{"role": "system", "content": WISH}, ASKED]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "t", "schema": {"type": "object"}}}
 
 
@@ -475,9 +478,9 @@ SENT = [
     ),
     Sent("one stop", {"stop": "END."}, "--stop END.", {"stop": ["END."]}),
     Sent("stops", {"stop": ["\n\n", "海 b"]}, "--stop '\n\n' --stop '海 b'", {"stop": ["\n\n", "海 b"]}),
-    Sent("json", {"json": True}, "--json", {"response_format": OBJECT}),
+    Sent("json", {"json": True}, "--json", {"response_format": OBJECT, "messages": TOLD}),
     Sent("format json_object", {"response_format": OBJECT}, "--response-format json_object",
-         {"response_format": OBJECT}),
+         {"response_format": OBJECT, "messages": TOLD}),
     Sent("format text", {"response_format": "text"}, "--response-format text",
          {"response_format": {"type": "text"}}),
     Sent("format by schema", {"response_format": SCHEMA}, f"--response-format '{json.dumps(SCHEMA)}'",
@@ -492,7 +495,7 @@ SENT = [
         "--stop x --json --tools TOOLS",
         {"temperature": 0.5, "top_p": 0.5, "top_k": 5, "n": 2, "presence_penalty": 0.5,
          "frequency_penalty": 0.5, "max_tokens": 50, "stop": ["x"], "response_format": OBJECT,
-         "tools": [TOOL]},
+         "messages": TOLD, "tools": [TOOL]},
     ),
 ]  # fmt: skip
 
@@ -519,7 +522,8 @@ def test_a_parameter_given_to_ask_arrives_exactly_and_nothing_else(
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     monkeypatch.chdir(tmp_path)
-    kimi_magic.ask(PROMPT, **row.given)
+    with suppress(kimi_magic.KimiJSONError):  # the answer is "Four."
+        kimi_magic.ask(PROMPT, **row.given)
     assert arrived(recorder) == expected(row.fields)
 
 
@@ -529,7 +533,8 @@ def test_a_parameter_on_the_line_of_a_cell_arrives_exactly_and_nothing_else(
 ) -> None:
     (tmp_path / "a.png").write_bytes(PNG)
     monkeypatch.chdir(tmp_path)
-    run_line(row.line, TOOLS=[TOOL])
+    with suppress(kimi_magic.KimiJSONError):
+        run_line(row.line, TOOLS=[TOOL])
     assert arrived(recorder) == expected(row.fields)
 
 

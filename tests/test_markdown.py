@@ -11,8 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kimi_magic import markdown
-from kimi_magic.markdown import Blocks, render
+from kimi_magic.markdown import Blocks, code, render
 
 # ---- reading a page: as a browser does, and as MathJax does ----
 
@@ -20,6 +19,7 @@ PLAIN = {"p", "br", "hr", "em", "strong", "s", "code", "ul", "li", "blockquote"}
 PLAIN |= {"table", "thead", "tbody", "tr"} | {f"h{level}" for level in range(1, 7)}
 ALLOWED: dict[str, dict[str, str]] = {  # element: attribute: what its value must be
     **{tag: {} for tag in PLAIN},
+    "i": {},  # empty: what keeps MathJax from seeing a formula
     "a": {
         "href": r"(?i)(https?://|mailto:|#).*",
         "title": r"(?s).*",
@@ -31,15 +31,29 @@ ALLOWED: dict[str, dict[str, str]] = {  # element: attribute: what its value mus
     "pre": {"class": "highlight", "style": "overflow-x:auto"},
     "span": {"class": r"[a-z0-9 ]+"},
     "div": {"style": "overflow-x:auto"},
-    "table": {"style": "margin-left:0"},
+    "table": {"style": "margin-(left|right):0"},
     "ol": {"start": r"\d+", "class": "footnotes-list"},
     "section": {"class": "footnotes"},
     "sup": {"class": "footnote-ref"},
     "li": {"id": r"fn[\w:-]+", "class": "footnote-item"},
     "hr": {"class": "footnotes-sep"},
-    "th": {"style": "text-align:(left|center|right)"},
-    "td": {"style": "text-align:(left|center|right)"},
+    "th": {"style": "text-align:(start|left|center|right)"},
+    "td": {"style": "text-align:(start|left|center|right)"},
 }
+for _tag in [
+    "code",
+    "div",
+    "pre",
+    "p",
+    "ul",
+    "ol",
+    "li",
+    "blockquote",
+    "th",
+    "td",
+    *(f"h{n}" for n in range(1, 7)),
+]:
+    ALLOWED[_tag] = {**ALLOWED[_tag], "dir": "rtl|ltr"}
 # Pairs that MathJax looks for in each stretch of text; an element ends the stretch, a line break does not.
 FORMULA = re.compile(
     r"\\\(.*?\\\)|\\\[.*?\\\]|\$\$.*?\$\$|(?<!\\)\$.+?(?<!\\)\$|\\begin\{(\w+)\}.*?\\end\{\1\}", re.DOTALL
@@ -243,7 +257,7 @@ def test_a_remote_picture_is_a_link_that_nothing_fetches() -> None:
     page = render('![a *chart*](https://evil.example/?q=secret "t")')
     assert unsafe(page) == []
     assert Page(page).links == ["https://evil.example/?q=secret"]
-    assert Page(page).text.strip() == "[image: a *chart*]"
+    assert Page(page).text.strip() == "[image: a chart]"
 
 
 def test_a_picture_in_a_link_is_not_a_link_in_a_link() -> None:
@@ -379,15 +393,15 @@ def test_code_is_shown_to_the_letter(language: str, fence: str) -> None:
 
 
 def test_code_is_coloured_by_class_where_its_language_is_known() -> None:
-    assert '<span class="k">def</span>' in render("```python\ndef f(): ...\n```")
+    assert "<span class=k>def</span>" in render("```python\ndef f(): ...\n```")
     assert "<span" not in render("```klingon\ndef f(): ...\n```")
 
 
 def test_very_long_code_is_shown_without_colours() -> None:
-    code = "x = 1\n" * (markdown.COLOURED // 6 + 1)
-    page = render(f"```python\n{code}```")
+    written = "x = 1\n" * (code.COLOURED // 6 + 1)
+    page = render(f"```python\n{written}```")
     assert "<span" not in page
-    assert Page(page.removesuffix("\n")).text == code
+    assert Page(page.removesuffix("\n")).text == written
 
 
 # ---- prices and mathematics ----

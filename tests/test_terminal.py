@@ -8,6 +8,7 @@ import subprocess
 import sys
 
 import pexpect
+import pyte
 import pytest
 
 from tests.conftest import PATIENCE, Server
@@ -70,7 +71,7 @@ def test_the_answer_streams_as_text_with_the_reasoning_dimmed(terminal: Terminal
     assert "VBox" not in shown
     text = terminal.run("print(len(answer.text), answer.text.splitlines()[0])")
     first_line = re.search(r"\d+ (.*)", text)[1].strip()
-    assert first_line in shown
+    assert first_line in " ".join(shown.split())
 
 
 def test_ctrl_c_closes_the_connection_and_the_next_cell_works(terminal: Terminal, server: Server):
@@ -103,6 +104,27 @@ def test_an_error_is_one_line(terminal: Terminal):
 
 
 # ---- the command line ----
+
+
+def test_on_a_terminal_the_answer_is_drawn_in_the_end_and_lines_fit():
+    child = pexpect.spawn(
+        sys.executable, [*COMMAND[1:], "ask", "--offline", "--speed", "0", "Why is the sky blue?"],
+        env={**ENVIRONMENT, "NO_COLOR": ""}, encoding="utf-8", timeout=PATIENCE, dimensions=(40, 70),
+    )  # fmt: skip
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
+    screen = pyte.Screen(70, 40)
+    pyte.Stream(screen).feed(child.before)
+    rows = [row.rstrip() for row in screen.display]
+    assert all(len(row) < 70 for row in rows)
+    shown = "\n".join(rows)
+    assert "**Rayleigh scattering**" in " ".join(child.before.split())
+    assert "Rayleigh scattering" in " ".join(shown.split())
+    assert "**" not in shown
+    assert shown.count("Reasoning\n│ ") == 1
+    assert "waiting" not in shown
+    assert shown.index("│") < shown.index("Rayleigh") < shown.index("offline simulator")
 
 
 def kimi(*words: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,7 @@ from kimi_magic.usage import Usage
 from kimi_magic.view import endings, static
 from kimi_magic.view.terminal import TerminalView
 from tests.test_markdown import HOSTILE, Page, unsafe
-from tests.test_static import CONTROLS, ESCAPES, PAGE, Terminal
+from tests.test_static import CONTROLS, ESCAPES, PAGE, Terminal, shown
 
 TWO = (
     ReasoningDelta("First thought.", 0), ReasoningDelta("Second thought.", 1), TextDelta("**Second.**", 1),
@@ -145,7 +145,7 @@ def test_nothing_hostile_comes_to_life_in_any_of_them(text: str) -> None:
         ReasoningDelta(text, index), TextDelta(text, index), ToolCallDelta(text, text, text, 0, index),
         Finished(text, index),
     )]  # fmt: skip
-    assert unsafe(static.html(grown(*events, n=3)), PAGE) == []
+    assert unsafe(shown(grown(*events, n=3)), PAGE) == []
 
 
 # ---- tool calls ----
@@ -283,4 +283,4 @@ def test_what_had_arrived_before_is_shown_in_front() -> None:
     page = Page(static.html(reply))
     assert "Four." in page.text
     assert "Two plus two." in page.text
-    assert static.reasoning_title(reply) == "Reasoning"
+    assert static.reasoning_title(reply) == "Reasoning · ≈ 3 tokens"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from time import monotonic
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Generic, Literal
 
 from msgspec.structs import asdict
 
@@ -20,12 +20,24 @@ from kimi_magic.messages.events import (
     TextDelta,
     ToolCallDelta,
 )
-from kimi_magic.usage import Usage, cost, of_choices
+from kimi_magic.usage import Usage, cost, of_choices, sum_of
 
 State = Literal["connecting", "waiting", "reasoning", "answering", "complete", "interrupted", "failed"]
 
 
-class Reply:
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+ROOMY = 16_000  # tokens, the least that Moonshot's thinking guide advises
+
+
+class Reply(Generic[T]):
     """One answer, growing while it streams. `str(reply)` is the text.
 
     `text` and `reasoning` are what arrived so far; `finish_reason` is the service's word for why it ended,
@@ -36,6 +48,9 @@ class Reply:
 
     `choices` are all answers where several were asked for; `text`, `reasoning`, `tool_calls` and
     `finish_reason` are those of the first, or of the one that was picked.
+
+    `data` is what a JSON answer was made into (a list of it where several answers were asked for), None for
+    other answers and where it failed.
     """
 
     def __init__(
@@ -47,6 +62,7 @@ class Reply:
         max_tokens: int | None = None,
         prefix: str = "",
         begun: tuple[str, str] = ("", ""),
+        json: bool = False,
     ) -> None:
         """`n` answers of at most `max_tokens` are on their way, each begins with `prefix`.
 
@@ -59,6 +75,11 @@ class Reply:
         self.retrying: Retrying | None = None  # why nothing has come yet
         self.n = n  # how many answers were asked for
         self.kept = False  # whether it entered a conversation
+        self.json = json  # whether JSON was asked for
+        self.frame = False  # whether `data` is a DataFrame
+        self.values: tuple[Any, ...] = ()  # the JSON of each answer, as it was written
+        self.data: T = None  # type: ignore[assignment]
+        self.faults: tuple[str, ...] = ()  # what was wrong with the answers that were asked for again
         self.max_tokens = max_tokens
         self.state: State = "connecting"
         self._prefix = prefix
@@ -67,6 +88,7 @@ class Reply:
             self._choices[0] = Choice(prefix=prefix, text=begun[0], reasoning=begun[1])
         self._picked: Choice | None = None
         self._usages: dict[int | None, Usage] = {}
+        self._repaired: list[Usage] = []  # tokens of the answers that were asked for again
         self._began = monotonic()
         self._ended: float | None = None
         self._retry_at = 0.0
@@ -106,6 +128,16 @@ class Reply:
             choice.end()
         heard = {index: choice for index, choice in self._choices.items() if choice.heard}
         self._choices = heard or {0: self.chosen}
+
+    def repair(self, fault: str) -> None:
+        """The answer cannot be used and is asked for once more: it begins anew, its tokens are remembered."""
+        self.faults += (fault,)
+        if self.usage_now is not None:
+            self._repaired.append(self.usage_now)
+        self._usages = {}
+        self._choices = {index: Choice(index, prefix=self._prefix) for index in range(self.n)}
+        self.state = "connecting"
+        self.retrying = None
 
     def pick(self, choice: Choice) -> None:
         """Let `choice` speak for the reply."""
@@ -148,14 +180,29 @@ class Reply:
 
     @property
     def usage(self) -> Usage | None:
-        """Tokens: the count of the whole request if the service gave one, else that of its choices."""
+        """Tokens of all that was asked, repairs included; None where the service counted none of it."""
+        counted = [*self._repaired, *([self.usage_now] if self.usage_now else [])]
+        return sum_of(counted) if counted else None
+
+    @property
+    def usage_now(self) -> Usage | None:
+        """Tokens of the last request: its own count if the service gave one, else that of its choices."""
         if None in self._usages:
             return self._usages[None]
         return of_choices(list(self._usages.values())) if self._usages else None
 
     def usage_of(self, choice: Choice) -> Usage | None:
         """Tokens of one answer; None where the service counted only all of them together."""
-        return self.usage if len(self._choices) == 1 else self._usages.get(choice.index)
+        return self.usage_now if len(self._choices) == 1 else self._usages.get(choice.index)
+
+    def larger_cap(self, choice: Choice) -> int | None:
+        """A cap that leaves an answer that was cut the room to finish; None where the model has no more."""
+        usage = self.usage_of(choice)
+        cap = self.max_tokens or (usage.completion if usage else 0)
+        larger = max(ROOMY, 2 * cap)
+        if context := models.find(self.model).context:
+            larger = min(larger, context - (usage.prompt if usage else 0))
+        return larger if larger > cap else None
 
     @property
     def cost(self) -> float | None:
@@ -200,6 +247,7 @@ class Reply:
             "state": self.state,
             "finish_reason": self.finish_reason,
             "usage": asdict(self.usage) if self.usage else None,
+            **({"repairs": len(self.faults)} if self.faults else {}),
             "seconds": round(self.seconds, 1),
             "offline": self.simulated,
         }

@@ -95,8 +95,22 @@ TABLE = (
     ),
     Option("response_format", ("--response-format",), "text or json_object", "TYPE", values.response_format),
     Option(
-        "json", ("--json",), "answer with a JSON object, which the prompt has to describe", "",
+        "json", ("--json",), "answer with a JSON object, made into Python objects", "",
         values.flag, default=False,
+    ),
+    Option(
+        "schema", ("--schema",),
+        "what the JSON answer shall be: a type or schema by name, a file, or fields: 'name, age int'",
+        "SPEC", values.something, doors=_CELL_PYTHON,
+    ),
+    Option(
+        "frame", ("--frame",), "make a DataFrame of a JSON answer that is a list of records", "",
+        values.flag, default=False, doors=_CELL_PYTHON,
+    ),
+    Option(
+        "repair", ("--repair",),
+        "ask again this often if the JSON cannot be used (default 1 with --schema, else 0)", "N",
+        values.whole(0, 5),
     ),
     Option(
         "tools", ("--tools",), "functions that the model may ask for: JSON, or the name of a variable",
@@ -112,8 +126,8 @@ TABLE = (
     ),
     # What is done with the answer, and with the conversation.
     Option(
-        "out", ("-o", "--out"), "store the reply in this variable", "NAME", values.name,
-        doors=frozenset({CELL, USAGE}),
+        "out", ("-o", "--out"), "store the reply, or the data of a JSON answer, in this variable", "NAME",
+        values.name, doors=frozenset({CELL, USAGE}),
         help_at={USAGE: "store the records in this variable, ready for pandas.DataFrame(NAME)"},
     ),
     Option(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from collections import Counter
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ if TYPE_CHECKING:
     from markdown_it.token import Token
 
 _FORMULAS = {"math_inline": r"\({}\)", "math_inline_double": r"\[{}\]", "math_block": r"\[{}\]"}
-_STYLE_OR_CONTROL = re.compile(r"(\x1b\[[\d;]*m|\n)|[\x00-\x1f\x7f-\x9f]")
+_STYLE = re.compile(r"\x1b\[[\d;]*m")
+_STYLE_OR_CONTROL = re.compile(rf"({_STYLE.pattern}|\n)|[\x00-\x1f\x7f-\x9f]")
 
 
 def draw(text: str, width: int, *, colours: bool) -> str | None:
@@ -24,16 +26,27 @@ def draw(text: str, width: int, *, colours: bool) -> str | None:
     from rich.markdown import Markdown
 
     # Our own tokens: rich reads HTML, and then leaves it out; and it does not know mathematics.
+    tokens = [_drawable(token) for token in parser().parse(text)]
     page = Markdown("", code_theme="ansi_dark", hyperlinks=False)
-    page.parsed = [_drawable(token) for token in parser().parse(text)]
+    if not isinstance(page.parsed, list):  # before 13.2 it has another parser
+        return None
+    page.parsed = tokens
     console = Console(
         file=io.StringIO(), force_terminal=True, width=width, no_color=not colours, legacy_windows=False
     )
     with console.capture() as drawn:
         console.print(page)
     lines = _STYLE_OR_CONTROL.sub(r"\1", drawn.get())
-    # A cell of a table that is too narrow for a word of it ends in an ellipsis.
-    return lines if lines.count("…") == text.count("…") else None
+    # A narrow table ends its cells in an ellipsis, and before 13.4 there are no tables.
+    return lines if not _letters(_contents(tokens)) - _letters(_STYLE.sub("", lines)) else None
+
+
+def _contents(tokens: list[Token]) -> str:
+    return "".join(_contents(token.children) if token.children else token.content for token in tokens)
+
+
+def _letters(text: str) -> Counter[str]:
+    return Counter(filter(str.isalnum, text))
 
 
 def _drawable(token: Token) -> Token:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from kimi_magic import models
 from kimi_magic.choices import CALLS, FILTER, LENGTH, STOP, Choice
 from kimi_magic.messages import Reply
-
-ROOMY = 16_000  # tokens, the least that Moonshot's thinking guide advises
 
 
 def of_choice(reply: Reply, choice: Choice, *, lasting: bool = True) -> str:
@@ -31,6 +28,16 @@ def of_choice(reply: Reply, choice: Choice, *, lasting: bool = True) -> str:
     return ""
 
 
+def notices(reply: Reply, *, lasting: bool = True) -> list[str]:
+    """All that the person should know of a reply as a whole."""
+    return [*reply.notices, *map(repaired, reply.faults), *of_reply(reply, lasting=lasting)]
+
+
+def repaired(fault: str) -> str:
+    """Why an answer was asked for once more."""
+    return f"Asked again, because {fault}."
+
+
 def of_reply(reply: Reply, *, lasting: bool = True) -> list[str]:
     """What to know of several answers together."""
     if reply.state != "complete" or reply.n == 1:
@@ -52,19 +59,9 @@ def _cut(reply: Reply, choice: Choice, lasting: bool) -> str:
     if usage and usage.reasoning is not None:
         cut += f", {usage.reasoning:,} of them reasoning"
     ways = []
-    if larger := _larger_cap(reply, choice):
+    if larger := reply.larger_cap(choice):
         ways.append(f"ask again with --max-tokens {larger}")
-    if lasting and choice is reply.chosen:
+    if lasting and choice is reply.chosen and not reply.json:
         ways.append("go on from here with %kimi --continue")
     advice = " or ".join(ways)
     return f"{cut}: {advice}." if advice else f"{cut}."
-
-
-def _larger_cap(reply: Reply, choice: Choice) -> int | None:
-    """A cap that leaves room to finish; None where the model has no more room."""
-    usage = reply.usage_of(choice)
-    cap = reply.max_tokens or (usage.completion if usage else 0)
-    larger = max(ROOMY, 2 * cap)
-    if context := models.find(reply.model).context:
-        larger = min(larger, context - (usage.prompt if usage else 0))
-    return larger if larger > cap else None

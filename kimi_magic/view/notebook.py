@@ -6,6 +6,7 @@ widgets by `text/html` and `text/plain`, which survive saving, closing and expor
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from html import escape
 from typing import Any, Literal
@@ -14,9 +15,10 @@ import ipywidgets as widgets
 from IPython.display import display
 
 from kimi_magic.choices import Choice, shortened
+from kimi_magic.json_text import portable
 from kimi_magic.markdown import Blocks
 from kimi_magic.messages import Reply
-from kimi_magic.view import static
+from kimi_magic.view import static, tree
 
 # Makes the widgets look like the static end, so that nothing moves when it takes their place: flowing blocks
 # instead of flexible boxes, the accordion as a `details`. The reasoning scrolls, and stays at its end.
@@ -67,19 +69,31 @@ class NotebookView:
 
     def update(self, reply: Reply) -> None:
         """Show what is new."""
-        if self._live is not None:
+        if self._live is not None and self._live.repairs == len(reply.faults):
             self._live.update(reply)
+        elif self._live is not None:
+            self._renew(reply)
         elif not reply.begun and (self._stop is None or reply.seconds < PATIENCE):
             if (text := static.status(reply)) != self._shown:
                 self._shown = text
                 self._handle.update(self._status_bundle(), raw=True)
         else:
-            self._live = _Live(reply.n, self._stop, None if self._hide else self._habit)
-            self._live.update(reply)
-            self._handle.update(self._live.bundle(), raw=True)
+            self._go_live(reply)
+
+    def _go_live(self, reply: Reply) -> None:
+        self._live = _Live(reply, self._stop, None if self._hide else self._habit)
+        self._live.update(reply)
+        self._handle.update(self._live.bundle(), raw=True)
+
+    def _renew(self, reply: Reply) -> None:
+        """The answer is asked for once more: what was shown of it goes."""
+        before = self._live
+        self._go_live(reply)
+        if before is not None:
+            before.close()
 
     def close(self, reply: Reply) -> None:
-        """Replace whatever is shown by the static end."""
+        """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""
         opened = set(range(len(reply.choices))) if self._habit == "open" else set()
         opened = self._live.reasoning_opened if self._live is not None else opened
         final = {
@@ -87,6 +101,10 @@ class NotebookView:
             "text/plain": static.plain(reply),
         }
         self._handle.update(final, raw=True, metadata={"kimi_magic": reply.summary()})
+        if reply.frame:
+            display(reply.data)
+        elif reply.values:
+            display(_data_bundle(reply), raw=True)
         if self._live is not None:
             self._live.close()
 
@@ -97,7 +115,9 @@ class NotebookView:
 class _Live:
     """The widgets of a growing reply: the status, and a panel for each answer; several panels are tabs."""
 
-    def __init__(self, count: int, stop: Callable[[], None] | None, habit: Habit | None) -> None:
+    def __init__(self, reply: Reply, stop: Callable[[], None] | None, habit: Habit | None) -> None:
+        count = reply.n
+        self.repairs = len(reply.faults)
         self._widgets = _Widgets()
         looks = self._widgets.html(widgets.HTML, f"<style>{LOOKS}</style>")
         self._status = self._widgets.html(widgets.HTML)
@@ -106,10 +126,10 @@ class _Live:
         self._tabs: Any = None
         self._titles = [""] * count
         if count == 1:
-            self._panels = [_Panel(self._widgets, (looks, head), habit, LIVE)]
+            self._panels = [_Panel(self._widgets, (looks, head), habit, reply.json, LIVE)]
             self._box = self._panels[0].box
             return
-        self._panels = [_Panel(self._widgets, (), habit) for _ in range(count)]
+        self._panels = [_Panel(self._widgets, (), habit, reply.json) for _ in range(count)]
         layout = self._widgets.layout
         boxes = tuple(panel.box for panel in self._panels)
         self._tabs = widgets.Tab(boxes, selected_index=0, layout=layout)
@@ -193,18 +213,24 @@ class _Panel:
     """One growing answer in a box: `before`, reasoning (unless `habit` is None), text, tool calls."""
 
     def __init__(
-        self, made: _Widgets, before: tuple[Any, ...], habit: Habit | None, classes: tuple[str, ...] = ()
+        self,
+        made: _Widgets,
+        before: tuple[Any, ...],
+        habit: Habit | None,
+        json: bool,
+        classes: tuple[str, ...] = (),
     ) -> None:
         self._widgets = made
         self._before = before
         self._habit = habit
-        self._answer = _Column(lambda value: made.html(widgets.HTMLMath, value), made.layout)
+        kind = widgets.HTML if json else widgets.HTMLMath
+        self._answer = _Column(lambda value: made.html(kind, value), made.layout)
         self._thought: _Column | None = None
         self._accordion: Any = None
         self._calls: Any = None
         self._title = ""
         self._text = self._reasoning = 0  # characters shown so far
-        self._blocks = Blocks()
+        self._blocks: Blocks | tree.Rows = tree.Rows() if json else Blocks()
         self._open_thought = ""
         self._folded = False
         self._touched = False  # the person opened or closed the reasoning
@@ -303,6 +329,16 @@ class _Column:
             self._groups.append(self._make(finished))
             self.box.children = (*self._groups, self._tail)
         self._tail.value = tail
+
+
+def _data_bundle(reply: Reply) -> dict[str, Any]:
+    """The JSON itself. In a bundle of its own: JupyterLab shows `application/json` instead of any HTML."""
+    value = list(reply.values) if reply.n > 1 else reply.values[0]
+    return {
+        "application/json": portable(value),
+        "text/html": tree.of_value(value),
+        "text/plain": json.dumps(value, ensure_ascii=False, indent=2),
+    }
 
 
 def _clicks_arrive() -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Container
 from html import escape
 
 from kimi_magic import markdown
-from kimi_magic.choices import Choice
+from kimi_magic.choices import STOP, Choice
 from kimi_magic.messages import Reply
 from kimi_magic.usage import dollars
 from kimi_magic.view import endings
@@ -40,7 +40,10 @@ pointer;color:inherit;background:var(--jp-layout-color1,Canvas);border:1px solid
 """
 QUIET = "opacity:.7;font-size:.87em;margin:.4em 0"
 TITLE = f"{QUIET};margin-bottom:0;padding:0 0 .4em;cursor:pointer"  # padding, which never collapses
-THOUGHT = "white-space:pre-wrap;overflow-wrap:anywhere;opacity:.75;font-size:.93em;line-height:1.45"
+THOUGHT = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;"
+    "opacity:.75;font-size:.93em;line-height:1.45"
+)
 _BOX = (  # the colours are the theme's; elsewhere the border has that of the text
     "border-left:3px solid var(--jp-warn-color1,currentcolor);background:var(--jp-layout-color2,transparent);"
     "padding:.35em .8em;margin:.5em 0;font-size:.93em"
@@ -61,7 +64,7 @@ def html(reply: Reply, *, hide_reasoning: bool = False, open_reasoning: Containe
         shown = _choice(reply, choice, hide_reasoning, choice.index in open_reasoning)
         title = f"<h4>{escape(heading(reply, choice, number))}</h4>"
         parts.append(f'<div class="kimi-choice">{title}{shown}</div>' if several else shown)
-    parts += [_notice(notice) for notice in (*reply.notices, *endings.of_reply(reply))]
+    parts += [_notice(notice) for notice in endings.notices(reply)]
     if any("<pre" in part for part in parts):
         parts.append(f"<script>{COPY}</script>")
     return f'<div class="kimi-reply">{"".join(parts)}</div>'
@@ -71,12 +74,26 @@ def _choice(reply: Reply, choice: Choice, hide_reasoning: bool, opened: bool) ->
     parts = []
     if choice.reasoning and not hide_reasoning:
         parts.append(reasoning_html(reasoning_title(reply, choice), choice.reasoning, opened=opened))
-    if choice.text:
+    if choice.text and reply.json:
+        parts.append(_json_text(reply, choice))
+    elif choice.text:
         parts.append(f'<div class="kimi-answer">{markdown.render(printable(choice.text))}</div>')
     parts.append(calls_html(calls(choice)))
     if ending := endings.of_choice(reply, choice):
         parts.append(_notice(ending))
     return "".join(parts)
+
+
+def _json_text(reply: Reply, choice: Choice) -> str:
+    """JSON that became no data: what there is of it, and the text as it came. Data has its own output."""
+    if reply.values:
+        return ""
+    from kimi_magic.view import tree
+
+    opened = " open" * (choice.finish_reason == STOP)
+    text = f'<pre style="white-space:pre-wrap"><code>{escape(printable(choice.text))}</code></pre>'
+    source = f'<details{opened}><summary style="{TITLE}">The text as it came</summary>{text}</details>'
+    return f'<div class="kimi-answer">{tree.of_text(choice.text)}{source}</div>'
 
 
 def reasoning_html(title: str, text: str, *, opened: bool = False) -> str:
@@ -122,12 +139,22 @@ def condition(reply: Reply, choice: Choice) -> str:
 
 def plain(reply: Reply) -> str:
     """The Markdown source of the answer, for viewers that show text; the byline where there is none."""
+    if reply.values:
+        return byline(reply)
     if len(reply.choices) == 1:
         return _plain_choice(reply.choices[0]) or byline(reply)
     sections = []
     for number, choice in enumerate(reply.choices, 1):
         sections.append(f"{heading(reply, choice, number)}\n\n{_plain_choice(choice)}".strip())
     return "\n\n".join(sections)
+
+
+def repairs(reply: Reply) -> str:
+    """How often it was asked again, and how many of the tokens went there; empty if never."""
+    if not reply.faults:
+        return ""
+    spent = reply.usage.total - (reply.usage_now.total if reply.usage_now else 0) if reply.usage else 0
+    return f"{len(reply.faults)} repair{'s' * (len(reply.faults) > 1)}" + f" ({spent:,} tokens)" * bool(spent)
 
 
 def _plain_choice(choice: Choice) -> str:
@@ -169,6 +196,8 @@ def status(reply: Reply) -> str:
     if reply.n > 1 and reply.begun:
         ended = sum(choice.state == "ended" for choice in reply.choices)
         text += f" · {ended} of {reply.n} answers complete"
+    if reply.faults:
+        text += f" · repair {len(reply.faults)}: {on_one_line(reply.faults[-1])}"
     return text + " · offline simulator" * reply.simulated
 
 
@@ -197,6 +226,8 @@ def byline(reply: Reply) -> str:
     if reply.cost is not None:
         parts.append(f"≈ {dollars(reply.cost)} (estimate)")
     parts.append(f"{reply.seconds:.1f} s")
+    if repaired := repairs(reply):
+        parts.append(repaired)
     match reply.state, reply.finish_reason:
         case "interrupted", _:
             parts.append("stopped" + " · this part is not in the conversation" * bool(reply.text))

@@ -30,6 +30,7 @@ class TerminalView:
         self._lasting = lasting
         self._text = 0  # characters of the answer written so far
         self._thought = 0
+        self._repairs = 0
 
     def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
         """A status line that goes away again; nothing where there is no terminal."""
@@ -37,12 +38,15 @@ class TerminalView:
 
     def update(self, reply: Reply) -> None:
         """Write what is new."""
+        if len(reply.faults) > self._repairs:
+            self._begin_anew(reply)
         begun = reply.text or (reply.reasoning and not self._hide)
         if not reply.begun or not begun:
             self._err.show_status(static.status(reply))
             return
         self._write_reasoning(reply)
-        self._write_answer(reply)
+        if self._out.obeys or not reply.json:  # what reads JSON from a pipe can use the last answer only
+            self._write_answer(reply)
 
     def close(self, reply: Reply) -> None:
         """Write the rest and the byline."""
@@ -62,6 +66,15 @@ class TerminalView:
             self._write_quiet(notice + "\n")
         self._write_quiet(static.byline(reply) + "\n")
 
+    def _begin_anew(self, reply: Reply) -> None:
+        """The answer is asked for once more."""
+        self._err.show_status("")
+        if self._text:
+            self._out.end()
+            self._out.write("\n")
+        self._repairs, self._text, self._thought = len(reply.faults), 0, 0
+        self._write_quiet(endings.repaired(reply.faults[-1]) + "\n")
+
     def _write_other(self, reply: Reply, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
         # The heading goes where the text goes: a pipe that gets several answers has to tell them apart.
@@ -73,7 +86,7 @@ class TerminalView:
             self._write_quiet("\n\n")
         if choice.text:
             text = static.printable(choice.text)
-            if drawn := self._drawn(text):
+            if drawn := None if reply.json else self._drawn(text):
                 self._out.put(drawn)
             else:
                 self._out.write(text + "\n")
@@ -115,7 +128,8 @@ class TerminalView:
     def _end_answer(self, reply: Reply) -> None:
         self._out.end()
         # Ctrl-C is shown where the cursor was: what stands above it can no longer be told.
-        drawn = self._drawn(static.printable(reply.text)) if reply.state == "complete" else None
+        whole = reply.state == "complete" and not reply.json
+        drawn = self._drawn(static.printable(reply.text)) if whole else None
         if drawn is None or not self._out.replace(drawn):
             self._out.write("\n")
 

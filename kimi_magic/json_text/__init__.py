@@ -1,0 +1,10 @@
+"""JSON as a model writes it: growing, for the screen (`Growing`), and whole, for use (`read`). No I/O."""
+
+from __future__ import annotations
+
+from .growing import Growing, Line
+from .strings import path
+from .value import JSONFault
+from .whole import Found, portable, read
+
+__all__ = ["Found", "Growing", "JSONFault", "Line", "path", "portable", "read"]

@@ -1,0 +1,112 @@
+"""Markdown to HTML that is safe to show, whole or block by block while it grows. No I/O, no display.
+
+What the model writes is data: raw HTML is escaped, links lead only to http, https, mailto and #, pictures
+become links (a remote picture can carry data out without a click), and mathematics reaches MathJax while
+prices stay prices.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from typing import TYPE_CHECKING, Any
+
+from kimi_magic.markdown.formulas import inert
+from kimi_magic.markdown.parser import parser
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
+
+__all__ = ["Blocks", "inert", "render"]
+
+LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
+_MATH_OPENER = re.compile(r" {0,3}(\$\$|\\\[)")
+_PAUSE = re.compile(r".*[\s。，、；：！？]", re.DOTALL)  # a place where a line can be cut, and all before
+
+
+def render(text: str) -> str:
+    """The whole of `text` (Markdown) as HTML, with footnotes."""
+    # Several answers share a page: the anchors of each have names of their own.
+    name = f"{zlib.crc32(text.encode('utf-8', 'replace')):08x}"
+    return str(parser(footnotes=True).render(text, {"docId": name}))
+
+
+class Blocks:
+    """Markdown that grows: finished blocks are given out once, the open rest is rendered again.
+
+    Whatever comes later, everything before the second-last top-level block stays as it is (it may still
+    become a heading, a table or a loose list until then). There are two exceptions: a link definition that
+    follows its use, and a block longer than `LONGEST_OPEN`, which is given out in pieces. That is why the end
+    of an answer is rendered once more as a whole, with `render`.
+    """
+
+    def __init__(self) -> None:
+        self._open = ""
+        self._tail: list[Token] = []
+        self._env: dict[str, Any] = {}  # link definitions of the finished blocks
+        self._held = ""  # a CR that may be half of a CRLF
+
+    def add(self, text: str) -> str:
+        """HTML of the blocks that `text` completed, for the first and last time; often empty."""
+        text = self._held + text
+        self._held = "\r" if text.endswith("\r") else ""
+        self._open += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
+        tokens = self._parse()
+        starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
+        lines = self._open.split("\n")
+        cut = _settled(lines, starts) if len(starts) > 2 else 0
+        if cut:
+            finished = "\n".join(lines[:cut]) + "\n"
+            rest = self._open[len(finished) :]
+        elif len(self._open) > LONGEST_OPEN:
+            finished, rest = _break(tokens, starts, lines)
+        else:
+            self._tail = tokens
+            return ""
+        self._open = rest
+        html = str(parser().render(finished, self._env))
+        self._tail = self._parse()  # only now: it may use a link that the finished part defines
+        return html
+
+    def tail(self) -> str:
+        """HTML of what is still open."""
+        return str(parser().renderer.render(self._tail, parser().options, {}))
+
+    def _parse(self) -> list[Token]:
+        # A definition in the open part may still grow: it is forgotten after each parse.
+        env = {**self._env, "references": dict(self._env.get("references", {}))}
+        return parser().parse(self._open, env)
+
+
+def _break(tokens: list[Token], starts: list[int], lines: list[str]) -> tuple[str, str]:
+    """A block that does not end, in two: what of it is finished, and a beginning for the rest.
+
+    It is shown with a seam until the whole is rendered; without that, each word would send all of it again.
+    """
+    if starts and starts[-1] > 0:
+        cut, head = starts[-1], ""
+    else:
+        kind = tokens[0].type if tokens else ""
+        items = [t.map[0] for t in tokens if t.type == "list_item_open" and t.level == 1 and t.map]
+        opening = {"fence": 1, "table_open": 2}.get(kind, 0)  # lines that the rest has to begin with
+        cut = items[-1] if len(items) > 1 else len(lines) - 1
+        head = "".join(f"{line}\n" for line in lines[:opening])
+        if cut <= opening:  # one line without end
+            text = "\n".join(lines)
+            pause = _PAUSE.match(text, len(head))
+            end = pause.end() if pause else len(text)
+            return text[:end], head + text[end:]
+    return "\n".join(lines[:cut]) + "\n", head + "\n".join(lines[cut:])
+
+
+def _settled(lines: list[str], starts: list[int]) -> int:
+    """The line before which all is final: the second-last block, or an earlier one with an open formula.
+
+    A display formula holds no empty line, so one that could still be closed has none after its opener. The
+    last of `lines` is still being written: it is not empty yet.
+    """
+    after_empty = max((i + 1 for i, line in enumerate(lines[:-1]) if not line.strip()), default=0)
+    for number in range(after_empty, starts[-2]):
+        if _MATH_OPENER.match(lines[number]):
+            return max((start for start in starts if start <= number), default=0)
+    return starts[-2]

@@ -1,0 +1,12 @@
+"""What a JSON answer shall be: from a Python type or a schema to what is sent, and from the answer back.
+
+`of` makes a `Schema` of what the person gave; `Schema.build` makes Python objects of what the model wrote, or
+raises a `SchemaFault` with the path of what does not fit. No I/O but reading a schema file that was named.
+"""
+
+from __future__ import annotations
+
+from .faults import SchemaFault
+from .spec import Schema, of
+
+__all__ = ["Schema", "SchemaFault", "of"]

@@ -1,0 +1,254 @@
+"""The three validators: for a type or a JSON Schema, its full schema and a function that builds values.
+
+msgspec knows types of Python and its own; pydantic its models, and is asked only where the person has
+imported it; jsonschema checks against a schema that was given as such, and never fetches what that refers to.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from datetime import date, datetime, time
+from decimal import Decimal
+from functools import partial
+from itertools import islice
+from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
+from uuid import UUID
+
+import msgspec
+
+from .faults import MOST_COUNTED, Mismatch, Steps, by_jsonschema, by_msgspec, by_pydantic, fault, own
+from .service import parts, target
+
+_SAYS_SOMETHING = {
+    "type",
+    "properties",
+    "$ref",
+    "anyOf",
+    "oneOf",
+    "allOf",
+    "enum",
+    "const",
+    "items",
+    "required",
+}
+_FORMATS: dict[str, Callable[[str], object]] = {
+    "date": date.fromisoformat,
+    "date-time": datetime.fromisoformat,
+    "time": time.fromisoformat,
+    "uuid": UUID,
+    "decimal": Decimal,
+}
+
+Build = Callable[[Any, Steps], Any]
+
+
+class Validator(NamedTuple):
+    """`schema` is a full JSON Schema; `build` takes a value and the steps that lead to it in the answer."""
+
+    schema: dict[str, Any]
+    build: Build
+
+
+def for_type(kind: Any) -> Validator:
+    """For a type; `ValueError` says what was expected where it is none, or none that JSON can hold."""
+    pydantic_is_there = "pydantic" in sys.modules
+    if pydantic_is_there and _is_of_pydantic(kind):
+        return _by_pydantic(kind)
+    try:
+        stand_in, finish = _records(kind)
+        schema, info = msgspec.json.schema(stand_in), msgspec.inspect.type_info(stand_in)
+    except (TypeError, ValueError, NameError, AttributeError) as error:  # also of names that are not there
+        if pydantic_is_there and isinstance(error, TypeError):
+            return _by_pydantic(kind, instead=error)
+        raise _no_type(kind, error) from None
+    _add_formats(schema, schema, info, set())
+    return _by_msgspec(schema, stand_in, finish)
+
+
+def for_schema(given: Mapping[str, Any]) -> Validator:
+    """For a JSON Schema (2020-12 where `$schema` names no other); values stay what they are."""
+    from jsonschema import Draft202012Validator, SchemaError
+    from jsonschema.validators import validator_for
+    from referencing import Registry
+
+    schema = dict(given)
+    if not _SAYS_SOMETHING & set(schema):
+        raise ValueError(f"a JSON Schema with type or properties, got the keys {', '.join(map(str, schema))}")
+    kind = validator_for(schema, default=Draft202012Validator)
+    try:
+        kind.check_schema(schema)
+        refs = {ref for part in parts(schema) if isinstance(ref := part.get("$ref"), str)}
+    except SchemaError as error:
+        raise ValueError(f"a valid JSON Schema, at {error.json_path}: {error.message[:200]}") from None
+    except RecursionError:
+        raise ValueError("a JSON Schema of fewer levels") from None
+    for ref in sorted(refs):
+        if target(ref, schema) is None:
+            raise ValueError(f"references that lead into the schema such as #/$defs/Name, got $ref {ref}")
+    validator = kind(schema, registry=Registry())  # which knows no way to fetch anything
+
+    def build(value: Any, around: Steps) -> Any:
+        if found := _found(validator, value):
+            raise fault(found, around)
+        return value
+
+    return Validator(schema, build)
+
+
+# ---- msgspec ----
+
+
+def _by_msgspec(schema: dict[str, Any], stand_in: Any, finish: Callable[[Any], Any]) -> Validator:
+    def build(value: Any, around: Steps) -> Any:
+        try:
+            return finish(msgspec.convert(value, stand_in, str_keys=True))
+        except msgspec.ValidationError as error:
+            raise fault(by_msgspec(str(error), value, _also(schema, value)), around) from None
+        except RecursionError:
+            raise own(ValueError("nested too deeply"), around) from None
+        except Exception as error:  # noqa: BLE001 - what a __post_init__ raises
+            raise own(error, around) from None
+
+    return Validator(schema, build)
+
+
+def _records(kind: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """A type to convert to, and what makes the wished one of its values.
+
+    msgspec reads a NamedTuple from an array. As the record that was asked for, it shall be an object.
+    """
+    record = get_args(kind)[0] if get_origin(kind) is list else kind
+    if not _is_named_tuple(record):
+        return kind, lambda made: made
+    stand_in = _struct_for(record)
+
+    def one(made: Any) -> Any:
+        return record(*msgspec.structs.astuple(made))
+
+    if record is kind:
+        return stand_in, one
+    return list[stand_in], lambda made: [one(row) for row in made]  # type: ignore[valid-type]
+
+
+def _is_named_tuple(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, tuple) and hasattr(kind, "_field_defaults")
+
+
+def _struct_for(kind: Any) -> Any:
+    hints, defaults = get_type_hints(kind, include_extras=True), kind._field_defaults
+    fields: list[Any] = [
+        (name, hints.get(name, Any), msgspec.field(default_factory=partial(defaults.get, name)))
+        if name in defaults
+        else (name, hints.get(name, Any))
+        for name in kind._fields
+    ]
+    return msgspec.defstruct(kind.__name__, fields, module=kind.__module__)
+
+
+def _add_formats(schema: Any, root: dict[str, Any], info: Any, seen: set[int]) -> None:
+    """Say of each date-time and time that it is one: msgspec does so only where the time zone is settled."""
+    from msgspec import inspect
+
+    while "$ref" in schema:
+        schema = target(schema["$ref"], root)
+    if id(schema) in seen:
+        return
+    seen.add(id(schema))
+    inner: list[tuple[Any, Any]] = []
+    match info:
+        case inspect.Metadata(type=bare):
+            seen.discard(id(schema))
+            inner = [(schema, bare)]
+        case inspect.DateTimeType() | inspect.TimeType():
+            schema["format"] = "time" if isinstance(info, inspect.TimeType) else "date-time"
+        case inspect.UnionType(types=types) if len(types) == len(schema.get("anyOf", ())):
+            inner = list(zip(schema["anyOf"], types, strict=True))
+        case inspect.ListType() | inspect.SetType() | inspect.FrozenSetType() | inspect.VarTupleType():
+            inner = [(schema.get("items") or {}, info.item_type)]
+        case inspect.TupleType(item_types=types):
+            inner = list(zip(schema["prefixItems"], types, strict=True))
+        case inspect.DictType(value_type=value):
+            inner = [(schema.get("additionalProperties") or {}, value)]
+        case inspect.NamedTupleType(fields=fields):
+            inner = [(part, field.type) for part, field in zip(schema["prefixItems"], fields, strict=True)]
+        case inspect.StructType() | inspect.DataclassType() | inspect.TypedDictType():
+            if isinstance(info, inspect.TypedDictType):
+                _put_in_order(schema, list(get_type_hints(info.cls)))
+            named = schema.get("properties", {})  # which a Struct that is an array has not
+            inner = [(named.get(field.encode_name, {}), field.type) for field in info.fields]
+    for part, kind in inner:
+        _add_formats(part, root, kind, seen)
+
+
+def _put_in_order(schema: dict[str, Any], names: list[str]) -> None:
+    """The fields of a TypedDict as they were written; msgspec sorts them by name."""
+    schema["properties"] = {name: schema["properties"][name] for name in names}
+    schema["required"] = [name for name in names if name in schema["required"]]
+
+
+def _also(schema: dict[str, Any], value: Any) -> list[Mismatch]:
+    """What jsonschema says of a value that msgspec did not take."""
+    from jsonschema import Draft202012Validator, FormatChecker
+    from referencing import Registry
+
+    formats = FormatChecker(formats=())
+    for name, check in _FORMATS.items():
+        formats.checks(name, raises=(ValueError, ArithmeticError, AttributeError, TypeError))(check)
+    return _found(Draft202012Validator(schema, registry=Registry(), format_checker=formats), value)
+
+
+def _found(validator: Any, value: Any) -> list[Mismatch]:
+    """What jsonschema finds, but for decimal numbers that are JSON numbers: msgspec takes them."""
+    try:
+        errors = list(islice(validator.iter_errors(value), MOST_COUNTED))
+    except RecursionError:
+        return [Mismatch((), "", "", "nested too deeply")]
+    return [by_jsonschema(error) for error in errors if not _is_decimal(error)]
+
+
+def _is_decimal(error: Any) -> bool:
+    is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
+    return error.schema.get("format") == "decimal" and is_number
+
+
+# ---- pydantic ----
+
+
+def _is_of_pydantic(kind: Any) -> bool:
+    return hasattr(kind, "__pydantic_core_schema__") or any(map(_is_of_pydantic, get_args(kind)))
+
+
+def for_adapter(adapter: Any) -> Validator:
+    """For a `TypeAdapter` of pydantic, or what looks like one."""
+    from pydantic import ValidationError
+
+    def build(value: Any, around: Steps) -> Any:
+        try:
+            return adapter.validate_json(
+                json.dumps(value)
+            )  # JSON also for pydantic: a date is a string there
+        except ValidationError as error:
+            raise fault(by_pydantic(error.errors(include_url=False), value), around) from None
+        except Exception as error:  # noqa: BLE001 - what a validator raises
+            raise own(error, around) from None
+
+    return Validator(adapter.json_schema(), build)
+
+
+def _by_pydantic(kind: Any, *, instead: Exception | None = None) -> Validator:
+    """`instead`: why msgspec does not take the type, for the message where pydantic does not either."""
+    from pydantic import TypeAdapter
+    from pydantic.errors import PydanticUserError
+
+    try:
+        return for_adapter(TypeAdapter(kind))
+    except (PydanticUserError, NameError, RecursionError) as error:
+        raise _no_type(kind, instead or error) from None
+
+
+def _no_type(kind: Any, error: Exception) -> ValueError:
+    name = getattr(kind, "__name__", None) or str(kind)
+    reason = str(error).split("\n\n")[-1].split("\n")[0].removesuffix(".")
+    return ValueError(f"a type that JSON can hold; {name} is none ({reason[:200]})")

@@ -1,0 +1,292 @@
+"""A JSON Schema as the service takes it, and what a table of such records has for columns.
+
+The dialect is "Moonshot flavored JSON Schema" (docs/mfjs-spec.md and validation-principles.md in
+MoonshotAI/walle): an object at the top, definitions at the top only, a type for each property and none beside
+`anyOf` or `$ref`, enumerations of one type, no tuples, no negation and no conditions. What is lost here is
+still checked when the answer has come.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+JSONSchema = Mapping[str, Any]
+Columns = dict[str, str]  # name: boolean, integer, number, string, date, date-time or object
+
+_TYPES = ("string", "number", "boolean", "object", "array", "null")
+_KEPT = {  # by type; format, pattern and the like are ignored by the service and taken by others
+    "object": ("minProperties", "maxProperties"),
+    "array": ("minItems", "maxItems", "uniqueItems"),
+    "string": ("minLength", "maxLength", "pattern", "format"),
+    "number": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+    "integer": ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+}
+_IMPLIED = (  # a schema without a type that has such a keyword means this one
+    ("object", ("properties", "required", "additionalProperties", "patternProperties")),
+    ("array", ("items", "prefixItems", "minItems", "maxItems", "contains")),
+    ("string", ("format", *_KEPT["string"])),
+    ("number", _KEPT["number"]),
+)
+# Models write what they are shown; the service passes descriptions on, but no formats.
+_HINTS = {
+    "date": "a date such as 2025-03-14",
+    "date-time": "a date and time such as 2025-03-14T09:26:53Z",
+    "time": "a time such as 09:26:53",
+    "duration": "a duration such as P3DT12H",
+    "decimal": "a decimal number such as 12.50",
+}
+_DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
+_NAME = re.compile(r"[^A-Za-z0-9_-]")
+
+
+def accepted(raw: JSONSchema) -> tuple[dict[str, Any], str]:
+    """The schema that is sent for `raw`, and the property that carries the value, "" for an object.
+
+    Lists travel in `items`, everything else that is no object in `value`.
+    """
+    top = _followed(raw, raw)
+    kinds = _kinds(top)
+    is_object = kinds == ["object"] and not {"anyOf", "oneOf", "allOf"} & set(top)
+    wrapped = "" if is_object else "items" if kinds == ["array"] else "value"
+    rewriter = _Rewriter(raw, {"#", raw.get("$ref")} if is_object else set())
+    if is_object:
+        made = rewriter.node(top)
+    else:
+        made = {"type": "object", "properties": {wrapped: rewriter.node(raw)}, "required": [wrapped]}
+    return {**made, **({"$defs": rewriter.definitions} if rewriter.definitions else {})}, wrapped
+
+
+def columns(raw: JSONSchema) -> Columns:
+    """The columns of the records in `raw`: of a list of objects, or of the only list in an object."""
+    top = _followed(raw, raw)
+    if _kinds(top) == ["object"]:
+        lists = [_followed(part, raw) for part in top.get("properties", {}).values()]
+        lists = [part for part in lists if _kinds(part) == ["array"]]
+        top = lists[0] if len(lists) == 1 else {}
+    record = _followed(top.get("items", {}), raw)
+    return {name: _column(part, raw) for name, part in record.get("properties", {}).items()}
+
+
+def name_for(text: str) -> str:
+    """A name that the service takes: letters, digits, _ and -, at most 64."""
+    return _NAME.sub("_", text)[:64] or "answer"
+
+
+def parts(schema: Any) -> Iterator[JSONSchema]:
+    """A schema and all schemas inside it."""
+    if not isinstance(schema, Mapping):
+        return
+    yield schema
+    for key, value in schema.items():
+        match value:
+            case Mapping() if key in (
+                "properties",
+                "patternProperties",
+                "$defs",
+                "definitions",
+                "dependentSchemas",
+            ):
+                for part in value.values():
+                    yield from parts(part)
+            case Mapping() if key not in ("const", "default", "enum", "examples", "example"):
+                yield from parts(value)
+            case list() if key in ("anyOf", "oneOf", "allOf", "prefixItems", "items"):
+                for part in value:
+                    yield from parts(part)
+
+
+def target(ref: str, root: JSONSchema) -> JSONSchema | None:
+    """What a reference inside the document (`#`, `#/$defs/Name`) leads to, None if nothing."""
+    found: Any = root
+    for step in filter(None, ref[1:].split("/")):
+        key = step.replace("~1", "/").replace("~0", "~")
+        match found:
+            case Mapping():
+                found = found.get(key)
+            case list() if key.isdigit() and int(key) < len(found):
+                found = found[int(key)]
+            case _:
+                return None
+    return found if ref.startswith("#") and isinstance(found, Mapping) else None
+
+
+def _followed(schema: Any, root: JSONSchema) -> JSONSchema:
+    """The schema behind a reference, with what stood beside it."""
+    seen = set()
+    while isinstance(schema, Mapping) and (ref := schema.get("$ref")) and ref not in seen:
+        seen.add(ref)
+        schema = {**(target(ref, root) or {}), **{key: part for key, part in schema.items() if key != "$ref"}}
+    return schema if isinstance(schema, Mapping) else {}
+
+
+def _kinds(schema: JSONSchema) -> list[str]:
+    """The types a schema allows, as far as it says."""
+    match schema.get("type"):
+        case str(kind):
+            return [kind]
+        case list(kinds):
+            return kinds
+    return next(([kind] for kind, keys in _IMPLIED if any(key in schema for key in keys)), [])
+
+
+def _column(schema: Any, root: JSONSchema) -> str:
+    kinds = set(_column_kinds(schema, root, 0)) - {"null"}
+    if kinds == {"integer", "number"}:
+        return "number"
+    return kinds.pop() if len(kinds) == 1 else "object"
+
+
+def _column_kinds(schema: Any, root: JSONSchema, depth: int) -> Iterator[str]:
+    schema = _followed(schema, root)
+    choices = schema.get("anyOf") or schema.get("oneOf") or []
+    for choice in choices if depth < 5 else ():
+        yield from _column_kinds(choice, root, depth + 1)
+    if "enum" in schema or "const" in schema:
+        yield from (_type_of(value) for value in schema.get("enum", [schema.get("const")]))
+    elif not choices:
+        yield from (_scalar(kind, schema) for kind in _kinds(schema) or ["object"])
+
+
+def _scalar(kind: str, schema: JSONSchema) -> str:
+    if kind == "string" and (form := schema.get("format", schema.get("contentEncoding"))):
+        return form if form in ("date", "date-time") else "object"
+    return "object" if kind == "array" else kind
+
+
+def _type_of(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int():
+            return "integer"
+        case float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+    return "object"
+
+
+class _Rewriter:
+    """Rewrites the parts of one document; what references lead to gathers in `definitions`."""
+
+    def __init__(self, root: JSONSchema, top: set[Any]) -> None:
+        self._root = root
+        self._top = top  # references to what is sent as the whole
+        self._names: dict[str, str] = {}  # reference: name of the definition
+        self.definitions: dict[str, Any] = {}
+
+    def node(self, schema: Any) -> dict[str, Any]:
+        """One schema in the dialect, with all inside it."""
+        if not isinstance(schema, Mapping):
+            schema = {}
+        if "$ref" in schema:
+            ref = schema["$ref"]
+            made: dict[str, Any] = {"$ref": "#" if ref in self._top else f"#/$defs/{self._definition(ref)}"}
+        elif "allOf" in schema:
+            return self.node(self._merged(schema))
+        elif choices := schema.get("anyOf") or schema.get("oneOf"):
+            around = {
+                k: v for k, v in schema.items() if k not in ("anyOf", "oneOf", "description", "default")
+            }
+            made = _any_of([self.node(part if "$ref" in part else {**around, **part}) for part in choices])
+        elif "enum" in schema or "const" in schema:
+            made = _enumeration(schema.get("enum", [schema.get("const")]), _kinds(schema))
+        else:
+            made = _any_of([self._typed(kind, schema) for kind in _kinds(schema) or _TYPES])
+        return _described(made, schema)
+
+    def _typed(self, kind: str, schema: JSONSchema) -> dict[str, Any]:
+        made: dict[str, Any] = {"type": kind}
+        match kind:
+            case "object":
+                made |= self._object(schema)
+            case "array":
+                made |= self._array(schema)
+            case "string" if schema.get("format") == "decimal":
+                return made | {"pattern": _DECIMAL}
+        return made | {key: schema[key] for key in _KEPT.get(kind, ()) if key in schema}
+
+    def _object(self, schema: JSONSchema) -> dict[str, Any]:
+        named = {
+            name: self.node(part) for name, part in schema.get("properties", {}).items() if part is not False
+        }
+        made: dict[str, Any] = {}
+        if named:
+            made = {"properties": named, "required": [k for k in schema.get("required", ()) if k in named]}
+        match schema.get("additionalProperties"):
+            case bool(extra) if "patternProperties" not in schema:
+                made["additionalProperties"] = extra
+            case Mapping() as extra if extra:
+                made["additionalProperties"] = self.node(extra)
+        return made
+
+    def _array(self, schema: JSONSchema) -> dict[str, Any]:
+        first, rest = schema.get("prefixItems"), schema.get("items")
+        if not first:
+            return {"items": self.node(rest)} if rest else {}
+        made = {"items": _any_of([self.node(part) for part in [*first, *([rest] if rest else [])]])}
+        return made | {"minItems": len(first)} | ({} if rest else {"maxItems": len(first)})
+
+    def _definition(self, ref: str) -> str:
+        if ref in self._names:
+            return self._names[ref]
+        name = name_for(ref.rsplit("/", 1)[-1].lstrip("#") or "root")
+        while name in self._names.values():
+            name += "_"
+        self._names[ref] = name
+        self.definitions[name] = {}  # keeps its place before what it refers to itself
+        self.definitions[name] = self.node(_followed({"$ref": ref}, self._root))
+        return name
+
+    def _merged(self, schema: JSONSchema) -> dict[str, Any]:
+        """A schema with its `allOf` folded in; of contradicting keywords the last wins."""
+        merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
+        for part in schema["allOf"]:
+            other = _followed(part, self._root)
+            properties = {**merged.get("properties", {}), **other.get("properties", {})}
+            required = [*merged.get("required", ()), *other.get("required", ())]
+            merged |= other
+            merged |= ({"properties": properties} if properties else {}) | (
+                {"required": required} if required else {}
+            )
+        return merged
+
+
+def _enumeration(values: list[Any], kinds: list[str]) -> dict[str, Any]:
+    """Values by type: an enumeration may hold one type only, and of those only strings and numbers."""
+    groups: dict[str, list[Any]] = {}
+    for value in values:
+        kind = _type_of(value)
+        kind = "number" if kind == "integer" and "number" in kinds and "integer" not in kinds else kind
+        groups.setdefault(kind, []).append(value)
+    if len(groups) > 1 and kinds:
+        groups = {kind: group for kind, group in groups.items() if kind in kinds} or groups
+    listed = ("string", "integer", "number")
+    return _any_of([{"type": k} | ({"enum": group} if k in listed else {}) for k, group in groups.items()])
+
+
+def _any_of(choices: list[dict[str, Any]]) -> dict[str, Any]:
+    """One of several, each once and without nesting."""
+    flat: list[dict[str, Any]] = []
+    for choice in choices:
+        inner = choice["anyOf"] if set(choice) == {"anyOf"} else [choice]
+        flat += [each for each in inner if each not in flat]
+    return flat[0] if len(flat) == 1 else {"anyOf": flat}
+
+
+def _described(made: dict[str, Any], schema: JSONSchema) -> dict[str, Any]:
+    """With the description, and what of the schema can only be said in words."""
+    said = schema.get("description")
+    words = [said] if isinstance(said, str) and said else []
+    if hint := _HINTS.get(str(schema.get("format"))):
+        words.append(f"({hint})" if words else hint)
+    if first := schema.get("prefixItems"):
+        order = ", ".join(" or ".join(map(str, _kinds(part))) or "any" for part in first)
+        words.append(f"In this order: {order}")
+    return {**made, "description": " ".join(words)} if words else made

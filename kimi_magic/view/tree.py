@@ -1,0 +1,129 @@
+"""JSON as a tree in HTML: rows that come one after the other while it grows, foldable when it is there.
+
+What stands in it is data: escaped, with no Markdown and no mathematics. Needs no script.
+"""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any, NamedTuple
+
+from kimi_magic.json_text import Growing, Line
+from kimi_magic.markdown import inert
+from kimi_magic.view.static import on_one_line, printable
+
+MOST_ROWS = 500  # on screen; a page with more is slow, and nobody reads them
+ALL_OPEN = 60  # rows up to which the whole tree is unfolded
+LONGEST_TEXT = 2_000  # characters of one string on screen
+_FACE = (
+    "font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;overflow-wrap:anywhere"
+)
+_INDENT = 1.2  # em for each level
+_BRACKETS = {"object": "{…}", "array": "[…]"}
+
+
+class Rows:
+    """JSON that grows, in rows of HTML: what is final is given out once, the open end again and again.
+
+    The same face as `markdown.Blocks`.
+    """
+
+    def __init__(self) -> None:
+        self._growing = Growing()
+
+    def add(self, text: str) -> str:
+        """The rows that `text` made final."""
+        return _rows(self._growing.add(text))
+
+    def tail(self) -> str:
+        """The row that is still open."""
+        return _rows(self._growing.tail())
+
+
+def of_text(text: str) -> str:
+    """What there is of JSON that was cut or broken, in rows as it was shown; empty where there is none."""
+    growing = Growing()
+    lines = [*growing.add(text), *growing.tail()]
+    return _framed(_rows(lines[:MOST_ROWS]) + _more(len(lines) - MOST_ROWS)) if lines else ""
+
+
+def of_value(value: Any) -> str:
+    """A value as a foldable tree. A large one is folded, of a huge one the rest is counted."""
+    lines = Growing().add(json.dumps(value, ensure_ascii=False) + " ")
+    if not lines:  # neither an object nor an array
+        return _framed(_rows([Line(0, None, "other", json.dumps(value, ensure_ascii=False))]))
+    shown = lines[:MOST_ROWS]
+    folded = len(lines) > ALL_OPEN
+    made, open_ = [], [_Open(-1, "")]
+    for line, children in zip(shown, _children(lines), strict=False):
+        while open_[-1].depth >= line.depth:
+            made.append(open_.pop().end)
+        if line.kind not in _BRACKETS or line.text:
+            made.append(_row(line, _INDENT))
+            continue
+        unfolded = "" if folded and line.depth else " open"
+        indent = f"padding-left:{_INDENT}em" if line.depth else ""
+        made.append(
+            f'<details style="{indent}"{unfolded}><summary style="cursor:pointer">{_label(line)}'
+            f'<span style="opacity:.7">{_count(line, children)}</span></summary>'
+        )
+        open_.append(_Open(line.depth, "</details>"))
+    made += [each.end for each in reversed(open_)]
+    return _framed("".join(made) + _more(len(lines) - MOST_ROWS))
+
+
+class _Open(NamedTuple):
+    depth: int
+    end: str
+
+
+def _children(lines: list[Line]) -> list[int]:
+    """How many rows stand directly in each."""
+    counts = [0] * len(lines)
+    path: list[int] = []
+    for at, line in enumerate(lines):
+        while path and lines[path[-1]].depth >= line.depth:
+            path.pop()
+        if path:
+            counts[path[-1]] += 1
+        path.append(at)
+    return counts
+
+
+def _rows(lines: list[Line]) -> str:
+    return "".join(_row(line, _INDENT * line.depth) for line in lines)
+
+
+def _row(line: Line, indent: float) -> str:
+    text = line.text
+    if line.kind in _BRACKETS:
+        shown = f'<span style="opacity:.7">{text or _BRACKETS[line.kind]}</span>'
+    elif line.kind == "string":
+        rest = f"… ({len(text):,} characters)" * (len(text) > LONGEST_TEXT)
+        shown = f"“{inert(printable(text[:LONGEST_TEXT]))}”{rest}"
+    else:
+        shown = inert(on_one_line(text))
+    return f'<div style="padding-left:{indent:g}em;white-space:pre-wrap">{_label(line)}{shown}</div>'
+
+
+def _label(line: Line) -> str:
+    if line.label is None:
+        return ""
+    return f"<b>{inert(on_one_line(str(line.label)))}</b>: "
+
+
+def _count(line: Line, children: int) -> str:
+    things = ("key", "keys") if line.kind == "object" else ("item", "items")
+    brackets = _BRACKETS[line.kind]
+    return escape(f"{brackets[0]} {children:,} {things[children != 1]} {brackets[-1]}")
+
+
+def _more(count: int) -> str:
+    if count <= 0:
+        return ""
+    return f'<div style="opacity:.7">… {count:,} more rows, not shown; all of it is in the data</div>'
+
+
+def _framed(rows: str) -> str:
+    return f'<div class="kimi-tree" style="{_FACE}">{rows}</div>'
