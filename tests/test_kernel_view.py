@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -110,3 +111,20 @@ def test_a_reply_that_is_the_value_of_a_cell_looks_as_its_own_cell_did(kernel: K
     (_, result) = kernel.run("answer").of_type("execute_result")[-1]
     assert result["content"]["data"]["text/html"] == answered
     assert result["content"]["data"]["text/plain"].startswith("<Reply ")
+
+
+@pytest.mark.parametrize("speed", [0, 500])
+def test_what_crosses_is_small_and_seldom_whatever_the_length(offline_kernel: Kernel, speed: int):
+    cell = offline_kernel.run(f"%%kimi --no-history --speed {speed}\nWrite 2000 words about rivers.")
+    live = cell.of_type("display_data", "comm_open", "comm_msg")
+    seconds = live[-1][0] - live[0][0]
+    assert max(len(json.dumps(m["content"], ensure_ascii=False).encode()) for _, m in live) <= 12_000
+    assert len(live) <= 60 * seconds + 30  # the first widgets come together
+    values: dict[str, int] = {}
+    for _, message in cell.of_type("comm_msg"):
+        content = message["content"]
+        if "value" in content["data"]["state"]:
+            values[content["comm_id"]] = values.get(content["comm_id"], 0) + 1
+        else:
+            assert len(json.dumps(content)) <= 1_200  # lists of widgets do not grow with the answer
+    assert max(values.values()) <= 20 * seconds + 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html import escape, unescape
 from html.parser import HTMLParser
@@ -11,7 +12,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kimi_magic.markdown import Blocks, code, render
+from kimi_magic.markdown import LARGEST_OPEN, Blocks, code, render
+from kimi_magic.view.notebook import PAINT
 
 # ---- reading a page: as a browser does, and as MathJax does ----
 
@@ -745,3 +747,22 @@ def test_a_formula_that_could_reach_out_is_shown_as_code(macro: str, pair: tuple
 
 def test_ordinary_formulas_with_similar_names_stay_formulas() -> None:
     assert "<code>" not in render(r"$\urlabel + \classical + \styled$")
+
+
+DENSE = {
+    "table": "| a | b | c |\n|---|---|---|\n" + "| 1 | **2** | `3` |\n" * 600,
+    "list": "- a\n  - b **c**\n" * 800,
+    "code": "```json\n" + json.dumps([{"a": i, "b": [1, 2, {"c": None}]} for i in range(400)]),
+    "emphasis": "*a* **b** `c` " * 900,
+    "links": "[a](https://example.org/x) " * 500,
+    "prices": "$5 & " * 2500,
+    "Chinese": "思考模型在这里回答。" * 1200,
+}
+
+
+@pytest.mark.parametrize("text", DENSE.values(), ids=DENSE)
+def test_what_is_given_out_at_once_is_small_however_dense_the_text(text: str) -> None:
+    blocks = Blocks()
+    for start in range(0, len(text), PAINT):
+        assert len(blocks.add(text[start : start + PAINT]).encode()) <= 12_000
+        assert len(blocks.tail().encode()) <= LARGEST_OPEN + 50

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Blocks", "inert", "render"]
 
 LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
+LARGEST_OPEN = 6_000  # bytes of their HTML
 _MATH_OPENER = re.compile(r" {0,3}(\$\$|\\\[)")
 _PAUSE = re.compile(r".*[\s。，、；：！？]", re.DOTALL)  # a place where a line can be cut, and all before
 
@@ -36,7 +37,7 @@ class Blocks:
 
     Whatever comes later, everything before the second-last top-level block stays as it is (it may still
     become a heading, a table or a loose list until then). There are two exceptions: a link definition that
-    follows its use, and a block longer than `LONGEST_OPEN`, which is given out in pieces. That is why the end
+    follows its use, and a block beyond `LONGEST_OPEN` or `LARGEST_OPEN`, which is given out in pieces. That is why the end
     of an answer is rendered once more as a whole, with `render`.
     """
 
@@ -51,31 +52,37 @@ class Blocks:
         text = self._held + text
         self._held = "\r" if text.endswith("\r") else ""
         self._open += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
-        tokens = self._parse()
+        defined = len(self._env.get("references", ()))
+        env, tokens = self._parse()
         starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
         lines = self._open.split("\n")
         cut = _settled(lines, starts) if len(starts) > 2 else 0
         if cut:
             finished = "\n".join(lines[:cut]) + "\n"
             rest = self._open[len(finished) :]
-        elif len(self._open) > LONGEST_OPEN:
-            finished, rest = _break(tokens, starts, lines)
         else:
             self._tail = tokens
-            return ""
+            if len(self._open) <= LONGEST_OPEN and len(self.tail().encode()) <= LARGEST_OPEN:
+                return ""
+            finished, rest = _break(tokens, starts, lines)
         self._open = rest
+        if cut and len(env.get("references", ())) == defined:
+            # Nothing was defined in the open part: its blocks are the same, parsed together or apart.
+            at = next(i for i, t in enumerate(tokens) if t.level == 0 and t.map and t.map[0] >= cut)
+            self._tail = tokens[at:]
+            return str(parser().renderer.render(tokens[:at], parser().options, {}))
         html = str(parser().render(finished, self._env))
-        self._tail = self._parse()  # only now: it may use a link that the finished part defines
+        _, self._tail = self._parse()  # only now: it may use a link that the finished part defines
         return html
 
     def tail(self) -> str:
         """HTML of what is still open."""
         return str(parser().renderer.render(self._tail, parser().options, {}))
 
-    def _parse(self) -> list[Token]:
+    def _parse(self) -> tuple[dict[str, Any], list[Token]]:
         # A definition in the open part may still grow: it is forgotten after each parse.
         env = {**self._env, "references": dict(self._env.get("references", {}))}
-        return parser().parse(self._open, env)
+        return env, parser().parse(self._open, env)
 
 
 def _break(tokens: list[Token], starts: list[int], lines: list[str]) -> tuple[str, str]:

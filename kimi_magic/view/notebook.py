@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from html import escape
+from time import monotonic
 from typing import Any, Literal
 
 import ipywidgets as widgets
@@ -18,7 +19,7 @@ from kimi_magic.choices import Choice, shortened
 from kimi_magic.json_text import portable
 from kimi_magic.markdown import Blocks
 from kimi_magic.messages import Reply
-from kimi_magic.view import static, tree
+from kimi_magic.view import static, table, tree
 
 # Makes the widgets look like the static end, so that nothing moves when it takes their place: flowing blocks
 # instead of flexible boxes, the accordion as a `details`. The reasoning scrolls, and stays at its end.
@@ -36,11 +37,14 @@ LOOKS = f"""
   list-style: disclosure-closed inside; color: inherit; font-weight: inherit; line-height: inherit }}
 .kimi-live [class*="Collapse-open"] > [class*="Collapse-header"] {{ list-style-type: disclosure-open }}
 .kimi-live [class*="Collapse-header"] > i {{ display: none }}
+.kimi-live .kimi-row {{ {tree.FACE} }}
 .kimi-live [class*="Collapse-contents"] {{ {static.THOUGHT}; border: 0; {static.BAR}; padding: 0 0 0 .8em;
   background: none; color: inherit; display: flex; flex-direction: column-reverse }}
 """
 GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
-PAINT = 4_000  # characters of new text in one repaint; more at once is read by nobody, the end shows all
+ROW = 10  # widgets in one box: the list of its children is sent whole for each that is added
+PAINT = 1_500  # characters of new text in one repaint; more at once is read by nobody, the end shows all
+REPAINT = 1 / 20  # s between two repaints at least
 PATIENCE = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
@@ -102,9 +106,12 @@ class NotebookView:
         }
         self._handle.update(final, raw=True, metadata={"kimi_magic": reply.summary()})
         if reply.frame:
-            display(reply.data)
+            shown = {"text/html": table.html(reply.data), "text/plain": static.printable(str(reply.data))}
+            display(shown, raw=True)
         elif reply.values:
-            display(_data_bundle(reply), raw=True)
+            value = list(reply.values) if reply.n > 1 else reply.values[0]
+            unfolded = {"application/json": {"expanded": tree.small(value)}}
+            display(_data_bundle(value), raw=True, metadata=unfolded)
         if self._live is not None:
             self._live.close()
 
@@ -123,6 +130,7 @@ class _Live:
         self._status = self._widgets.html(widgets.HTML)
         head = self._status if stop is None else self._widgets.beside(self._status, stop)
         self._moment: object = None
+        self._next = 0.0
         self._tabs: Any = None
         self._titles = [""] * count
         if count == 1:
@@ -146,6 +154,10 @@ class _Live:
         return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
 
     def update(self, reply: Reply) -> None:
+        now = monotonic()
+        if now < self._next:  # also called when nothing came but time, and there may be more to show
+            return
+        self._next = now + REPAINT
         moment = (reply.state, int(reply.seconds), reply.retrying)
         if moment != self._moment:  # once a second: the figures in it change with every word
             self._moment = moment
@@ -203,6 +215,12 @@ class _Widgets:
         self._others.append(widget)
         return widget
 
+    def box(self, children: tuple[Any, ...]) -> Any:
+        """A box of widgets, one below the other."""
+        box = widgets.VBox(children, layout=self.layout)
+        self._others.append(box)
+        return box
+
     def close(self) -> None:
         """Close what they share."""
         for model in (*self._others, self.layout, *self._styles.values()):
@@ -224,7 +242,7 @@ class _Panel:
         self._before = before
         self._habit = habit
         kind = widgets.HTML if json else widgets.HTMLMath
-        self._answer = _Column(lambda value: made.html(kind, value), made.layout)
+        self._answer = _Column(made, kind)
         self._thought: _Column | None = None
         self._accordion: Any = None
         self._calls: Any = None
@@ -261,9 +279,7 @@ class _Panel:
 
     def close(self) -> None:
         self.box.close()
-        self._answer.box.close()
         if self._thought is not None:
-            self._thought.box.close()
             self._accordion.close()
 
     def _place(self) -> None:
@@ -283,7 +299,7 @@ class _Panel:
     def _show_reasoning(self, new: str) -> None:
         if self._thought is None:
             layout = self._widgets.layout
-            self._thought = _Column(lambda value: self._widgets.html(widgets.HTML, value), layout)
+            self._thought = _Column(self._widgets, widgets.HTML)
             shown = None if self._habit == "closed" else 0
             self._accordion = widgets.Accordion((self._thought.box,), selected_index=shown, layout=layout)
             self._accordion.observe(self._note_touch, "selected_index")
@@ -311,14 +327,18 @@ class _Panel:
 
 
 class _Column:
-    """A box that only grows: finished HTML is gathered in groups, the last widget holds the open end."""
+    """A box that only grows: finished HTML is gathered in groups, the last widget holds the open end.
 
-    def __init__(self, make: Callable[[str], Any], layout: Any) -> None:
-        self._make = make
-        self._tail = make("")
-        self._groups: list[Any] = []
+    The groups stand in rows: a box's list of children is sent whole with each that is added.
+    """
+
+    def __init__(self, made: _Widgets, kind: type) -> None:
+        self._made, self._kind = made, kind
+        self._tail = made.html(kind)
+        self._rows: list[Any] = []
+        self._groups: list[Any] = []  # of the last row
         self._last = ""  # HTML in the last group
-        self.box = widgets.VBox((self._tail,), layout=layout)
+        self.box = made.box((self._tail,))
 
     def show(self, finished: str, tail: str) -> None:
         if finished and self._groups and len(self._last) + len(finished) <= GROUP:
@@ -326,14 +346,21 @@ class _Column:
             self._groups[-1].value = self._last
         elif finished:
             self._last = finished
-            self._groups.append(self._make(finished))
-            self.box.children = (*self._groups, self._tail)
+            self._append(self._made.html(self._kind, finished))
         self._tail.value = tail
 
+    def _append(self, group: Any) -> None:
+        if self._groups and len(self._groups) < ROW:
+            self._groups.append(group)
+            self._rows[-1].children = tuple(self._groups)
+            return
+        self._groups = [group]
+        self._rows.append(self._made.box((group,)))
+        self.box.children = (*self._rows, self._tail)
 
-def _data_bundle(reply: Reply) -> dict[str, Any]:
-    """The JSON itself. In a bundle of its own: JupyterLab shows `application/json` instead of any HTML."""
-    value = list(reply.values) if reply.n > 1 else reply.values[0]
+
+def _data_bundle(value: Any) -> dict[str, Any]:
+    """JSON in a bundle of its own: JupyterLab shows `application/json` instead of any HTML beside it."""
     return {
         "application/json": portable(value),
         "text/html": tree.of_value(value),

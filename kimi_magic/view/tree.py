@@ -16,7 +16,7 @@ from kimi_magic.view.static import on_one_line, printable
 MOST_ROWS = 500  # on screen; a page with more is slow, and nobody reads them
 ALL_OPEN = 60  # rows up to which the whole tree is unfolded
 LONGEST_TEXT = 2_000  # characters of one string on screen
-_FACE = (
+FACE = (
     "font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;overflow-wrap:anywhere"
 )
 _INDENT = 1.2  # em for each level
@@ -73,6 +73,11 @@ def of_value(value: Any) -> str:
     return _framed("".join(made) + _more(len(lines) - MOST_ROWS))
 
 
+def small(value: Any) -> bool:
+    """Whether a value is shown unfolded."""
+    return len(Growing().add(json.dumps(value) + " ")) <= ALL_OPEN
+
+
 class _Open(NamedTuple):
     depth: int
     end: str
@@ -104,7 +109,8 @@ def _row(line: Line, indent: float) -> str:
         shown = f"“{inert(printable(text[:LONGEST_TEXT]))}”{rest}"
     else:
         shown = inert(on_one_line(text))
-    return f'<div style="padding-left:{indent:g}em;white-space:pre-wrap">{_label(line)}{shown}</div>'
+    style = f"padding-left:{indent:g}em;white-space:pre-wrap"
+    return f'<div class="kimi-row" style="{style}">{_label(line)}{shown}</div>'
 
 
 def _label(line: Line) -> str:
@@ -126,4 +132,4 @@ def _more(count: int) -> str:
 
 
 def _framed(rows: str) -> str:
-    return f'<div class="kimi-tree" style="{_FACE}">{rows}</div>'
+    return f'<div class="kimi-tree" style="{FACE}">{rows}</div>'

@@ -6,11 +6,14 @@ Run with `python -m pytest tests/benchmarks -m benchmark -s`. Quote the ratios a
 from __future__ import annotations
 
 import json
+import math
 import statistics
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.benchmarks import by_hand
 from tests.benchmarks.metronome import Metronome, answer, running
 from tests.conftest import KEYS
 from tests.kernel import Cell, Kernel, text_of_widgets
@@ -18,6 +21,7 @@ from tests.kernel import Cell, Kernel, text_of_widgets
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(300)]
 
 ANSWER = 60_000  # characters
+SHOWN = ("display_data", "update_display_data", "comm_open", "comm_msg", "comm_close")
 
 
 def kernel_for(base_url: str) -> Kernel:
@@ -114,7 +118,7 @@ def test_messages_and_bytes(metronome: Metronome, warm: Kernel, request: pytest.
     length = warm.value("len(answer.text)")
     assert length == sum(len(json.loads(event[6:])["choices"][0]["delta"].get("content", ""))
                          for event in metronome.events[1:-1])  # fmt: skip
-    ours = cell.of_type("display_data", "update_display_data", "comm_open", "comm_msg", "comm_close")
+    ours = cell.of_type(*SHOWN)
     sizes = [len(json.dumps(message["content"])) for _, message in ours]
     updates = [len(json.dumps(m["content"])) for _, m in cell.of_type("comm_msg")]
     seconds = ours[-1][0] - ours[0][0]
@@ -126,6 +130,50 @@ def test_messages_and_bytes(metronome: Metronome, warm: Kernel, request: pytest.
             f"times the answer, largest live update {max(updates) / 1e3:.1f} kB, kernel CPU {cpu:.2f} s, "
             f"ended {1e3 * behind:.0f} ms after the server's last event"
         )
+
+
+def cost(kernel: Kernel, cell: str) -> tuple[float, int]:
+    """CPU seconds of the kernel, and bytes on IOPub."""
+    before = kernel.value("time.process_time()")
+    ended = kernel.run(cell)
+    cpu = kernel.value("time.process_time()") - before
+    return cpu, sum(len(json.dumps(message["content"])) for _, message in ended.of_type(*SHOWN))
+
+
+def median_cost(kernel: Kernel, cells: dict[str, str]) -> dict[str, tuple[float, int]]:
+    """The cells in turns, three times."""
+    rounds = [{name: cost(kernel, cell) for name, cell in cells.items()} for _ in range(3)]
+    return {
+        name: (statistics.median(r[name][0] for r in rounds), max(r[name][1] for r in rounds))
+        for name in cells
+    }
+
+
+def test_showing(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Our whole cell, reading included, against loops that have the text in memory and only show it."""
+    pace, shares, costs = 1_000, (ANSWER // 4, ANSWER), []
+    ways = {"whole Markdown at each chunk": 0, "whole Markdown 20 times a second": 1 / 20,
+            "one display at the end": math.inf}  # fmt: skip
+    for characters in shares:
+        texts = answer(characters)
+        with running(Metronome(texts, pace)) as metronome:
+            kernel = kernel_for(metronome.base_url)
+            kernel.run("%load_ext kimi_magic")
+            kernel.run("import time, kimi_magic; r = kimi_magic.ask('warm')")
+            cells = {"ours": "%%kimi --no-history\nHello", "reading alone": "r = kimi_magic.ask('Hello')"}
+            cells |= {way: by_hand.cell(texts, pace, every, tmp_path) for way, every in ways.items()}
+            kernel.run(cells["ours"])  # the first widgets of a kernel take longer
+            costs.append(median_cost(kernel, cells))
+            kernel.stop()
+    ours = costs[1]["ours"]
+    with capsys.disabled():
+        print(f"\n{ANSWER / 1e3:.0f} kB in {len(texts)} chunks at {pace}/s")
+        for name, (cpu, size) in costs[1].items():
+            growth = size / costs[0][name][1] if size else 1.0
+            print(
+                f"  {name}: kernel CPU {cpu:.2f} s = {cpu / ours[0]:.2f} times ours; "
+                f"IOPub {size / 1e3:.0f} kB = {size / ours[1]:.2f} times ours, {growth:.1f} times a quarter's"
+            )
 
 
 @pytest.mark.parametrize("metronome", [(answer(ANSWER), 100)], indirect=True)

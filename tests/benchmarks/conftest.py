@@ -1,0 +1,7 @@
+"""The JupyterLab and the browser of the browser suite, for measuring what a page has to do."""
+
+from __future__ import annotations
+
+from tests.browser.conftest import chromium, context, lab, page, service, speaker, watch
+
+__all__ = ["chromium", "context", "lab", "page", "service", "speaker", "watch"]
