@@ -1,8 +1,9 @@
-"""The command line: `kimi-magic ask "…"` streams an answer, `kimi-magic serve` is the service, offline."""
+"""The command line: `kimi-magic ask` streams an answer, `serve` is the service offline, `demo` is lessons."""
 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 from kimi_magic import options
 from kimi_magic.errors import KimiError, KimiInterrupted, KimiUsageError
@@ -11,8 +12,11 @@ ABOUT = """Talk to the Kimi thinking models.
 
 Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, it is read from standard input
        kimi-magic serve [--port N] [--speed N]   the service on loopback, offline, for tests and lessons
-       kimi-magic ask --help                 the options
+       kimi-magic demo [options] [FOLDER]    the lessons in JupyterLab, offline; no key is needed
+       kimi-magic ask --help                 the options; serve and demo have theirs
 """
+_OF_A_KERNEL = ("out", "history", "pick", "resume", "show")  # a command has nothing that lasts
+ASK = tuple(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL)
 SERVE = (
     options.Option(
         "port", ("--port",), "port on 127.0.0.1; 0 takes a free one", "N", options.whole(0, 65535)
@@ -22,6 +26,14 @@ SERVE = (
     options.Option("faults", ("--faults",), "faults in every answer, such as 'cut=40; comments'", "TEXT"),
     options.BY_NAME["help"],
 )
+DEMO = (
+    options.Option("browser", ("--no-browser",), "print the address instead of opening it", sets=False),
+    options.Option(
+        "port", ("--port",), "port on 127.0.0.1; 0 takes a free one (default the first free from 8888)", "N",
+        options.whole(0, 65535),
+    ),
+    options.BY_NAME["help"],
+)  # fmt: skip
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 
 
@@ -34,6 +46,8 @@ def main(arguments: list[str] | None = None) -> int:
                 return _ask(rest)
             case ["serve", *rest]:
                 return _serve(rest)
+            case ["demo", *rest]:
+                return _demo(rest)
             case [] | ["-h" | "--help", *_]:
                 print(ABOUT)
                 return 0
@@ -43,9 +57,11 @@ def main(arguments: list[str] | None = None) -> int:
                 print(__version__)
                 return 0
             case [word, *_]:
-                raise KimiUsageError(f"{word!r} is no command{options.nearest(word, ['ask', 'serve'])}")
-    except KimiInterrupted as stop:
-        print(f"kimi-magic: {stop}", file=sys.stderr)
+                raise KimiUsageError(
+                    f"{word!r} is no command{options.nearest(word, ['ask', 'serve', 'demo'])}"
+                )
+    except KeyboardInterrupt as stop:
+        print(f"kimi-magic: {stop if isinstance(stop, KimiInterrupted) else 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except KimiError as error:
         print(f"kimi-magic: {error}", file=sys.stderr)
@@ -54,11 +70,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _ask(words: list[str]) -> int:
-    of_a_kernel = ("out", "history", "pick", "resume", "show")
-    table = [option for option in options.at(options.CELL) if option.name not in of_a_kernel]
-    given, prompt = options.parse(words, table, positional=True)
+    given, prompt = options.parse(words, ASK, positional=True)
     if given.pop("help", False):
-        print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", table))
+        print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", ASK))
         return 0
     from kimi_magic import view
     from kimi_magic.session import current
@@ -83,6 +97,20 @@ def _serve(words: list[str]) -> int:
         simulator.serve(port=port, service=simulator.Service(**given))
     except (ValueError, OSError, ImportError) as error:
         raise KimiUsageError(f"cannot serve on port {port}: {error}") from None
+    return 0
+
+
+def _demo(words: list[str]) -> int:
+    from kimi_magic import demo
+
+    given, folders = options.parse(words, DEMO, positional=True)
+    if given.pop("help", False):
+        about = f"The lessons in FOLDER (default {demo.FOLDER}), shown in JupyterLab, offline."
+        print(options.help_text("kimi-magic demo [options] [FOLDER]", about, DEMO))
+        return 0
+    if len(folders) > 1:
+        raise KimiUsageError(f"demo takes one folder, but got {len(folders)}: {' '.join(folders)}")
+    demo.run(Path(*folders or [demo.FOLDER]), **given)
     return 0
 
 

@@ -16,8 +16,8 @@ STOP, LENGTH, CALLS, FILTER = "stop", "length", "tool_calls", "content_filter"
 class ToolCall(msgspec.Struct, frozen=True):
     """The wish of the model to have a function run.
 
-    `arguments` is JSON as the model wrote it: it may be empty, or malformed. `name` is empty where the
-    service left it out.
+    `arguments` is JSON as the model wrote it: it may be empty, or malformed. `id` is what the result of the
+    function has to name when it is sent; `name` is empty where the service left it out.
     """
 
     id: str

@@ -108,7 +108,7 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
     resume = given.pop("resume", False)
     turn = current.resume(given, shown) if resume else current.turn(prompt, given, shown, shell.user_ns)
     if out:
-        turn.on_complete = lambda reply: shell.push({out: reply.data if reply.json else reply})
+        turn.on_complete = lambda reply: shell.push({out: reply.data if reply.values else reply})
     return turn
 
 

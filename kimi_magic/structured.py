@@ -53,7 +53,7 @@ class Structure(NamedTuple):
         if self.schema is not None and by_schema:
             wanted = {"name": self.schema.name, "schema": self.schema.json_schema, "strict": True}
             return list(messages), {"type": "json_schema", "json_schema": wanted}, []
-        format_ = response_format or {"type": "json_object"}
+        format_ = _json_of(response_format) or {"type": "json_object"}
         if self.schema is not None:
             return _told(messages, self.schema.prompt), format_, []
         if format_["type"] != "json_object" or any(_MENTION.search(_text(message)) for message in messages):
@@ -69,14 +69,16 @@ class Structure(NamedTuple):
                 columns = self.schema.columns if self.schema else {}
                 data = frames.frame(data, columns=columns, namespace=self.namespace)
         except json_text.JSONFault as fault:
+            begun = choice.text.strip()
             if choice.finish_reason == LENGTH:
-                raise KimiJSONError(f"the JSON was cut (length) before its end: {fault}") from None
-            raise KimiJSONError(f"the answer is no JSON: {fault}") from None
+                where = f"before its end: {fault}" if begun else "before it began"
+                raise _fault(f"the JSON was cut (length) {where}") from None
+            raise _fault(f"the answer is no JSON: {fault if begun else 'it is empty'}") from None
         except schemas.SchemaFault as fault:
-            raise KimiJSONError(f"the answer does not match the schema: {fault}") from None
+            raise _fault(f"the answer does not match the schema: {fault}") from None
         except ValueError as fault:
-            raise KimiJSONError(f"--frame: {fault}") from None
-        return Read(found.value, data, found.notices)
+            raise _fault(f"--frame: {fault}") from None
+        return Read(found.value, data, tuple(map(_line, found.notices)))
 
 
 def of(values: Mapping[str, Any], namespace: Mapping[str, Any]) -> Structure | None:
@@ -86,7 +88,7 @@ def of(values: Mapping[str, Any], namespace: Mapping[str, Any]) -> Structure | N
         return None
     schema = None
     if spec is not None:
-        if values.get("response_format"):
+        if (values.get("response_format") or {}).get("type") == "json_schema":
             raise KimiUsageError("--schema with --response-format: both say what the answer is; use one")
         try:
             schema = schemas.of(spec, namespace)
@@ -109,7 +111,21 @@ def correction(choice: Choice, fault: KimiJSONError) -> tuple[Message, ...]:
 
 
 def _asks_for_json(values: Mapping[str, Any]) -> bool:
-    return bool(values.get("json")) or (values.get("response_format") or {}).get("type", "text") != "text"
+    return bool(values.get("json")) or _json_of(values.get("response_format")) is not None
+
+
+def _json_of(response_format: dict[str, Any] | None) -> dict[str, Any] | None:
+    """The format, None where it is none or text."""
+    return response_format if response_format and response_format["type"] != "text" else None
+
+
+def _fault(message: str) -> KimiJSONError:
+    return KimiJSONError(_line(message))
+
+
+def _line(text: str) -> str:
+    """`text` on one line and without what a terminal obeys: it names keys and values of the model's."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
 
 
 def _told(messages: Sequence[Message], wish: str) -> list[Message]:

@@ -100,7 +100,9 @@ class Turn:
         if structure is None or any(choice.tool_calls for choice in reply.choices):
             return True
         try:
-            read = [self._read(structure, number) for number in range(len(reply.choices))]
+            # The service may give fewer answers than were asked for.
+            given = [choice for choice in reply.choices if choice.heard] or [reply.chosen]
+            read = [self._read(structure, choice, number) for number, choice in enumerate(given, 1)]
         except KimiJSONError as fault:
             mendable = reply.n == 1 and reply.finish_reason in (STOP, None)
             if not mendable or len(reply.faults) == structure.repairs:
@@ -117,16 +119,16 @@ class Turn:
         reply.notices = (*reply.notices, *notices)
         return True
 
-    def _read(self, structure: Structure, number: int) -> Read:
+    def _read(self, structure: Structure, choice: Choice, number: int) -> Read:
         reply = self.reply
-        choice = reply.choices[number]
         try:
             return structure.read(choice)
         except KimiJSONError as fault:
-            which = f"answer {number + 1}: " if reply.n > 1 else ""
-            hint = "What the model wrote is in kimi_magic.last.text. "
-            if choice.finish_reason == LENGTH and (larger := reply.larger_cap(choice)):
-                hint += f"Ask again with --max-tokens {larger}."
+            which = f"answer {number}: " if reply.n > 1 else ""
+            hint = "What the model wrote is in kimi_magic.last.text. " * bool(reply.text)
+            if choice.finish_reason == LENGTH:
+                larger = reply.larger_cap(choice)
+                hint += f"Ask again with --max-tokens {larger}." if larger else ""
             elif reply.n == 1:
                 hint += f"Run the cell again, or let it be asked again with --repair {len(reply.faults) + 1}."
             raise KimiJSONError(which + fault.message, hint=hint.strip()) from None

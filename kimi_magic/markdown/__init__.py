@@ -37,8 +37,8 @@ class Blocks:
 
     Whatever comes later, everything before the second-last top-level block stays as it is (it may still
     become a heading, a table or a loose list until then). There are two exceptions: a link definition that
-    follows its use, and a block beyond `LONGEST_OPEN` or `LARGEST_OPEN`, which is given out in pieces. That is why the end
-    of an answer is rendered once more as a whole, with `render`.
+    follows its use, and a block beyond `LONGEST_OPEN` or `LARGEST_OPEN`, which is given out in pieces. So the
+    end of an answer is rendered once more as a whole, with `render`.
     """
 
     def __init__(self) -> None:

@@ -83,6 +83,8 @@ class Reply(Generic[T]):
         self.max_tokens = max_tokens
         self.state: State = "connecting"
         self._prefix = prefix
+        self.unmended = False  # whether it holds an answer that was asked for again, since no other came
+        self._before: dict[int, Choice] = {}  # the last answer that was asked for again
         self._choices = {index: Choice(index, prefix=prefix) for index in range(n)}
         if any(begun):
             self._choices[0] = Choice(prefix=prefix, text=begun[0], reasoning=begun[1])
@@ -124,6 +126,9 @@ class Reply(Generic[T]):
         """Nothing more will come."""
         self.state = state
         self._ended = monotonic()
+        self.unmended = state != "complete" and bool(self._before) and not self.text
+        if self.unmended:
+            self._choices = self._before
         for choice in self._choices.values():
             choice.end()
         heard = {index: choice for index, choice in self._choices.items() if choice.heard}
@@ -135,6 +140,7 @@ class Reply(Generic[T]):
         if self.usage_now is not None:
             self._repaired.append(self.usage_now)
         self._usages = {}
+        self._before = self._choices
         self._choices = {index: Choice(index, prefix=self._prefix) for index in range(self.n)}
         self.state = "connecting"
         self.retrying = None

@@ -15,7 +15,7 @@ from random import Random
 
 from . import essays
 from .dialogue import Image, Message
-from .records import NUMBERS
+from .subjects import NUMBERS
 from .topics import CAPITALS, TOPICS, Topic
 
 _GIST = 2_000  # characters
@@ -67,16 +67,16 @@ def talk_of(messages: tuple[Message, ...], choice: int, variant: int) -> Talk:
     """Read a conversation."""
     asked = [message for message in messages if message.role == "user"]
     return Talk(
-        question=_gist(asked[-1].text) if asked else "",
-        earlier=tuple(_gist(message.text) for message in asked[:-1] if message.text),
-        system=_gist(" ".join(message.text for message in messages if message.role == "system")),
+        question=gist(asked[-1].text) if asked else "",
+        earlier=tuple(gist(message.text) for message in asked[:-1] if message.text),
+        system=gist(" ".join(message.text for message in messages if message.role == "system")),
         images=asked[-1].images if asked else (),
         choice=choice,
         variant=variant,
     )
 
 
-def _gist(text: str) -> str:
+def gist(text: str) -> str:
     """Return beginning and end of a long text: there the wish stands, and searches stay quick."""
     return text if len(text) <= 2 * _GIST else f"{text[:_GIST]}\n{text[-_GIST:]}"
 
@@ -204,7 +204,7 @@ def _short(talk: Talk, topic: Topic | None) -> str | None:
             "Everything else about this reply is as the service would send it.",
         ]
     )
-    start = talk.choice % 2 if len(sentences) > count else 0
+    start = talk.choice % (len(sentences) - count + 1) if len(sentences) > count else 0
     chosen = sentences[start : start + count]
     chosen += [_CLOSINGS[(talk.variant + at) % len(_CLOSINGS)] for at in range(count - len(chosen))]
     return " ".join(chosen)

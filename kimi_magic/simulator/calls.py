@@ -10,8 +10,8 @@ from typing import Any
 
 from . import samples, schema_values
 from .dialogue import Call, Message
-from .records import NUMBERS
 from .schemas import fits, resolve
+from .subjects import NUMBERS
 from .tooling import Tool
 
 MAX_PARALLEL = 4  # calls in one answer

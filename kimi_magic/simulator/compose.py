@@ -12,12 +12,13 @@ from collections.abc import Mapping
 from random import Random
 from typing import Any
 
-from . import answers, calls, records, schema_values
-from .answers import Talk, excerpt
+from . import answers, asked, calls, records, schema_values, subjects
+from .answers import Talk, excerpt, gist
 from .completion import Draft
 from .dialogue import Message
 from .request import Request
 from .samples import digest, seeded
+from .schemas import Schema
 
 _WITHOUT_EFFECT = ("messages", "max_tokens", "max_completion_tokens", "stop", "n", "user", "prompt_cache_key")
 _JSON_GAPS = ("", '"…"', ': "…"', '"more": "…"')  # what may be missing before the closing brackets
@@ -41,6 +42,8 @@ def drafts(request: Request, seed: int) -> list[Draft]:
         for name, value in request.body.items()
         if name not in _WITHOUT_EFFECT and not name.startswith("stream")
     }
+    if request.json_mode != "text":  # what mends an answer is that answer, right
+        history = asked.without_repairs(history)
     spoken = request.body["messages"][: len(history)]
     basis = digest(seed, parameters, spoken)
     first = int(basis[:8], 16)
@@ -60,11 +63,8 @@ def _draft(request: Request, history: tuple[Message, ...], talk: Talk, random: R
     called = _call(request, history, talk, len(results), random)
     if called is not None:
         return called
-    if request.schema is not None:
-        value = schema_values.make(request.schema, random)
-        return Draft(_json_thought(talk), json.dumps(value, ensure_ascii=False))
-    if request.json_mode == "json_object":
-        return _json_object(history, talk, random)
+    if request.json_mode != "text":
+        return _json_object(request, history, talk, random)
     if results and history[-1].role == "tool":
         return _report(talk, results[-1])
     return Draft(*answers.answer(talk, random))
@@ -127,12 +127,28 @@ def _report(talk: Talk, results: list[tuple[str, str]]) -> Draft:
     return Draft(thought, text)
 
 
-def _json_object(history: tuple[Message, ...], talk: Talk, random: Random) -> Draft:
+def schema_of(request: Request) -> tuple[Schema | None, str]:
+    """Return the schema that the answer must fit, and its text where it stands in the prompt."""
+    match request.json_mode:
+        case "json_schema":
+            return request.schema, ""
+        case "json_object":
+            return asked.schema_in(asked.without_repairs(request.messages))
+    return None, ""
+
+
+def _json_object(request: Request, history: tuple[Message, ...], talk: Talk, random: Random) -> Draft:
+    schema, written = schema_of(request)
+    if schema is not None:
+        last = next((message.text for message in reversed(history) if message.role == "user"), "")
+        question = gist(last.replace(written, " ")) if written else talk.question
+        value = schema_values.make(schema, random, subjects.read(question, random))
+        return Draft(_json_thought(talk), json.dumps(value, ensure_ascii=False))
     if not records.mentions_json([message.text for message in history if message.role in ("system", "user")]):
         return Draft(
             "JSON mode is on, but nothing in the prompt says what to write as JSON.", _BLANKS, (), True
         )
-    value = records.make(f"{talk.system}\n{talk.question}", random)
+    value = records.make(f"{talk.system}\n{talk.question}", talk.question, random)
     return Draft(_json_thought(talk), json.dumps(value, ensure_ascii=False))
 
 
@@ -170,7 +186,9 @@ def _continue(draft: Draft, prefix: Message, talk: Talk, random: Random) -> Draf
 
 def _rest_of_json(prefix: str, talk: Talk, random: Random) -> str:
     """Complete an object that the prefix has begun, as the trick of prefilling `{` expects."""
-    text = json.dumps(records.make(f"{talk.system}\n{talk.question}", random), ensure_ascii=False)
+    text = json.dumps(
+        records.make(f"{talk.system}\n{talk.question}", talk.question, random), ensure_ascii=False
+    )
     begun = prefix.lstrip()
     if text.startswith(begun.rstrip()):
         return text[len(begun.rstrip()) :]

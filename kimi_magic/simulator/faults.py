@@ -17,6 +17,10 @@ Trouble, ended after N requests by `times=N` (counted per fault text and key):
     finish=REASON            that finish_reason
     malformed-arguments      tool arguments that are not JSON
     no-choices               one event with an empty list of choices and no usage
+    misfit=KIND              JSON mode gives what does not fit: type (a value of another type), missing (a
+                             property left out), fence (right, but in a fence after a sentence), broken (a
+                             comma left out), nan (a number that is NaN), twice (a key that comes twice);
+                             other requests are neither touched nor counted
 
 Manner, not limited by `times`:
     comments, crlf, split    keep-alive comments; CRLF line ends; bytes in pieces of 1 to 7
@@ -36,6 +40,8 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from typing import Any
+
+from . import misfits
 
 BODY_SHAPES = ("string", "detail", "code", "text", "none", "openai", "openrouter")
 USAGE_PLACES = ("choice", "top", "both", "none")
@@ -64,6 +70,7 @@ class Faults:
     finish: str = ""
     malformed_arguments: bool = False
     no_choices: bool = False
+    misfit: str = ""
     comments: bool = False
     crlf: bool = False
     split: bool = False
@@ -165,6 +172,7 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
     "usage": _one_of(*USAGE_PLACES),
     "images": _one_of("accept"),
     "body": _one_of(*BODY_SHAPES),
+    "misfit": _one_of(*misfits.KINDS),
 }
 NAMES = tuple(field.name.replace("_", "-") for field in fields(Faults) if field.name != "text")
 

@@ -7,15 +7,9 @@ import re
 from random import Random
 from typing import Any
 
-from . import samples
+from . import samples, subjects
+from .subjects import Wish
 
-MAX_RECORDS = 500
-NUMBERS = {
-    "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8, "nine": 9,
-    "ten": 10, "twelve": 12,
-}  # fmt: skip
-_SOME = 3  # records for a list of unsaid length
-_COUNT = rf"(\d{{1,4}}|{'|'.join(NUMBERS)})"
 _QUOTED = re.compile(r"""([`"'])([A-Za-z_][\w-]{0,40})\1""")
 _NAMED = re.compile(
     r"\b(?:keys?|fields?|propert(?:y|ies)|columns?|attributes?|with|containing|its|their)\b"
@@ -24,16 +18,9 @@ _NAMED = re.compile(
     re.IGNORECASE,
 )
 _SINGLE = re.compile(r"\b(?:key|field|property)\s+(?:named\s+|called\s+)?([A-Za-z_]\w*)", re.IGNORECASE)
-_PLURAL = re.compile(rf"\b{_COUNT}\s+(?:[a-z]+\s+)?([a-z]{{3,}}s)\b", re.IGNORECASE)
-_LIST = re.compile(
-    rf"\b(?:list|array)\s+of\s+(?:{_COUNT}\b\s*)?(?:[a-z]+\s+)??([a-z]{{3,}}s)?\b", re.IGNORECASE
-)
 _CONTAINER = re.compile(r"""["'`]?([A-Za-z_]\w*)["'`]?\s*:\s*\[""")
 _NOT_NAMES = frozenset(
     ["a", "an", "the", "and", "or", "json", "object", "list", "array", "keys", "fields", "each"]
-)
-_NOT_RECORDS = frozenset(
-    ["keys", "fields", "words", "sentences", "properties", "columns", "paragraphs", "times", "lines"]
 )
 
 
@@ -42,10 +29,14 @@ def mentions_json(texts: list[str]) -> bool:
     return any("json" in text.lower() for text in texts)
 
 
-def make(prompt: str, random: Random) -> dict[str, Any]:
-    """Make the object a prompt seems to ask for; without any hint, the question and a word of regret."""
+def make(prompt: str, question: str, random: Random) -> dict[str, Any]:
+    """Make the object a prompt seems to ask for; without any hint, the question and a word of regret.
+
+    `prompt` is all that was said, `question` the part that says what the object is about.
+    """
     row = random.randrange(100)
-    count, noun = _how_many(prompt)
+    wish = subjects.read(question, random)
+    count, noun = subjects.how_many(prompt)
     example = _example(prompt)
     if example is not None:
         filled: dict[str, Any] = _like(example, "", count, row, random)
@@ -53,35 +44,29 @@ def make(prompt: str, random: Random) -> dict[str, Any]:
     container = _CONTAINER.search(prompt)
     key = container.group(1) if container else noun
     names = _names(prompt, key)
-    if count or container:
-        records = [_record(names, noun, row + at, random) for at in range(count or _SOME)]
-        return {key or "items": records}
+    if noun or container:
+        size = wish.count or count or subjects.SOME
+        kind = samples.singular(noun or key)
+        return {key or "items": [_record(names, kind, row, wish, random, at=at) for at in range(size)]}
     if names:
-        return {name: samples.value(name, row, random) for name in names}
-    question = " ".join(prompt.split())[:80]
-    return {"question": question, "answer": "The offline simulator does not know."}
+        return {name: _value(name, row, wish, random) for name in names}
+    return {"question": " ".join(prompt.split())[:80], "answer": "The offline simulator does not know."}
 
 
-def _record(names: list[str], noun: str, row: int, random: Random) -> dict[str, Any]:
+def _record(names: list[str], kind: str, row: int, wish: Wish, random: Random, *, at: int) -> dict[str, Any]:
     """Make one of several; the `name` of a city is the name of a city."""
-    kind = samples.singular(noun)
     record: dict[str, Any] = {}
     for name in names or ["name", "description"]:
-        record[name] = (
-            samples.text(kind, row) if name == "name" and noun else samples.value(name, row, random)
-        )
+        known = wish.subject.value(name, at) if wish.subject else None
+        if known is None and name == "name" and kind:
+            known = samples.text(kind, row + at, row) if samples.knows(kind) else samples.member(kind, at)
+        record[name] = samples.value(name, row + at, random) if known is None else known
     return record
 
 
-def _how_many(prompt: str) -> tuple[int, str]:
-    """Return how many records are asked for, 0 if none, and what they are called."""
-    counted = (match for match in _PLURAL.finditer(prompt) if match.group(2).lower() not in _NOT_RECORDS)
-    found = next(counted, None) or _LIST.search(prompt)
-    if found is None:
-        return 0, ""
-    word = (found.group(1) or str(_SOME)).lower()
-    count = NUMBERS.get(word) or int(word)
-    return min(count, MAX_RECORDS), (found.group(2) or "items").lower()
+def _value(name: str, row: int, wish: Wish, random: Random) -> Any:
+    known = wish.subject.value(name, 0) if wish.subject else None
+    return samples.value(name, row, random) if known is None else known
 
 
 def _names(prompt: str, key: str) -> list[str]:
@@ -117,7 +102,7 @@ def _like(example: Any, name: str, count: int, row: int, random: Random) -> Any:
         case int():
             return samples.whole(name, random)
         case float():
-            return samples.real(random)
+            return samples.real(random, name)
         case str():
             return samples.text(name, row)
         case list():

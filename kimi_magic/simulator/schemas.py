@@ -1,7 +1,11 @@
 """JSON Schema, as far as the service takes it: is a schema well formed, does a value fit it.
 
-The dialect is the vendor's "moonshot flavored json schema": every property says its type, items is an
-object, no conditions and no negation. Values are made in `schema_values`.
+The dialect is the vendor's "moonshot flavored json schema": every property says its type, none stands beside
+`anyOf` or `$ref`, references lead to `#` or a definition at the top, and items is an object. What the dialect
+does not know (`not`, `if`, `prefixItems`) is accepted and of no effect. Values are made in `schema_values`.
+Texts are those of the vendor's validator, MoonshotAI/walle, at its level "lite". Its newest version lets some
+schemas pass that the service refused until August 2026; they are refused here, so that a client is safe with
+either.
 """
 
 from __future__ import annotations
@@ -15,13 +19,10 @@ from typing import Any
 Schema = Mapping[str, Any]
 
 _TYPES = ("string", "number", "integer", "boolean", "null", "array", "object")
-_REFUSED = (
-    *("not", "if", "then", "else", "patternProperties", "propertyNames", "dependentSchemas", "contains"),
-    *("dependentRequired", "prefixItems", "unevaluatedProperties", "unevaluatedItems"),
-)
 _BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
 _SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
 _REF = re.compile(r"#(/(\$defs|definitions)/[^/]+)?")  # the parts of a schema that are checked
+_TOGETHER = frozenset(("anyOf", "description", "title"))  # what may stand beside anyOf and in its parts
 CHOICES = ("anyOf", "oneOf", "allOf")
 
 
@@ -34,15 +35,13 @@ def resolve(schema: Schema, root: Schema) -> Schema:
     seen = 0
     while "$ref" in schema:
         target: Any = root
-        ref = schema["$ref"]
-        if not isinstance(ref, str) or not _REF.fullmatch(ref):
-            raise bad("", "$ref must be # or point into $defs")
+        ref = str(schema["$ref"])
         for step in filter(None, ref[1:].split("/")):
             key = step.replace("~1", "/").replace("~0", "~")
             target = target.get(key) if isinstance(target, Mapping) else None
         seen += 1
-        if not isinstance(target, Mapping) or seen > 20:
-            raise bad("", f"$ref {ref} leads nowhere")
+        if not _REF.fullmatch(ref) or not isinstance(target, Mapping) or seen > 20:
+            raise bad("", f"invalid $ref path: {ref[:100]}")
         schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
     return schema
 
@@ -117,22 +116,70 @@ def _fits_object(value: dict[str, Any], schema: Schema, root: Schema) -> bool:
     return True
 
 
-def check_shape(schema: Any, path: str, root: Schema, *, needs_type: bool) -> None:
-    """Refuse a malformed schema; `path` is where it stands in `root`."""
+def check_shape(schema: Any, path: str, root: Schema, *, needs_type: bool, dialect: bool = True) -> None:
+    """Refuse a malformed schema; `path` is where it stands in `root`.
+
+    `dialect`: by the vendor's own rules too.
+    """
     if not isinstance(schema, Mapping):
         raise bad(path, "the schema must be an object")
     _check_keywords(schema, path)
-    if needs_type and not any(key in schema for key in ("type", "$ref", *CHOICES)):
-        raise bad(path, "type is not defined")
+    if dialect:
+        if needs_type and not any(key in schema for key in ("type", "$ref", *CHOICES)):
+            raise bad(path, "type is not defined")
+        _check_dialect(schema, path, root)
     if not isinstance(schema.get("items", {}), Mapping):
         raise bad(_join(path, "items"), "items must be an object")
-    for key in _REFUSED:
-        if key in schema:
-            raise bad(path, f"{key} is not supported")
     if "$ref" in schema:
         resolve(schema, root)
     for steps, part in _parts(schema):
-        check_shape(part, _join(path, *steps), root, needs_type=steps[0] == "properties")
+        inner = _join(path, *steps)
+        check_shape(part, inner, root, needs_type=steps[0] == "properties", dialect=dialect)
+
+
+def _check_dialect(schema: Schema, path: str, root: Schema) -> None:
+    """Refuse what other validators take."""
+    for key, where in (("anyOf", "anyOf items"), ("$ref", "the referenced schema")):
+        if key in schema and "type" in schema:
+            right = f"type should be defined in {where} instead of the parent schema"
+            raise bad(path, f"when using {key}, {right}")
+    for part in schema.get("anyOf", ()):
+        both = set(part) & set(schema) - _TOGETHER if isinstance(part, Mapping) else ()
+        if both:
+            raise bad(path, f"conflicting keywords found in anyOf with parent: {', '.join(sorted(both))}")
+    if "$ref" in schema:
+        _check_reference(schema["$ref"], _join(path, "$ref"), root)
+    if "enum" in schema:
+        kinds = kinds_of(schema)
+        if not kinds:
+            raise bad(path, "type is not defined")
+        for value in schema["enum"]:
+            if not any(is_a(value, kind) for kind in kinds):
+                problem = f"enum value ({_brief(value)}) does not match any type in [{' '.join(kinds)}]"
+                raise bad(_join(path, "enum"), problem)
+    for name in schema.get("$defs", {}):
+        if "/" in name:
+            raise bad(_join(path, "$defs"), f"$defs property name '{name}' cannot contain '/' character")
+
+
+def _check_reference(ref: Any, path: str, root: Schema) -> None:
+    if not isinstance(ref, str):
+        raise bad(path, "$ref must be a string")
+    if ref == "#":
+        return
+    name = ref.removeprefix("#/$defs/")
+    if name == ref:
+        raise bad(path, "references must start with #/$defs/")
+    if not name:
+        raise bad(path, "definition name cannot be empty")
+    if "$defs" not in root:
+        raise bad(path, f"$defs not found for reference: {ref}")
+    if name not in root["$defs"]:  # definitions elsewhere than at the top do not count
+        raise bad("", f"invalid $ref path: {ref}")
+
+
+def _brief(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False).strip('"')[:60]
 
 
 def _parts(schema: Schema) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -145,8 +192,8 @@ def _parts(schema: Schema) -> Iterator[tuple[tuple[str, ...], Any]]:
     if not isinstance(schema.get("additionalProperties", True), bool):
         yield ("additionalProperties",), schema["additionalProperties"]
     for key in CHOICES:
-        for at, part in enumerate(schema.get(key, ())):
-            yield (key, str(at)), part
+        for part in schema.get(key, ()):
+            yield (key,), part  # the vendor's paths leave out which one
 
 
 def _check_keywords(schema: Schema, path: str) -> None:
@@ -227,4 +274,4 @@ def _join(path: str, *steps: str) -> str:
 
 def bad(path: str, problem: str) -> SchemaError:
     """Build the error in the vendor's form."""
-    return SchemaError(f"At path '{path[:200]}': {problem}")
+    return SchemaError(f"At path '{path[:200] or 'root'}': {problem}")

@@ -9,12 +9,12 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
 
-from . import OFFLINE_KEY, compose, tooling, wire
+from . import OFFLINE_KEY, compose, misfits, tooling, wire
 from .completion import complete
 from .dialogue import prompt_length, prompt_pieces, read_messages
 from .faults import Faults
@@ -136,7 +136,7 @@ class Service:
             raise RefusalError(400, "Input token length too long")
         prompt = list(prompt_pieces(request.messages, tools_text))
         _check_context(len(prompt), request)
-        active = self._spend(switches, key)
+        active = self._spend(switches, key, as_json=request.json_mode != "text")
         early = await self._scripted(active, stream=request.stream)
         if early is not None:
             return early
@@ -150,9 +150,15 @@ class Service:
         return self._json(wire.whole(reply, active), extra, active)
 
     def _reply(self, request: Request, prompt: list[str], key: str, active: Faults) -> wire.Reply:
+        drafts = compose.drafts(request, self._seed)
+        if active.misfit:
+            schema, _ = compose.schema_of(request)
+            drafts = [
+                replace(draft, content=misfits.spoil(draft.content, active.misfit, schema))
+                for draft in drafts
+            ]
         completions = [
-            complete(draft, index, request.cap, request.stops, active)
-            for index, draft in enumerate(compose.drafts(request, self._seed))
+            complete(draft, index, request.cap, request.stops, active) for index, draft in enumerate(drafts)
         ]
         identity = {name: value for name, value in request.body.items() if not name.startswith("stream")}
         return wire.Reply(
@@ -204,8 +210,10 @@ class Service:
             raise RefusalError(401, "Invalid Authentication")
         return key
 
-    def _spend(self, switches: Faults, key: str) -> Faults:
+    def _spend(self, switches: Faults, key: str, *, as_json: bool = False) -> Faults:
         """Count a request against `times`; afterwards only the manner of the faults remains."""
+        if switches.misfit and not as_json:
+            return switches.without_trouble()
         if switches.times is None:
             return switches
         counted = self._failed.get((switches.text, key), 0)

@@ -101,6 +101,6 @@ def _read(value: Any, path: str) -> Tool:
         schema_values.check_parameters(parameters)
     except SchemaError as problem:
         raise invalid(
-            f"{path}.function.parameters is not a valid moonshot flavored json schema, details: <{problem}>"
+            f"tools.function.parameters is not a valid moonshot flavored json schema, details: <{problem}>"
         ) from None
     return Tool(name, description, parameters)

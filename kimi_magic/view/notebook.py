@@ -7,6 +7,7 @@ widgets by `text/html` and `text/plain`, which survive saving, closing and expor
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from html import escape
 from time import monotonic
@@ -48,7 +49,7 @@ REPAINT = 1 / 20  # s between two repaints at least
 PATIENCE = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
-
+_CONTROL = re.compile(r"[\x7f-\x9f]")  # of those that terminals obey, what `json.dumps` leaves as it is
 
 LIVE = ("kimi-live", "jp-RenderedHTMLCommon")  # of the box around all: the second is the theme's
 Habit = Literal["auto", "open", "closed"]  # auto: open while it thinks, folded when the answer begins
@@ -364,8 +365,12 @@ def _data_bundle(value: Any) -> dict[str, Any]:
     return {
         "application/json": portable(value),
         "text/html": tree.of_value(value),
-        "text/plain": json.dumps(value, ensure_ascii=False, indent=2),
+        "text/plain": _CONTROL.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=2)),
     }
+
+
+def _escaped(control: re.Match[str]) -> str:
+    return f"\\u{ord(control[0]):04x}"
 
 
 def _clicks_arrive() -> bool:

@@ -48,7 +48,7 @@ _BOX = (  # the colours are the theme's; elsewhere the border has that of the te
     "border-left:3px solid var(--jp-warn-color1,currentcolor);background:var(--jp-layout-color2,transparent);"
     "padding:.35em .8em;margin:.5em 0;font-size:.93em"
 )
-BAR = "border-left:2px solid;padding-left:.8em;margin:.4em 0;max-height:24em;overflow:auto"
+BAR = "border-left:2px solid;padding-left:.8em;margin:.4em 0 .9em;max-height:24em;overflow:auto"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 

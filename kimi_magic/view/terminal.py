@@ -50,8 +50,10 @@ class TerminalView:
 
     def close(self, reply: Reply) -> None:
         """Write the rest and the byline."""
-        self._write_reasoning(reply)
-        self._write_answer(reply)
+        if not reply.unmended:  # its reasoning was written, and on a terminal its text too
+            self._write_reasoning(reply)
+        if not (reply.unmended and self._out.obeys):
+            self._write_answer(reply)
         self._err.show_status("")
         if self._text:
             self._end_answer(reply)

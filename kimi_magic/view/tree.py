@@ -15,7 +15,7 @@ from kimi_magic.view.static import on_one_line, printable
 
 MOST_ROWS = 500  # on screen; a page with more is slow, and nobody reads them
 ALL_OPEN = 60  # rows up to which the whole tree is unfolded
-LONGEST_TEXT = 2_000  # characters of one string on screen
+LONGEST_TEXT = 2_000  # characters of one string, number or key on screen
 FACE = (
     "font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;overflow-wrap:anywhere"
 )
@@ -52,7 +52,9 @@ def of_value(value: Any) -> str:
     """A value as a foldable tree. A large one is folded, of a huge one the rest is counted."""
     lines = Growing().add(json.dumps(value, ensure_ascii=False) + " ")
     if not lines:  # neither an object nor an array
-        return _framed(_rows([Line(0, None, "other", json.dumps(value, ensure_ascii=False))]))
+        is_text = isinstance(value, str)
+        alone = Line(0, None, "string", value) if is_text else Line(0, None, "other", json.dumps(value))
+        return _framed(_rows([alone]))
     shown = lines[:MOST_ROWS]
     folded = len(lines) > ALL_OPEN
     made, open_ = [], [_Open(-1, "")]
@@ -105,10 +107,9 @@ def _row(line: Line, indent: float) -> str:
     if line.kind in _BRACKETS:
         shown = f'<span style="opacity:.7">{text or _BRACKETS[line.kind]}</span>'
     elif line.kind == "string":
-        rest = f"… ({len(text):,} characters)" * (len(text) > LONGEST_TEXT)
-        shown = f"“{inert(printable(text[:LONGEST_TEXT]))}”{rest}"
+        shown = f"“{inert(printable(text[:LONGEST_TEXT]))}”{_rest(text)}"
     else:
-        shown = inert(on_one_line(text))
+        shown = inert(on_one_line(text[:LONGEST_TEXT])) + _rest(text)
     style = f"padding-left:{indent:g}em;white-space:pre-wrap"
     return f'<div class="kimi-row" style="{style}">{_label(line)}{shown}</div>'
 
@@ -116,7 +117,12 @@ def _row(line: Line, indent: float) -> str:
 def _label(line: Line) -> str:
     if line.label is None:
         return ""
-    return f"<b>{inert(on_one_line(str(line.label)))}</b>: "
+    text = str(line.label)
+    return f"<b>{inert(on_one_line(text[:LONGEST_TEXT]))}</b>{_rest(text)}: "
+
+
+def _rest(text: str) -> str:
+    return f"… ({len(text):,} characters)" if len(text) > LONGEST_TEXT else ""
 
 
 def _count(line: Line, children: int) -> str:

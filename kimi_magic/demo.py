@@ -1,0 +1,128 @@
+"""`kimi-magic demo`: the lessons in a folder of the person's own, in a JupyterLab on loopback, offline.
+
+JupyterLab runs in this process: one Ctrl-C ends it with its kernels, and its token is on no command line.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import secrets
+import signal
+import socket
+import tempfile
+from pathlib import Path
+
+from kimi_magic.errors import KimiError, KimiUsageError
+
+FOLDER = "kimi-lessons"
+HERE = Path(__file__).parent
+LOOPBACK = "127.0.0.1"
+PROFILE = """\
+c.KimiMagic.offline = True
+c.IPKernelApp.log_level = "ERROR"  # no kernel speaks into the terminal that shows the address
+"""
+
+
+def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
+    """Copy the lessons to `folder` and show the first in JupyterLab, until Ctrl-C.
+
+    `port` None takes the first free one from 8888, 0 any free one. `KimiError` where JupyterLab is missing.
+    """
+    if importlib.util.find_spec("jupyterlab") is None:
+        raise KimiError("the demo needs JupyterLab: install it with pip install 'kimi_magic[lab]'")
+    if port:
+        _check_free(port)
+    first, told = copy(lessons(), folder)
+    _say(*told)
+    with tempfile.TemporaryDirectory(prefix="kimi-magic-demo-", ignore_cleanup_errors=True) as own:
+        _serve(folder, first, Path(own), browser=browser, port=port)
+
+
+def lessons() -> list[Path]:
+    """The lesson notebooks in their order: beside this file in a wheel, in `notebooks` of a checkout."""
+    for place in (HERE / "lessons", HERE.parent / "notebooks"):
+        if found := sorted(place.glob("[0-9]*.ipynb")):
+            return found
+    raise KimiError(
+        f"no lessons in {HERE / 'lessons'}: expected those of the package; install its wheel again"
+    )
+
+
+def copy(sources: list[Path], folder: Path) -> tuple[str, list[str]]:
+    """Copy lessons to `folder`; the name of the first, and what to tell, line by line.
+
+    A file that is there is never written to: whoever has run a lesson has changed it.
+    """
+    told = []
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for source in sources:
+            target, lesson = folder / source.name, source.read_bytes()
+            try:
+                with target.open("xb") as file:
+                    file.write(lesson)
+            except FileExistsError:
+                if target.read_bytes() != lesson:
+                    told.append(f"kept {target}: you changed it; delete it to get the lesson anew")
+    except OSError as error:
+        raise KimiUsageError(
+            f"cannot put the lessons into {folder}: {error.strerror}; "
+            "expected a folder that can be written to, such as kimi-magic demo ~/lessons"
+        ) from None
+    return sources[0].name, [f"lessons in {folder}: {len(sources)}", *told]
+
+
+def _say(*lines: str) -> None:
+    print(*lines, sep="\n", flush=True)  # noqa: T201
+
+
+def _check_free(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does
+        try:
+            probe.bind((LOOPBACK, port))
+        except OSError as error:
+            raise KimiError(
+                f"--port {port}: {(error.strerror or str(error)).lower()}; "
+                "expected a free port, --port 0 takes any"
+            ) from None
+
+
+def _serve(folder: Path, first: str, own: Path, *, browser: bool, port: int | None) -> None:
+    """JupyterLab in `folder`; what only this demo needs is in `own`."""
+    _set_up(own)
+    from jupyterlab.labapp import LabApp
+
+    token = secrets.token_hex(24)
+    page = f"lab/tree/{first}"
+    server = LabApp.initialize_server(
+        argv=[
+            f"--ServerApp.ip={LOOPBACK}",
+            *([] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]),
+            f"--ServerApp.root_dir={folder.resolve()}",
+            "--ServerApp.base_url=/",
+            "--ServerApp.allow_root=True",  # only who has the token gets in, and that is who started it
+            f"--ServerApp.open_browser={browser}",
+            f"--IdentityProvider.token={token}",
+            f"--LabApp.default_url=/{page}",
+            "--LabApp.news_url=None",  # nothing is looked up on the way to the first lesson
+            "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.extension_manager=readonly",
+            "--Application.log_level=ERROR",
+        ]
+    )
+    signal.signal(signal.SIGINT, lambda *_: server.stop(from_signal=True))  # at once; its own handler asks
+    address = f"http://{LOOPBACK}:{server.port}/{page}?token={token}"
+    # The loop's first task is to listen; this is its second.
+    server.io_loop.add_callback(_say, f"the first lesson: {address}", "Ctrl-C stops it")
+    server.start()
+
+
+def _set_up(own: Path) -> None:
+    """An IPython of its own, offline, and workspaces of its own, so that no earlier page opens instead."""
+    profile = own / "ipython" / "profile_default"
+    profile.mkdir(parents=True)
+    (profile / "ipython_config.py").write_text(PROFILE, encoding="utf-8")
+    os.environ["IPYTHONDIR"] = str(own / "ipython")
+    os.environ["JUPYTERLAB_WORKSPACES_DIR"] = str(own / "workspaces")

@@ -1,0 +1,75 @@
+"""The lessons: each runs offline, says what is committed, and stays small enough for a class."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "notebooks"
+LESSONS = sorted(FOLDER.glob("[0-9]*.ipynb"))
+
+
+def builder() -> Any:
+    spec = importlib.util.spec_from_file_location("build", FOLDER / "build.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(params=LESSONS, ids=[path.stem for path in LESSONS])
+def lesson(request: pytest.FixtureRequest) -> Path:
+    return request.param
+
+
+def test_there_are_five_lessons_in_their_order():
+    assert [path.name[:3] for path in LESSONS] == ["01-", "02-", "03-", "04-", "05-"]
+
+
+def test_a_lesson_runs_offline_and_says_what_is_committed(lesson: Path):
+    build = builder()
+    made, committed = build.comparable(build.run(lesson)), build.comparable(nbformat.read(lesson, 4))
+    for (kind, source, outputs), (_, _, kept) in zip(made, committed, strict=True):
+        assert (kind, source, outputs) == (kind, source, kept), "run python notebooks/build.py"
+
+
+def test_a_lesson_is_small(lesson: Path):
+    notebook = nbformat.read(lesson, 4)
+    nbformat.validate(notebook)
+    assert len(notebook.cells) < 15
+    assert lesson.stat().st_size < 100_000
+
+
+def test_every_cell_of_code_has_a_sentence_before_it_and_an_output_unless_it_only_sets_something(
+    lesson: Path,
+):
+    cells = nbformat.read(lesson, 4).cells
+    assert cells[0].cell_type == "markdown"
+    assert cells[0].source.startswith(f"# {int(lesson.name[:2])} · ")
+    for before, cell in pairwise(cells):
+        if cell.cell_type == "code":
+            assert before.cell_type == "markdown"
+            assert before.source.rstrip().endswith((".", ":"))
+            assert cell.outputs or cell.source.startswith("%load_ext") or "settings" in cell.source
+
+
+def test_no_lesson_installs_anything_or_needs_a_key(lesson: Path):
+    cells = nbformat.read(lesson, 4).cells
+    code = "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+    assert not re.search(r"\bpip\b|\bconda\b|^\s*!|api_key|--login|environ", code, re.M)
+    assert "%kimi_config --offline" in code or "simulator" in code
+
+
+def test_the_outputs_need_nothing_from_elsewhere_and_only_marked_cells_fail(lesson: Path):
+    for cell in nbformat.read(lesson, 4).cells:
+        for output in cell.get("outputs", []):
+            marked = "raises-exception" in cell.metadata.get("tags", [])
+            assert output.output_type != "error" or marked
+            page = output.get("data", {}).get("text/html", "")
+            assert not re.search(r"(?i)<(?:link|img|iframe)|\bsrc\s*=|@import|url\(", page)
+            assert "widget-view" not in str(list(output.get("data", {})))

@@ -1,0 +1,51 @@
+"""The tables of options in README.md, from the tables that parse them: `python -m tests.write_readme`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from kimi_magic import __main__ as command_line
+from kimi_magic import options
+
+README = Path(__file__).parent.parent / "README.md"
+COMMAND = "python -m tests.write_readme"
+MARKED = re.compile(r"(<!-- options: (?P<name>\w+) [^\n]*-->\n).*?(<!-- /options -->)", re.DOTALL)
+
+# Tables by the name in their marker; the doors of each by the heading of their column.
+TABLES: Mapping[str, Mapping[str, Iterable[options.Option]]] = {
+    "request": {
+        "`%%kimi`": options.at(options.CELL),
+        "`%kimi_config`": options.at(options.CONFIG),
+        "`ask`": command_line.ASK,
+    },
+    "usage": {"`%kimi_usage`": options.at(options.USAGE)},
+    "serve": {"`kimi-magic serve`": command_line.SERVE},
+    "demo": {"`kimi-magic demo`": command_line.DEMO},
+}
+
+
+def table(name: str) -> str:
+    """One table in Markdown: a row for each option, a column for each door where there are several."""
+    doors = TABLES[name]
+    found = list({(option.flags, option.help): option for door in doors.values() for option in door}.values())
+    columns = list(doors) if len(doors) > 1 else []
+    rows = [["option" if columns else f"{next(iter(doors))} …", "for", *columns]]
+    rows.append(["---"] * 2 + [":-:"] * len(columns))
+    for option in found:
+        *others, last = option.flags
+        flags = [*others, f"{last} {option.metavar}".rstrip()]
+        default = "" if option.default in (None, True, False) else f" (default {option.default})"
+        marks = ["•" if option in doors[column] else "" for column in columns]
+        rows.append([", ".join(f"`{flag}`" for flag in flags), option.help + default, *marks])
+    return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows)
+
+
+def rewritten(text: str) -> str:
+    """`text` with each marked table as it is now."""
+    return MARKED.sub(lambda found: f"{found[1]}\n{table(found['name'])}\n\n{found[3]}", text)
+
+
+if __name__ == "__main__":
+    README.write_text(rewritten(README.read_text(encoding="utf-8")), encoding="utf-8")
