@@ -185,6 +185,11 @@ class Reply(Generic[T]):
         return self.chosen.finish_reason
 
     @property
+    def value(self) -> Any:
+        """The JSON as it was written, a list of it where several answers were asked for; None without."""
+        return list(self.values) if self.n > 1 else next(iter(self.values), None)
+
+    @property
     def usage(self) -> Usage | None:
         """Tokens of all that was asked, repairs included; None where the service counted none of it."""
         counted = [*self._repaired, *([self.usage_now] if self.usage_now else [])]

@@ -43,10 +43,10 @@ def show_history(shell: Any, messages: Sequence[Message]) -> None:
 
 
 def html_of(reply: Reply) -> str:
-    """A reply that is the value of a cell, as its own cell showed it."""
-    from kimi_magic.view import static
+    """A reply that is the value of a cell, as its own cell showed it; its JSON as a tree."""
+    from kimi_magic.view import static, tree
 
-    return static.html(reply)
+    return static.html(reply) + (tree.of_value(reply.value) if reply.values else "")
 
 
 def _show(shell: Any, html: str, plain: str) -> None:

@@ -110,9 +110,8 @@ class NotebookView:
             shown = {"text/html": table.html(reply.data), "text/plain": static.printable(str(reply.data))}
             display(shown, raw=True)
         elif reply.values:
-            value = list(reply.values) if reply.n > 1 else reply.values[0]
-            unfolded = {"application/json": {"expanded": tree.small(value)}}
-            display(_data_bundle(value), raw=True, metadata=unfolded)
+            unfolded = {"application/json": {"expanded": tree.small(reply.value)}}
+            display(_data_bundle(reply.value), raw=True, metadata=unfolded)
         if self._live is not None:
             self._live.close()
 
