@@ -59,14 +59,15 @@ class Recorder:
         self, status: int = 200, headers: dict[str, str] | None = None, body: object = ANSWER
     ) -> None:
         self.requests: list[Got] = []
+        self._content = body if isinstance(body, bytes) else json.dumps(body).encode()
         recorder = self
-        content = body if isinstance(body, bytes) else json.dumps(body).encode()
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 length = int(self.headers.get("content-length", 0))
                 lower = {name.lower(): value for name, value in self.headers.items()}
                 recorder.requests.append(Got(self.command, self.path, lower, self.rfile.read(length)))
+                content = recorder.answer()
                 self.send_response(status)
                 for name, value in {"content-type": "application/json", **(headers or {})}.items():
                     self.send_header(name, value)
@@ -85,6 +86,10 @@ class Recorder:
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
         self.base_url = f"http://{self.host}/v1"
+
+    def answer(self) -> bytes:
+        """The body of the next answer."""
+        return self._content
 
     def start(self) -> None:
         self._server.server_activate()
@@ -116,6 +121,54 @@ class Recorder:
         """The one request that came."""
         (request,) = self.requests
         return request
+
+
+class Scripted(Recorder):
+    """A recorder that streams a list of answers, one for each request; the last one again and again.
+
+    An answer is a text, or what `streamed` makes.
+    """
+
+    def __init__(self, *answers: str | bytes) -> None:
+        super().__init__(headers={"content-type": "text/event-stream"})
+        self.say(*answers)
+
+    def say(self, *answers: str | bytes) -> None:
+        """Give these from now on; forget what was asked."""
+        self._answers = [each if isinstance(each, bytes) else streamed(each) for each in answers]
+        self.requests.clear()
+
+    def answer(self) -> bytes:
+        """The body of the next answer."""
+        return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+def streamed(
+    *texts: str,
+    thought: str = "They want JSON.",
+    finish: str = "stop",
+    tokens: tuple[int, int] | None = (100, 20),
+    size: int = 9,
+    tool_calls: list[dict[str, Any]] | None = None,
+) -> bytes:
+    """A stream in which each of `texts` is an answer, in pieces of `size` characters.
+
+    `tokens` are those of the prompt and of the answer.
+    """
+    chunks: list[dict[str, Any]] = []
+    for index, text in enumerate(texts):
+        said = [{"content": text[at : at + size]} for at in range(0, len(text), size)]
+        calls = [{"tool_calls": tool_calls}] if tool_calls else []
+        deltas = [{"reasoning_content": thought}, *said, *calls]
+        chunks += [{"choices": [{"index": index, "delta": delta}]} for delta in deltas]
+        chunks.append({"choices": [{"index": index, "delta": {}, "finish_reason": finish}]})
+    if tokens:
+        prompt, completion = tokens
+        usage = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": sum(tokens)}
+        chunks.append({"choices": [], "usage": usage})
+    named = [{"id": "c1", "model": "kimi-k2-thinking", **chunk} for chunk in chunks]
+    events = [*(json.dumps(chunk).encode() for chunk in named), b"[DONE]"]
+    return b"".join(b"data: " + event + b"\n\n" for event in events)
 
 
 class Lines(queue.Queue[str]):

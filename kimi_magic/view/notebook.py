@@ -74,28 +74,28 @@ class NotebookView:
 
     def update(self, reply: Reply) -> None:
         """Show what is new."""
-        if self._live is not None and self._live.repairs == len(reply.faults):
-            self._live.update(reply)
+        if self._live is not None and self._live.repairs < len(reply.faults):
+            # It is asked for once more. Not from widget to widget: where one is closed, JupyterLab hides its
+            # place (`WidgetRenderer` of jupyterlab_widgets), and the next would be shown there.
+            self._show_status(reply)
+            self._live.close()
+            self._live = None
         elif self._live is not None:
-            self._renew(reply)
+            self._live.update(reply)
         elif not reply.begun and (self._stop is None or reply.seconds < PATIENCE):
-            if (text := static.status(reply)) != self._shown:
-                self._shown = text
-                self._handle.update(self._status_bundle(), raw=True)
+            self._show_status(reply)
         else:
             self._go_live(reply)
+
+    def _show_status(self, reply: Reply) -> None:
+        if self._live is not None or static.status(reply) != self._shown:
+            self._shown = static.status(reply)
+            self._handle.update(self._status_bundle(), raw=True)
 
     def _go_live(self, reply: Reply) -> None:
         self._live = _Live(reply, self._stop, None if self._hide else self._habit)
         self._live.update(reply)
         self._handle.update(self._live.bundle(), raw=True)
-
-    def _renew(self, reply: Reply) -> None:
-        """The answer is asked for once more: what was shown of it goes."""
-        before = self._live
-        self._go_live(reply)
-        if before is not None:
-            before.close()
 
     def close(self, reply: Reply) -> None:
         """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""

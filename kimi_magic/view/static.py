@@ -44,8 +44,9 @@ THOUGHT = (
     "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;"
     "opacity:.75;font-size:.93em;line-height:1.45"
 )
-_BOX = (  # the colours are the theme's; elsewhere the border has that of the text
-    "border-left:3px solid var(--jp-warn-color1,currentcolor);background:var(--jp-layout-color2,transparent);"
+_BOX = (  # the colours are the theme's; a page that is not trusted drops `var()`, and keeps what stands before
+    "border-left:3px solid;border-left-color:var(--jp-warn-color1,currentcolor);"
+    "background:rgba(128,128,128,.12);background:var(--jp-layout-color2,rgba(128,128,128,.12));"
     "padding:.35em .8em;margin:.5em 0;font-size:.93em"
 )
 BAR = "border-left:2px solid;padding-left:.8em;margin:.4em 0 .9em;max-height:24em;overflow:auto"

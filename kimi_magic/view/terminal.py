@@ -80,7 +80,9 @@ class TerminalView:
     def _write_other(self, reply: Reply, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
         # The heading goes where the text goes: a pipe that gets several answers has to tell them apart.
-        self._out.write(f"\n{static.heading(reply, choice, number)}\n\n")
+        # JSON tells by itself: there it is one value after the other.
+        if self._out.obeys or not reply.json:
+            self._out.write(f"\n{static.heading(reply, choice, number)}\n\n")
         if choice.reasoning and not self._hide:
             self._begin_reasoning()
             self._err.grow(static.printable(choice.reasoning), dim=True)

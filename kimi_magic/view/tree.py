@@ -16,8 +16,9 @@ from kimi_magic.view.static import on_one_line, printable
 MOST_ROWS = 500  # on screen; a page with more is slow, and nobody reads them
 ALL_OPEN = 60  # rows up to which the whole tree is unfolded
 LONGEST_TEXT = 2_000  # characters of one string, number or key on screen
-FACE = (
-    "font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;overflow-wrap:anywhere"
+FACE = (  # twice the family: an untrusted page loses styles with a variable
+    "font-family:monospace;font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;"
+    "overflow-wrap:anywhere"
 )
 _INDENT = 1.2  # em for each level
 _BRACKETS = {"object": "{…}", "array": "[…]"}

@@ -145,6 +145,9 @@ ours => {
             const bare = node.matches("script, style") && !node.attributes.length
             if (bare && ours.includes(node.textContent)) continue
             const drawn = node.closest("mjx-container") !== null
+            // JupyterLab's own viewer of JSON has a field to search in, with a sign.
+            if (node.matches(".jp-RenderedJSON input[placeholder][type=text]:not([autofocus])")) continue
+            if (node.matches(".jp-RenderedJSON svg[data-icon^='ui-components:']")) continue
             if (!drawn && node.matches(forbidden)) found.push(node.outerHTML)
             for (const { name, value } of node.attributes) {
                 if (name.startsWith("on")) found.push(`${name}=${value}`)

@@ -1,0 +1,332 @@
+"""JSON on screen: rows while it grows, a tree and a table at the end; whatever stands in it stays text."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pandas
+import polars
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from kimi_magic.json_text import portable, read
+from kimi_magic.messages import Finished, ReasoningDelta, TextDelta
+from kimi_magic.view import static, table, tree
+
+from .test_markdown import ALLOWED, HOSTILE, Page, unsafe
+from .test_static import CONTROLS, grown, shown
+
+STYLE = r"[\w:.,;%()\- ]*"
+TREE = {
+    **ALLOWED,
+    "details": {"style": STYLE, "open": "", "class": "kimi-reasoning"},
+    "summary": {"style": STYLE},
+    "div": {"class": r"[\w -]+", "role": "status", "style": STYLE},
+    "b": {},
+    "span": {"style": STYLE},
+    "pre": {"style": STYLE},
+    "table": {"style": STYLE},
+    "td": {"style": STYLE},
+}
+MATHS = ["$x$ and $y$", "$$x$$", r"\(x\)", r"\[x\]", r"\begin{a}x\end{a}"]
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+TEXTS = st.text(st.characters(codec="utf-8"), max_size=20)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=20,
+)
+# Text that is nearly JSON: what a model may write, and what is left where an answer was cut.
+PIECES = st.sampled_from(
+    [
+        *"{}[],:\"'\\\n \r\x00\u2028\ud83dé月",
+        *(
+            "\\u",
+            "\\ud83d",
+            "\\ude00",
+            "d83d",
+            "```json\n",
+            "```",
+            "//",
+            "/*",
+            "*/",
+            "true",
+            "null",
+            "-1.5e",
+            "NaN",
+        ),
+        *('{"a": ', '"b", ', "\x1b[2J", "<b>", "&amp;", "$x$", "Here: ", *HOSTILE[:4]),
+    ]
+)
+INDENTED = VALUES.map(lambda value: json.dumps(value, ensure_ascii=False, indent=2))
+NEARLY = st.lists(PIECES, max_size=40).map("".join) | st.text() | VALUES.map(json.dumps) | INDENTED
+
+
+def cut(text: str, sizes: list[int]) -> Iterator[str]:
+    at = 0
+    for size in sizes:
+        yield text[at : at + size]
+        at += size
+    yield text[at:]
+
+
+def texts(html: str) -> str:
+    return Page(html).text
+
+
+def scalars(value: Any) -> Iterator[str]:
+    """Every key and scalar of a value, as a page shows it."""
+    match value:
+        case dict():
+            for key, inner in value.items():
+                yield static.on_one_line(key)
+                yield from scalars(inner)
+        case list():
+            for inner in value:
+                yield from scalars(inner)
+        case str():
+            yield f"“{static.printable(value)}”"
+        case _:
+            yield json.dumps(value)
+
+
+# ---- rows while it grows ----
+
+
+@settings(max_examples=300, deadline=None)
+@given(NEARLY, st.lists(st.integers(0, 7), max_size=30))
+@example('{"a": "\\ud83d\\ude00", "b": [1, 2', [8, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1])
+def test_however_any_text_is_cut_the_rows_are_the_same_and_nothing_comes_to_life(
+    text: str, sizes: list[int]
+) -> None:
+    rows, said = tree.Rows(), ""
+    for part in cut(text, sizes):
+        said += rows.add(part)
+        assert unsafe(rows.tail(), TREE) == []
+    whole = tree.Rows()
+    assert said == whole.add(text)
+    assert rows.tail() == whole.tail()
+    assert unsafe(said, TREE) == []
+    assert not CONTROL.search(said + rows.tail())
+    assert Page(said).formulas == []
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(TEXTS, VALUES, min_size=1))
+def test_when_all_is_there_every_key_and_scalar_is_in_a_row(value: dict[str, Any]) -> None:
+    rows = tree.Rows()
+    seen = texts(rows.add(json.dumps(value, ensure_ascii=False)))
+    assert rows.tail() == ""
+    for text in scalars(value):
+        assert text in seen
+
+
+def test_an_open_string_is_seen_before_it_ends() -> None:
+    rows = tree.Rows()
+    assert texts(rows.add('{"name": "Ada Love')) == "{…}"
+    assert texts(rows.tail()) == "name: “Ada Love”"
+    assert texts(rows.add('lace"}')) == "name: “Ada Lovelace”"
+    assert rows.tail() == ""
+
+
+def test_what_is_inside_stands_further_in() -> None:
+    rows = tree.Rows().add('{"a": {"b": [1]}}')
+    indents = [float(indent) for indent in re.findall(r"padding-left:([\d.]+)em", rows)]
+    assert indents == pytest.approx([0, 1.2, 2.4, 3.6])
+
+
+# ---- hostile ----
+
+
+@pytest.mark.parametrize("text", [*HOSTILE, *MATHS, CONTROLS])
+def test_nothing_hostile_comes_to_life_as_a_key_or_a_value(text: str) -> None:
+    value = {text: text, "list": [text, {text: [text]}], "": ""}
+    source = json.dumps(value)
+    rows = tree.Rows()
+    pages = {
+        "rows": rows.add(source[:-9]) + rows.tail(),
+        "tree": tree.of_value(value),
+        "alone": tree.of_value(text),
+        "cut": tree.of_text(source[: len(source) // 2]),
+        "raw": tree.of_text(f'{{"a": {text}, {text}: 1'),
+        "failed": shown(failed(source[:-2])),
+        "pandas": table.html(pandas.DataFrame({text: [text], "b": [[text]]})),
+        "polars": table.html(polars.DataFrame({text: [text], "b": [[text]]})),
+    }
+    for name, html in pages.items():
+        assert unsafe(html, TREE) == [], name
+        assert Page(html).formulas == [], name
+        assert not CONTROL.search(html), name
+    for name in ("rows", "tree", "pandas", "polars"):
+        assert static.on_one_line(text)[:50] in " ".join(texts(pages[name]).split()), name
+
+
+def failed(text: str) -> Any:
+    """A JSON reply that became no data."""
+    reply = grown(ReasoningDelta("Hm."), TextDelta(text), Finished("stop"), end="failed")
+    reply.json = True
+    return reply
+
+
+@settings(max_examples=100, deadline=None)
+@given(NEARLY)
+def test_the_page_of_an_answer_that_is_no_data_holds_its_text_as_it_came(text: str) -> None:
+    html = shown(failed(text))
+    assert unsafe(html, TREE) == []
+    if text:
+        code = html.partition("<code>")[2].partition("</code>")[0]
+        assert texts(f"<pre>{code}</pre>") == static.printable(text)
+
+
+# ---- the tree at the end ----
+
+
+@settings(max_examples=200, deadline=None)
+@given(VALUES)
+@example({})
+@example([])
+@example("$x$ and $y$")
+@example("<b>")
+@example({"": [None, True, {}]})
+def test_every_key_and_scalar_of_a_value_is_in_its_tree(value: Any) -> None:
+    html = tree.of_value(value)
+    seen = texts(html)
+    for text in scalars(value):
+        assert text in seen
+    assert unsafe(html, TREE) == []
+    assert Page(html).formulas == []
+
+
+def summaries(html: str) -> list[str]:
+    return [texts(each) for each in re.findall(r"<summary.*?</summary>", html)]
+
+
+def test_containers_fold_and_say_how_much_is_in_them() -> None:
+    html = tree.of_value({"a": [1, 2, {}], "b": {"c": None}})
+    assert summaries(html) == ["{ 2 keys }", "a: [ 3 items ]", "2: { 0 keys }", "b: { 1 key }"]
+    assert html.count("<details") == html.count(" open>") == 4
+
+
+def test_a_large_tree_is_folded_below_its_top_and_whole() -> None:
+    value = {"rows": [{"n": number} for number in range(100)]}
+    html = tree.of_value(value)
+    assert not tree.small(value)
+    assert html.count(" open>") == 1
+    assert html.count("<details") == 102
+    assert "n: 99" in texts(html)
+    assert "not shown" not in html
+
+
+@pytest.mark.parametrize(("length", "small"), [(tree.ALL_OPEN - 3, True), (tree.ALL_OPEN - 2, False)])
+def test_a_small_value_is_unfolded_here_and_in_the_viewer_of_jupyterlab(length: int, small: bool) -> None:
+    value = {"a": list(range(length)), "b": {}}
+    html = tree.of_value(value)
+    assert tree.small(value) is small
+    assert (html.count("<details") == html.count(" open>")) is small
+
+
+@pytest.mark.parametrize(("length", "hidden"), [(499, 0), (500, 1), (100_000, 99_501)])
+def test_of_a_huge_tree_the_rest_is_counted_exactly(length: int, hidden: int) -> None:
+    value = list(range(length))
+    html = tree.of_value(value)
+    assert html.count("kimi-row") == length - hidden
+    assert (f"… {hidden:,} more rows, not shown" in texts(html)) is bool(hidden)
+    assert len(html) < 200_000
+    assert f"[ {length:,} items ]" in texts(html)
+    assert value == list(range(length))
+
+
+def test_of_huge_json_that_broke_the_rest_is_counted_too() -> None:
+    text = "[" + ", ".join(map(str, range(1000)))
+    seen = texts(tree.of_text(text))
+    assert "… 501 more rows, not shown" in seen  # the bracket is one of them
+
+
+@pytest.mark.parametrize("value", [["a" * 5000], {"a" * 5000: 1}, [10**4200], "a" * 5000])
+def test_of_a_very_long_text_the_beginning_is_shown(value: Any) -> None:
+    html = tree.of_value(value)
+    assert len(texts(html)) < 2500
+    assert re.search(r"… \([45],\d\d\d characters\)", texts(html))
+
+
+def test_what_is_too_deep_is_shown_as_such() -> None:
+    value: Any = "bottom"
+    for _ in range(150):
+        value = [value]
+    html = tree.of_value(value)
+    assert unsafe(html, TREE) == []
+    assert "…" in texts(html)
+    assert "bottom" not in html
+    assert json.dumps(portable(value)).count("[") == 150
+
+
+def test_text_without_any_json_has_no_tree() -> None:
+    assert tree.of_text("I would rather not.") == ""
+    assert tree.of_text("") == ""
+
+
+def test_a_tree_needs_no_script_and_nothing_from_elsewhere() -> None:
+    html = tree.of_value({"a": "https://a.b/c.png", "b": [1, 2]})
+    assert not re.search(r"(?i)<(script|style|link|img|iframe|a)\b|\b(src|href|url)\b\s*[=(]", html)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.dictionaries(TEXTS, VALUES))
+def test_what_was_shown_can_be_read_again(value: dict[str, Any]) -> None:
+    assert read(json.dumps(value)).value == value
+    assert json.loads(json.dumps(portable(value), allow_nan=False)) is not None
+
+
+# ---- the table ----
+
+FRAMES = {"pandas": pandas.DataFrame, "polars": polars.DataFrame}
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_a_table_has_a_head_its_first_rows_and_its_size(library: str) -> None:
+    html = table.html(FRAMES[library]({"name": [f"n{i}" for i in range(25)], "age": range(25)}))
+    assert unsafe(html, TREE) == []
+    assert html.count("<tr>") == 21
+    seen = texts(html)
+    assert seen.startswith("nameagen00")
+    assert "n19" in seen
+    assert "n20" not in seen
+    assert seen.endswith("25 rows × 2 columns, 20 × 2 of them shown")
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_a_small_table_is_whole(library: str) -> None:
+    assert texts(table.html(FRAMES[library]({"a": [True, None]}))).endswith("2 rows × 1 columns")
+    assert texts(table.html(FRAMES[library]({}))).endswith("0 rows × 0 columns")
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_numbers_stand_right_and_text_left(library: str) -> None:
+    html = table.html(FRAMES[library]({"a": [1.5], "b": ["x"], "c": [True]}))
+    assert re.findall(r"<td style=\"text-align:(\w+)\">", html) == ["end", "start", "start"]
+
+
+@pytest.mark.parametrize("library", FRAMES)
+def test_a_wide_table_and_a_long_cell_are_cut(library: str) -> None:
+    html = table.html(FRAMES[library]({f"c{i}": ["x" * 5000] for i in range(40)}))
+    assert html.count("<td") == html.count("<th ") == 30
+    assert "1 rows × 40 columns, 1 × 30 of them shown" in texts(html)
+    assert len(texts(html)) < 30 * 310
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.fixed_dictionaries({"a": TEXTS, "b": st.lists(TEXTS, max_size=2)}), min_size=1, max_size=5)
+)
+def test_no_cell_comes_to_life(rows: list[dict[str, Any]]) -> None:
+    for library in FRAMES.values():
+        html = table.html(library(rows))
+        assert unsafe(html, TREE) == []
+        assert Page(html).formulas == []
+        assert not CONTROL.search(html)
+        for row in rows:
+            assert static.printable(row["a"]) in texts(html)
