@@ -2,8 +2,8 @@
 
 A job is an async function that is given `emit` and calls it with batches of events. `alisten` is for a cell
 that is awaited: the kernel's loop stays free. `listen` is for everywhere else: it reads a queue, and an
-interrupt gets through. Either way events cross to the listener in batches, the first at once, then at most
-one batch a `FRAME`, and none is lost, doubled or reordered.
+interrupt gets through. Either way events cross to the listener in batches, the first at once, later ones
+one a `FRAME`, and none is lost, doubled or reordered.
 """
 
 from __future__ import annotations
@@ -108,7 +108,10 @@ class Work:
 
 
 class _Crossing:
-    """Gathers events on the I/O loop and hands them over at most once a `FRAME`."""
+    """Gathers events on the I/O loop and hands them over once a `FRAME`; after a rest, two may cross at once.
+
+    The second is for the first words: they need not wait because it was told that the request is on its way.
+    """
 
     def __init__(self, put: Callable[[list[Any] | None], None]) -> None:
         self._put = put
@@ -128,7 +131,7 @@ class _Crossing:
             self._timer.cancel()
             self._timer = None
         if self._events:
-            self._next = self._loop.time() + FRAME
+            self._next = max(self._next, self._loop.time() - FRAME) + FRAME
             events, self._events = self._events, []
             self._put(events)
 

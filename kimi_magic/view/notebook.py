@@ -154,11 +154,11 @@ class _Live:
         return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
 
     def update(self, reply: Reply) -> None:
-        now = monotonic()
-        if now < self._next:  # also called when nothing came but time, and there may be more to show
+        now, moment = monotonic(), (reply.state, int(reply.seconds), reply.retrying)
+        # Also called when nothing came but time, and there may be more to show. First words never wait.
+        if now < self._next and moment == self._moment:
             return
         self._next = now + REPAINT
-        moment = (reply.state, int(reply.seconds), reply.retrying)
         if moment != self._moment:  # once a second: the figures in it change with every word
             self._moment = moment
             self._status.value = static.line(static.status(reply))

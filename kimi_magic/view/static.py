@@ -44,7 +44,7 @@ THOUGHT = (
     "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;"
     "opacity:.75;font-size:.93em;line-height:1.45"
 )
-_BOX = (  # the colours are the theme's; a page that is not trusted drops `var()`, and keeps what stands before
+_BOX = (  # the colours of the theme; a page that is not trusted drops `var()` and keeps what stands before
     "border-left:3px solid;border-left-color:var(--jp-warn-color1,currentcolor);"
     "background:rgba(128,128,128,.12);background:var(--jp-layout-color2,rgba(128,128,128,.12));"
     "padding:.35em .8em;margin:.5em 0;font-size:.93em"
