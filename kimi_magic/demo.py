@@ -23,6 +23,9 @@ c.KimiMagic.offline = True
 c.IPKernelApp.log_level = "ERROR"  # no kernel speaks into the terminal that shows the address
 """
 
+# JupyterLab else asks whether it may show news.
+NO_NEWS = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+
 
 def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
     """Copy the lessons to `folder` and show the first in JupyterLab, until Ctrl-C.
@@ -124,5 +127,10 @@ def _set_up(own: Path) -> None:
     profile = own / "ipython" / "profile_default"
     profile.mkdir(parents=True)
     (profile / "ipython_config.py").write_text(PROFILE, encoding="utf-8")
+    labconfig = own / "config" / "labconfig"
+    labconfig.mkdir(parents=True)
+    (labconfig / "page_config.json").write_text(NO_NEWS, encoding="utf-8")
+    paths = [str(own / "config"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
+    os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.environ["IPYTHONDIR"] = str(own / "ipython")
     os.environ["JUPYTERLAB_WORKSPACES_DIR"] = str(own / "workspaces")

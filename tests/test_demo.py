@@ -102,6 +102,8 @@ def test_the_demo_shows_the_first_lesson_in_a_jupyterlab_and_ctrl_c_ends_all_of_
     page = httpx.get(address, follow_redirects=True, timeout=PATIENCE)
     assert page.status_code == 200
     assert "jupyter-config-data" in page.text
+    config = re.search(r'id="jupyter-config-data"[^>]*>(.*?)</script>', page.text, re.DOTALL)[1]
+    assert "@jupyterlab/apputils-extension:announcements" in json.loads(config)["disabledExtensions"]
 
     root, token = address.partition("/lab")[0], address.rpartition("=")[2]
     server = httpx.Client(
