@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
+from msgspec import structs
 
 from kimi_magic.models import Price
 
@@ -31,17 +32,6 @@ class Usage(msgspec.Struct, frozen=True):
         return self.prompt + self.completion
 
 
-def of_choices(usages: list[Usage]) -> Usage:
-    """One usage from one per choice: the prompt was read once, the completions add up."""
-    counted = [u.reasoning for u in usages if u.reasoning is not None]
-    return Usage(
-        prompt=max(u.prompt for u in usages),
-        completion=sum(u.completion for u in usages),
-        cached=max(u.cached for u in usages),
-        reasoning=sum(counted) if counted else None,
-    )
-
-
 def sum_of(usages: list[Usage]) -> Usage:
     """One usage for several requests: everything adds up."""
     counted = [u.reasoning for u in usages if u.reasoning is not None]
@@ -51,6 +41,12 @@ def sum_of(usages: list[Usage]) -> Usage:
         cached=sum(u.cached for u in usages),
         reasoning=sum(counted) if counted else None,
     )
+
+
+def of_choices(usages: list[Usage]) -> Usage:
+    """One usage from one per choice: the prompt was read once, the completions add up."""
+    read = max(u.prompt for u in usages), max(u.cached for u in usages)
+    return structs.replace(sum_of(usages), prompt=read[0], cached=read[1])
 
 
 def cost(usage: Usage, price: Price) -> float:
