@@ -43,7 +43,7 @@ class Blocks:
 
     def __init__(self) -> None:
         self._open = ""
-        self._tail: list[Token] = []
+        self._tail = ""  # HTML of the open rest
         self._env: dict[str, Any] = {}  # link definitions of the finished blocks
         self._held = ""  # a CR that may be half of a CRLF
 
@@ -61,28 +61,32 @@ class Blocks:
             finished = "\n".join(lines[:cut]) + "\n"
             rest = self._open[len(finished) :]
         else:
-            self._tail = tokens
-            if len(self._open) <= LONGEST_OPEN and len(self.tail().encode()) <= LARGEST_OPEN:
+            self._tail = _html(tokens)
+            if len(self._open) <= LONGEST_OPEN and len(self._tail.encode()) <= LARGEST_OPEN:
                 return ""
             finished, rest = _break(tokens, starts, lines)
         self._open = rest
         if cut and len(env.get("references", ())) == defined:
             # Nothing was defined in the open part: its blocks are the same, parsed together or apart.
             at = next(i for i, t in enumerate(tokens) if t.level == 0 and t.map and t.map[0] >= cut)
-            self._tail = tokens[at:]
-            return str(parser().renderer.render(tokens[:at], parser().options, {}))
+            self._tail = _html(tokens[at:])
+            return _html(tokens[:at])
         html = str(parser().render(finished, self._env))
-        _, self._tail = self._parse()  # only now: it may use a link that the finished part defines
+        self._tail = _html(self._parse()[1])  # only now: it may use a link that the finished part defines
         return html
 
     def tail(self) -> str:
         """HTML of what is still open."""
-        return str(parser().renderer.render(self._tail, parser().options, {}))
+        return self._tail
 
     def _parse(self) -> tuple[dict[str, Any], list[Token]]:
         # A definition in the open part may still grow: it is forgotten after each parse.
         env = {**self._env, "references": dict(self._env.get("references", {}))}
         return env, parser().parse(self._open, env)
+
+
+def _html(tokens: list[Token]) -> str:
+    return str(parser().renderer.render(tokens, parser().options, {}))
 
 
 def _break(tokens: list[Token], starts: list[int], lines: list[str]) -> tuple[str, str]:

@@ -6,7 +6,9 @@ What stands in it is data: escaped, with no Markdown and no mathematics. Needs n
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from html import escape
+from itertools import islice
 from typing import Any, NamedTuple
 
 from kimi_magic.json_text import Growing, Line
@@ -77,8 +79,15 @@ def of_value(value: Any) -> str:
 
 
 def small(value: Any) -> bool:
-    """Whether a value is shown unfolded."""
-    return len(Growing().add(json.dumps(value) + " ")) <= ALL_OPEN
+    """Whether a value is shown unfolded. Looks at no more of it than it has to."""
+    return sum(1 for _ in islice(_parts(value), ALL_OPEN + 1)) <= ALL_OPEN
+
+
+def _parts(value: Any) -> Iterator[Any]:
+    """A value and all values in it: one for each row."""
+    yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from _parts(part)
 
 
 class _Open(NamedTuple):
