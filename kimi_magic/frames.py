@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields, is_dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from enum import Enum
 from importlib import import_module
 from types import MappingProxyType
@@ -166,8 +166,6 @@ def _fitting(values: list[Any]) -> tuple[str, list[Any]]:
 
 def _zoned(values: list[Any]) -> tuple[str, list[Any]]:
     """Times with a zone in UTC, because a column has one zone; with and without do not mix."""
-    from datetime import UTC
-
     zoned = {value.utcoffset() is not None for value in values if value is not None}
     if zoned == {True}:
         return "date-time in UTC", [None if value is None else value.astimezone(UTC) for value in values]

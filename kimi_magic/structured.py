@@ -16,8 +16,8 @@ from kimi_magic import schema as schemas
 from kimi_magic.choices import LENGTH, Choice
 from kimi_magic.errors import KimiJSONError, KimiUsageError
 from kimi_magic.messages import Message, TextPart
+from kimi_magic.schema import WISH
 
-WISH = "Answer with one JSON object and nothing else."
 ADDED = "The prompt did not mention JSON: a system message that asks for a JSON object was added."
 _MENTION = re.compile("json", re.IGNORECASE)
 

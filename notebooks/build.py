@@ -17,11 +17,13 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
+from kimi_magic import models
+
 HERE = Path(__file__).parent
 LESSONS = sorted(HERE.glob("[0-9]*.ipynb"))
 PATIENCE = 120  # s for one cell
 SETTINGS = 'c.KimiMagic.speed = 0\nc.HistoryManager.hist_file = ":memory:"\n'  # no waiting for typing
-KEYS = ("EVOLINK_API_KEY", "KIMI_API_KEY", "MOONSHOT_API_KEY", "OPENROUTER_API_KEY")
+KEYS = {variable for host in models.HOSTS.values() for variable in host.key_variables}
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -184,14 +184,20 @@ def _leads(steps: Steps, to: Mismatch) -> bool:
 def _part(value: Any, steps: Steps) -> Any:
     """What `steps` lead to in a value, as far as they can be followed."""
     for step in steps:
-        match value:
-            case dict() if step in value:
-                value = value[step]
-            case list() if isinstance(step, int) and step < len(value):
-                value = value[step]
-            case _:
-                return value
+        if not _has(value, step):
+            return value
+        value = value[step]
     return value
+
+
+def _has(value: Any, step: str | int) -> bool:
+    """Whether a step leads on from a value."""
+    match value:
+        case dict():
+            return step in value
+        case list():
+            return isinstance(step, int) and step < len(value)
+    return False
 
 
 # ---- pydantic ----
@@ -234,14 +240,9 @@ def _real(loc: Sequence[str | int], value: Any) -> Steps:
     """Of the steps pydantic names those that are in the value; the others name branches of a union."""
     steps: list[str | int] = []
     for step in loc:
-        match value:
-            case dict() if step in value:
-                value = value[step]
-            case list() if isinstance(step, int) and step < len(value):
-                value = value[step]
-            case _:
-                continue
-        steps.append(step)
+        if _has(value, step):
+            value = value[step]
+            steps.append(step)
     return tuple(steps)
 
 

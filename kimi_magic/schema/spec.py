@@ -25,6 +25,7 @@ from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
 
+WISH = "Answer with one JSON object and nothing else."
 POSSIBLE = f"the name of a type, a JSON Schema or its file, or {EXAMPLE}"
 _KNOWN: dict[str, Any] = {
     **{
@@ -71,9 +72,7 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     def prompt(self) -> str:
         """What tells the model the same where the host takes no schema."""
         compact = json.dumps(self.json_schema, ensure_ascii=False, separators=(",", ":"))
-        return (
-            f"Answer with one JSON object and nothing else. It must be valid for this JSON Schema:\n{compact}"
-        )
+        return f"{WISH} It must be valid for this JSON Schema:\n{compact}"
 
 
 @overload

@@ -90,7 +90,7 @@ class TerminalView:
             self._write_quiet("\n\n")
         if choice.text:
             text = static.printable(choice.text)
-            if drawn := None if reply.json else self._drawn(text):
+            if drawn := self._drawn(reply, text):
                 self._out.put(drawn)
             else:
                 self._out.write(text + "\n")
@@ -132,13 +132,13 @@ class TerminalView:
     def _end_answer(self, reply: Reply) -> None:
         self._out.end()
         # Ctrl-C is shown where the cursor was: what stands above it can no longer be told.
-        whole = reply.state == "complete" and not reply.json
-        drawn = self._drawn(static.printable(reply.text)) if whole else None
+        whole = reply.state == "complete"
+        drawn = self._drawn(reply, static.printable(reply.text)) if whole else None
         if drawn is None or not self._out.replace(drawn):
             self._out.write("\n")
 
-    def _drawn(self, text: str) -> str | None:
-        if not self._out.obeys:
+    def _drawn(self, reply: Reply, text: str) -> str | None:
+        if reply.json or not self._out.obeys:
             return None
         return drawing.draw(text, self._out.size()[0], colours=self._out.colours)
 
