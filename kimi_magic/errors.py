@@ -24,6 +24,11 @@ KeyboardInterrupt
 from __future__ import annotations
 
 
+def one_line(text: str) -> str:
+    """`text` on one line and without characters that a terminal obeys: it may come from outside."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
+
+
 class _OneLine(BaseException):
     """Mixin: what IPython prints instead of a traceback (its `_render_traceback_` protocol)."""
 
@@ -32,7 +37,11 @@ class _OneLine(BaseException):
 
 
 class KimiError(_OneLine, Exception):
-    """Base of all errors of this package; `message` is one line, `hint` says what to do next."""
+    """Base of all errors of this package; `message` is one line, `hint` says what to do next.
+
+    Below the entry points both name options in braces, such as `{@max_tokens 9000}`: whoever asked by a cell
+    is told a flag, whoever called `ask` a parameter (`options.advice`).
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from kimi_magic.view import notebook, static
+from kimi_magic.view import css
 from tests.browser.speaker import Beacon
 
 LAST_WORDS = "These were the last words."
@@ -134,7 +134,7 @@ def word(beacon: Beacon) -> str:
 
 
 # What has no place in an output, but for two texts of ours. What MathJax draws is its own.
-OURS = [static.COPY, notebook.LOOKS]
+OURS = [css.COPY_SCRIPT, css.LIVE_CSS]
 FOUND = r"""
 ours => {
     const found = []
