@@ -23,6 +23,11 @@ KeyboardInterrupt
 
 from __future__ import annotations
 
+import re
+
+_IN_BRACES = re.compile(r"\{@([^{}]*)\}")
+_PLAIN_WORDS = {"again": "Ask again"}
+
 
 def one_line(text: str) -> str:
     """`text` on one line and without characters that a terminal obeys: it may come from outside."""
@@ -49,7 +54,9 @@ class KimiError(_OneLine, Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        text = f"{self.message}\n{self.hint}" if self.hint else self.message
+        # Who used a lower layer directly reads the plain names of the options.
+        return _IN_BRACES.sub(lambda found: _PLAIN_WORDS.get(found[1], found[1]), text)
 
 
 class KimiUsageError(KimiError):
