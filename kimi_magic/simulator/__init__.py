@@ -9,9 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .offline import OFFLINE_BASE_URL, OFFLINE_KEY
-
 if TYPE_CHECKING:
+    from .offline import OFFLINE_BASE_URL, OFFLINE_KEY
     from .server import serve
     from .service import Service
     from .transport import SimulatorTransport
@@ -21,6 +20,10 @@ __all__ = ["OFFLINE_BASE_URL", "OFFLINE_KEY", "Service", "SimulatorTransport", "
 
 def __getattr__(name: str) -> object:
     match name:
+        case "OFFLINE_BASE_URL" | "OFFLINE_KEY":
+            from . import offline
+
+            return getattr(offline, name)
         case "Service":
             from .service import Service
 

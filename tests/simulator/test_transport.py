@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -23,8 +23,8 @@ class Watched(Service):
         self.made = 0
         self.ended = asyncio.Event()
 
-    async def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        response = await super().respond(method, path, headers, body)
+    async def respond(self, *request: Any, **settings: Any) -> Response:
+        response = await super().respond(*request, **settings)
         return Response(response.status, response.headers, self._watch(response.body))
 
     async def _watch(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
@@ -127,3 +127,18 @@ def test_the_key_is_found_whatever_the_case_of_the_header():
             assert (await http.get(f"{OFFLINE_BASE_URL}/models", headers=headers)).status_code == 200
 
     asyncio.run(run())
+
+
+def test_a_request_may_have_a_speed_of_its_own():
+    async def run() -> int:
+        slow = Service(speed=0.01)  # its second event would come after 100 s
+        async with client(slow) as http:
+            answer = await http.post(
+                "/chat/completions",
+                json=fields(messages=[user("Hello")]),
+                extensions={"simulator_speed": 0},
+                timeout=5,
+            )
+        return answer.status_code
+
+    assert asyncio.run(run()) == 200
