@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import queue
 import re
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -22,6 +23,17 @@ KEYS = [
 ]
 PACED = ("--speed", "200")  # for tests that do something while an answer is coming
 PATIENCE = 30  # s until something that should have happened long ago counts as not happening
+
+# Workers, kernels and commands import the same files: each is compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run the tests of an `xdist_group` on one worker, and the groups first: what they share is expensive."""
+    if config.getoption("numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadgroup"
 
 
 @pytest.fixture(autouse=True)

@@ -16,6 +16,7 @@ from contextlib import suppress
 from typing import NoReturn
 
 del sys.path[0]  # the folder of this file: a kernel does not have it
+sys.modules.setdefault("rfc3987_syntax", None)  # see `tests/__init__.py`
 
 import httpx  # noqa: E402, F401
 import ipykernel.ipkernel  # noqa: E402, F401
