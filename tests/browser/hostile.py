@@ -152,7 +152,7 @@ ours => {
             if (!drawn && node.matches(forbidden)) suspect.push(node.outerHTML)
             for (const { name, value } of node.attributes) {
                 if (name.startsWith("on")) suspect.push(`${name}=${value}`)
-                if (/^(src|srcset|srcdoc|action|formaction|poster|background)$/.test(name)) suspect.push(value)
+                if (/^(src|srcset|srcdoc|(form)?action|poster|background)$/.test(name)) suspect.push(value)
                 if (/href$/.test(name) && !/^(https?:\/\/|mailto:|#)/i.test(value)) suspect.push(value)
                 if (name === "style" && /url\(|fixed/i.test(value)) suspect.push(value)
             }

@@ -78,19 +78,31 @@ async () => {
     }
 }
 """
-# Wait for all that a page does on its own after its content has changed.
+# Wait for all that a page does on its own after its content has changed, one thing after the other.
 SETTLE = """
-async () => {
+() => {
     const widgets = window.jupyterapp ? Array.from(jupyterapp.shell.widgets("main")) : []
     const rendermime = widgets.find(widget => widget.content?.rendermime)?.content.rendermime
-    await rendermime?.latexTypesetter?.typeset(document.createElement("p"))  // comes after all that wait
-    document.body.getBoundingClientRect()  // the layout asks for the fonts
-    await document.fonts.ready
-    const ends = animation => Number.isFinite(animation.effect.getComputedTiming().endTime)
-    await Promise.allSettled(document.getAnimations().filter(ends).map(animation => animation.finished))
-    // Events of images are handled one after the other: those that came before are handled when this one is.
-    await new Promise(done => { Object.assign(new Image(), {onerror: done, src: "data:,"}) })
-    for (const _ of ["layout", "paint"]) await new Promise(requestAnimationFrame)
+    const steps = {
+        // The typesetter takes one element after the other: this one comes after all that wait.
+        formulas: () => rendermime?.latexTypesetter?.typeset(document.createElement("p")),
+        // The layout asks for the fonts.
+        fonts: () => document.body.getBoundingClientRect() && document.fonts.ready,
+        transitions: () => Promise.allSettled(document.getAnimations()
+            .filter(animation => animation instanceof CSSTransition).map(transition => transition.finished)),
+        // Images report one after the other: those that came before have reported when this one does.
+        images: () => new Promise(done => { Object.assign(new Image(), {onerror: done, src: "data:,"}) }),
+        layout: () => new Promise(requestAnimationFrame),
+        paint: () => new Promise(requestAnimationFrame),
+    }
+    const settling = window.settling = {step: ""}
+    void (async () => {
+        for (const step in steps) {
+            settling.step = step
+            await steps[step]()
+        }
+        settling.step = "done"
+    })()
 }
 """
 
@@ -322,5 +334,9 @@ def close_notebooks(page: Page) -> None:
 
 
 def wait_until_settled(page: Page) -> None:
-    """Wait until formulas, fonts, animations and images are done with what is in the page now."""
+    """Wait until formulas, fonts, transitions and images are done with what is in the page now."""
     page.evaluate(SETTLE)
+    try:
+        page.wait_for_function("() => settling.step === 'done'")
+    except PlaywrightTimeoutError as error:
+        raise AssertionError(f"{error.message}\nwaited for: {page.evaluate('settling.step')}") from None

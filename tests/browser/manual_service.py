@@ -67,7 +67,7 @@ class Exchange:
 
 
 class ManualService:
-    """The service. A test takes each request and answers it, with the same result at any speed of the machine."""
+    """The service. A test takes each request and answers it: the same at any speed of the machine."""
 
     def __init__(self, port: int) -> None:
         self.base_url = f"http://127.0.0.1:{port}/v1"
