@@ -119,7 +119,6 @@ def test_an_untrusted_copy_and_an_exported_page_show_the_tree(
     notebook.wait_until_over(1)
     expect(notebook.output(1).locator(VIEWER)).to_be_visible()
     content = notebook.save()
-    assert_foldable(open_export(notebook.path).locator(".kimi-tree"))
     copy = notebook.open_copy("json_from_somebody_else", content)
     assert not copy.is_trusted(1)
     expect(copy.output(1).locator(VIEWER)).to_contain_text("Mole Antonelliana")
@@ -127,6 +126,7 @@ def test_an_untrusted_copy_and_an_exported_page_show_the_tree(
     copy = copy.open_copy("json_as_html", content)  # as in a viewer that has none of its own for JSON
     assert not copy.is_trusted(1)
     assert_foldable(copy.output(1).locator(".kimi-tree"))
+    assert_foldable(open_export(notebook.path).locator(".kimi-tree"))
 
 
 def hostile_json(beacon: Beacon) -> str:

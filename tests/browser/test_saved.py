@@ -73,7 +73,7 @@ def test_an_untrusted_copy_and_an_exported_page_show_them_too(
     open_notebook: Open, service: ManualService, open_export: Export
 ):
     notebook = answered(open_notebook, service)
-    assert_whole_and_foldable(open_export(notebook.path).locator(".jp-Cell-outputArea").last)
     copy = notebook.open_copy("from_somebody_else", notebook.save())
     assert not copy.is_trusted(1)
     assert_whole_and_foldable(copy.output(1))
+    assert_whole_and_foldable(open_export(notebook.path).locator(".jp-Cell-outputArea").last)
