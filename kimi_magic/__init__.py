@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kimi_magic._version import __version__ as __version__
+
 if TYPE_CHECKING:
-    from kimi_magic.choices import Choice, ToolCall
+    from kimi_magic.api import aask, ask, usage_records
     from kimi_magic.errors import (
         KimiAuthError,
         KimiBudgetError,
@@ -30,13 +32,12 @@ if TYPE_CHECKING:
         KimiTimeoutError,
         KimiUsageError,
     )
-    from kimi_magic.messages import Reply
-    from kimi_magic.session import ask, usage_records
+    from kimi_magic.messages import Choice, ToolCall
+    from kimi_magic.reply import Reply
     from kimi_magic.usage import Usage
 
     last: Reply | None
 
-__version__ = "0.1.0"
 
 __all__ = [
     "Choice",
@@ -61,33 +62,39 @@ __all__ = [
     "Reply",
     "ToolCall",
     "Usage",
+    "aask",
     "ask",
     "last",
     "usage_records",
 ]
 
-_ROOMS = {
-    "Choice": "choices",
-    "Reply": "messages",
-    "ToolCall": "choices",
+_MODULES = {
+    "Choice": "messages",
+    "Reply": "reply",
+    "ToolCall": "messages",
     "Usage": "usage",
-    "ask": "session",
-    "usage_records": "session",
+    "aask": "api",
+    "ask": "api",
+    "usage_records": "api",
 }
 
 
 def __getattr__(name: str) -> Any:
-    """Public names, imported when they are first asked for; `last` is the last reply of this kernel."""
-    if name == "last":
-        from kimi_magic.session import current
-
-        return current.last
+    """Public names, imported when they are first used; `last` is the last reply of this kernel."""
     if name not in __all__:
         raise AttributeError(f"module 'kimi_magic' has no attribute {name!r}")
     import importlib
+    import sys
 
-    room = _ROOMS.get(name, "errors")
-    return getattr(importlib.import_module(f"kimi_magic.{room}"), name)
+    if (magics := sys.modules.get("kimi_magic.magics")) is not None:
+        magics.wait_for_warm_up()
+    if name == "last":
+        from kimi_magic import kernel
+
+        return kernel.current.last
+
+    module = _MODULES.get(name, "errors")
+    return getattr(importlib.import_module(f"kimi_magic.{module}"), name)
 
 
 def __dir__() -> list[str]:

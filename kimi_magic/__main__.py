@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kimi_magic import options
 from kimi_magic.errors import KimiError, KimiInterrupted, KimiUsageError
+from kimi_magic.options.advice import COMMAND_WORDS, in_words_of
 
 ABOUT = """Talk to the Kimi thinking models.
 
@@ -41,31 +42,32 @@ def main(arguments: list[str] | None = None) -> int:
     """Run one command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C."""
     words = sys.argv[1:] if arguments is None else arguments
     try:
-        match words:
-            case ["ask", *rest]:
-                return _ask(rest)
-            case ["serve", *rest]:
-                return _serve(rest)
-            case ["demo", *rest]:
-                return _demo(rest)
-            case [] | ["-h" | "--help", *_]:
-                print(ABOUT)
-                return 0
-            case ["--version", *_]:
-                from kimi_magic import __version__
-
-                print(__version__)
-                return 0
-            case [word, *_]:
-                raise KimiUsageError(
-                    f"{word!r} is no command{options.nearest(word, ['ask', 'serve', 'demo'])}"
-                )
+        with in_words_of(COMMAND_WORDS):
+            return _run(words)
     except KeyboardInterrupt as stop:
         print(f"kimi-magic: {stop if isinstance(stop, KimiInterrupted) else 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except KimiError as error:
         print(f"kimi-magic: {error}", file=sys.stderr)
         return 2 if isinstance(error, KimiUsageError) else 1
+
+
+def _run(words: list[str]) -> int:
+    match words:
+        case ["ask", *rest]:
+            return _ask(rest)
+        case ["serve", *rest]:
+            return _serve(rest)
+        case ["demo", *rest]:
+            return _demo(rest)
+        case [] | ["-h" | "--help", *_]:
+            print(ABOUT)
+        case ["--version", *_]:
+            from kimi_magic._version import __version__
+
+            print(__version__)
+        case [word, *_]:
+            raise KimiUsageError(f"{word!r} is no command{options.nearest(word, ['ask', 'serve', 'demo'])}")
     return 0
 
 
@@ -74,14 +76,12 @@ def _ask(words: list[str]) -> int:
     if given.pop("help", False):
         print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", ASK))
         return 0
-    from kimi_magic import view
-    from kimi_magic.session import current
+    from kimi_magic import kernel, view
 
     text = " ".join(prompt) if prompt else sys.stdin.read()
-    shown = view.choose(
-        None, "hidden" if given.pop("hide_reasoning", False) else given.pop("reasoning", "auto")
-    )
-    current.run(current.turn(text, given, shown))
+    plan = kernel.current.plan(text, given)
+    decided = plan.options
+    kernel.current.run(plan, view.choose(None, "hidden" if decided.hide_reasoning else decided.reasoning))
     return 0
 
 

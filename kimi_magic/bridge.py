@@ -1,15 +1,16 @@
-"""The one I/O thread with the one loop, and the two ways to listen to work that runs there.
+"""The one I/O thread with the one loop, and the two ways to wait for work that runs there.
 
-A job is an async function that is given `emit` and calls it with batches of events. `alisten` is for a cell
-that is awaited: the kernel's loop stays free. `listen` is for everywhere else: it reads a queue, and an
-interrupt gets through. Either way events cross to the listener in batches, the first at once, later ones
-one a `FRAME`, and none is lost, doubled or reordered.
+A job is an async function that gets `emit` and calls it with batches of events. `alisten` waits in a
+coroutine: the running loop stays free. `listen` blocks the calling thread; an interrupt gets through. Either
+way the events arrive in batches, the first at once, later ones one a `BATCH_INTERVAL`, and none is lost,
+doubled or reordered.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import queue
 import signal
 import threading
@@ -24,11 +25,12 @@ Emit = Callable[[list[T]], None]
 Job = Callable[[Emit[T]], Coroutine[Any, Any, None]]
 Put = Callable[[list[T] | None], None]
 
-FRAME = 1 / 15  # s between two batches; the eye sees no difference to more, the browser does
-# s after which a listener looks up although nothing came. An interrupt gets in only then: on Windows a thread
-# that waits for a lock hears no signal, and ipykernel's handler cancels the task without waking its loop.
-TICK = 0.03
-UNWIND = 2.0  # s that a cancelled job may take to close its connection before nobody waits for it any more
+BATCH_INTERVAL = 1 / 15  # s between two batches; the eye sees no difference to more, the browser does
+# s after which a listener looks up although nothing came: to show the time that passes, and where an
+# interrupt gets in only then. On Windows a thread that waits for a lock hears no signal, and ipykernel's
+# handler cancels the task without waking its loop.
+POLL_INTERVAL = 0.03
+CANCEL_TIMEOUT = 2.0  # s that a cancelled job may take to close its connection before nobody waits any more
 STOPPED = "stopped; the part that arrived is kept"
 
 
@@ -52,13 +54,28 @@ class IOThread:
                 self._thread.start()
             return self._loop
 
-    def close(self) -> None:
-        """Stop the thread. Jobs that still run are abandoned."""
+    def close(self, last_words: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
+        """Cancel all jobs, await `last_words`, and stop the thread. It starts again at its next use."""
         with self._lock:
-            if self._loop is not None and self._thread is not None:
-                self._loop.call_soon_threadsafe(self._loop.stop)
-                self._thread.join(UNWIND)
-            self._loop = None
+            loop, thread, self._loop = self._loop, self._thread, None
+        if loop is None or thread is None:
+            return
+        asyncio.run_coroutine_threadsafe(_end(last_words), loop)
+        thread.join(CANCEL_TIMEOUT)
+
+
+async def _end(last_words: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
+    """Cancel what runs on this loop, and stop it."""
+    loop = asyncio.get_running_loop()
+    jobs = asyncio.all_tasks() - {asyncio.current_task()}
+    try:
+        for job in jobs:
+            job.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        if last_words is not None:
+            await last_words()
+    finally:
+        loop.call_soon(loop.stop)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:
@@ -66,6 +83,26 @@ def _serve(loop: asyncio.AbstractEventLoop) -> None:
         loop.run_forever()
     finally:
         loop.close()
+
+
+class Stop:
+    """Ends the work that is watched, now and later; for a button, from any thread."""
+
+    def __init__(self) -> None:
+        self._work: Work | None = None
+        self.is_requested = False
+
+    def __call__(self) -> None:
+        """Ask for the end."""
+        self.is_requested = True
+        if self._work is not None:
+            self._work.cancel()
+
+    def watch(self, work: Work) -> None:
+        """Let `work` be what a call ends; at once if the end was asked for already."""
+        self._work = work
+        if self.is_requested:
+            work.cancel()
 
 
 class Work:
@@ -108,9 +145,10 @@ class Work:
 
 
 class _Crossing:
-    """Gathers events on the I/O loop and hands them over once a `FRAME`; after a rest, two may cross at once.
+    """Gathers events on the I/O loop and passes them on once a `BATCH_INTERVAL`.
 
-    The second is for the first words: they need not wait because it was told that the request is on its way.
+    After a rest, two batches may pass at once: the first words need not wait because a batch before them said
+    that the request is on its way.
     """
 
     def __init__(self, put: Callable[[list[Any] | None], None]) -> None:
@@ -131,33 +169,48 @@ class _Crossing:
             self._timer.cancel()
             self._timer = None
         if self._events:
-            self._next = max(self._next, self._loop.time() - FRAME) + FRAME
+            self._next = max(self._next, self._loop.time() - BATCH_INTERVAL) + BATCH_INTERVAL
             events, self._events = self._events, []
             self._put(events)
 
 
-def listen(io: IOThread, job: Job[T], deliver: Callable[[list[T]], None]) -> None:
-    """Run `job` and call `deliver` here, in this thread, with its batches until it ends.
+def listen(
+    io: IOThread, job: Job[T], deliver: Callable[[list[T]], None], *, stop: Stop | None = None,
+    polls: bool = True,
+) -> None:  # fmt: skip
+    """Run `job` and call `deliver` in this thread with its batches until it ends.
 
-    `deliver([])` says that nothing new came. Raises what the job raised, and `KimiInterrupted` after
-    Ctrl-C or ■: the job is cancelled then, its connection closed, and what it had emitted delivered.
+    `stop` can end it from elsewhere. With `polls`, `deliver([])` says now and then that nothing new came;
+    without, the thread sleeps until something comes.
+
+    Raises:
+        KimiInterrupted: After Ctrl-C, ■ or `stop`: the job was cancelled, its connection is closed, and what
+            it had emitted was delivered.
+        BaseException: What the job or `deliver` raised.
     """
     inbox: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
     with _interrupts() as interrupts:
+        must_poll = polls or (os.name == "nt" and interrupts.are_caught)
         work = Work(io, job, inbox.put)
         interrupts.call(work.cancel)
+        if stop is not None:
+            stop.watch(work)
         try:
             while True:
                 try:
-                    batch = inbox.get(timeout=TICK)
+                    batch = inbox.get(timeout=POLL_INTERVAL if must_poll else None)
                 except queue.Empty:
                     batch = []
                 if batch is None:
                     break
-                deliver(batch)
+                if batch or polls:
+                    deliver(batch)
         except BaseException:
             work.cancel()  # the listener itself failed: do not leave the job running
             raise
+    # Only here: an interrupt may have come after the job had ended, while its last batch was shown.
+    if interrupts.has_come:
+        raise KimiInterrupted(STOPPED)
     work.check()
 
 
@@ -165,18 +218,19 @@ class _Interrupts:
     """The first SIGINT is a call, the second a `KeyboardInterrupt` as usual."""
 
     def __init__(self) -> None:
-        self._came = False
+        self.has_come = False
+        self.are_caught = False
         self._stop: Callable[[], None] | None = None
 
     def call(self, stop: Callable[[], None]) -> None:
         self._stop = stop
-        if self._came:
+        if self.has_come:
             stop()
 
     def handle(self, number: int, frame: FrameType | None) -> None:
-        if self._came:
+        if self.has_come:
             signal.default_int_handler(number, frame)
-        self._came = True
+        self.has_come = True
         if self._stop is not None:
             self._stop()
 
@@ -188,6 +242,7 @@ def _interrupts() -> Iterator[_Interrupts]:
     if threading.current_thread() is not threading.main_thread():
         yield interrupts  # signals arrive in the main thread only
         return
+    interrupts.are_caught = True
     previous = signal.signal(signal.SIGINT, interrupts.handle)
     try:
         yield interrupts
@@ -196,15 +251,17 @@ def _interrupts() -> Iterator[_Interrupts]:
 
 
 async def alisten(
-    io: IOThread,
-    job: Job[T],
-    deliver: Callable[[list[T]], None],
-    started: Callable[[Work], None] = lambda _: None,
+    io: IOThread, job: Job[T], deliver: Callable[[list[T]], None], *, stop: Stop | None = None
 ) -> None:
-    """`listen` for a coroutine: same contract, and the running loop stays free between batches.
+    """`listen` for a coroutine: the running loop stays free between batches.
 
-    `started` gets the work, which a button can then `cancel` with the same end as an interrupt. An interrupt
-    arrives as the cancellation of the current task, which is how ipykernel passes it on.
+    A cancellation of the current task, which is also how ipykernel passes an interrupt on, cancels the job
+    and stays a cancellation.
+
+    Raises:
+        asyncio.CancelledError: The current task was cancelled; what the job had emitted was delivered.
+        KimiInterrupted: `stop` was called.
+        BaseException: What the job or `deliver` raised.
     """
     loop = asyncio.get_running_loop()
     inbox: asyncio.Queue[list[T] | None] = asyncio.Queue()
@@ -214,28 +271,29 @@ async def alisten(
             loop.call_soon_threadsafe(inbox.put_nowait, batch)
 
     work = Work(io, job, put)
-    started(work)
+    if stop is not None:
+        stop.watch(work)
+    has_ended = False
     try:
-        while True:
+        while not has_ended:
             try:
-                async with asyncio.timeout(TICK):
+                async with asyncio.timeout(POLL_INTERVAL):
                     batch = await inbox.get()
             except TimeoutError:
                 batch = []
             if batch is None:
-                break
-            deliver(batch)
+                has_ended = True
+            else:
+                deliver(batch)
+        await asyncio.sleep(0)  # a cancellation that came while the last batch was shown gets in here
     except asyncio.CancelledError:
         work.cancel()
-        task = asyncio.current_task()
-        if task is not None and task.cancelling():
-            task.uncancel()
-        # A second interrupt, or a connection that does not close, is not waited for.
+        # A second cancellation, or a connection that does not close, is not waited for.
         with contextlib.suppress(TimeoutError, asyncio.CancelledError):
-            async with asyncio.timeout(UNWIND):
-                while (batch := await inbox.get()) is not None:
+            async with asyncio.timeout(None if has_ended else CANCEL_TIMEOUT):
+                while not has_ended and (batch := await inbox.get()) is not None:
                     deliver(batch)
-        raise KimiInterrupted(STOPPED) from None
+        raise
     except BaseException:
         work.cancel()
         raise

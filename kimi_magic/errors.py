@@ -23,6 +23,16 @@ KeyboardInterrupt
 
 from __future__ import annotations
 
+import re
+
+_IN_BRACES = re.compile(r"\{@([^{}]*)\}")
+_PLAIN_WORDS = {"again": "Ask again"}
+
+
+def one_line(text: str) -> str:
+    """`text` on one line and without characters that a terminal obeys: it may come from outside."""
+    return "".join(filter(str.isprintable, " ".join(text.split())))
+
 
 class _OneLine(BaseException):
     """Mixin: what IPython prints instead of a traceback (its `_render_traceback_` protocol)."""
@@ -32,7 +42,11 @@ class _OneLine(BaseException):
 
 
 class KimiError(_OneLine, Exception):
-    """Base of all errors of this package; `message` is one line, `hint` says what to do next."""
+    """Base of all errors of this package; `message` is one line, `hint` says what to do next.
+
+    Below the entry points both name options in braces, such as `{@max_tokens 9000}`: whoever asked by a cell
+    is told a flag, whoever called `ask` a parameter (`options.advice`).
+    """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -40,7 +54,9 @@ class KimiError(_OneLine, Exception):
         self.hint = hint
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        text = f"{self.message}\n{self.hint}" if self.hint else self.message
+        # Who used a lower layer directly reads the plain names of the options.
+        return _IN_BRACES.sub(lambda found: _PLAIN_WORDS.get(found[1], found[1]), text)
 
 
 class KimiUsageError(KimiError):

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Any
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 if TYPE_CHECKING:
-    from kimi_magic.messages import Reply
-    from kimi_magic.turn import Turn
+    from kimi_magic.conversation import Turn
+    from kimi_magic.engine import Plan
+    from kimi_magic.reply import Reply
 
 CELL_USAGE = "%%kimi [options]   with the prompt below, or   %kimi [options] prompt"
 CELL_ABOUT = "Send the cell to a Kimi thinking model; the answer streams in, its reasoning folds away."
@@ -28,8 +29,8 @@ USAGE_ABOUT = (
     "What the requests of this kernel used, by model: tokens and estimated cost. Without options: a table."
 )
 ALONE = {"pick": "--pick", "show": "--show", "resume": "--continue"}  # options of a line without a prompt
-REPLY = ("kimi_magic.messages.reply", "Reply")  # by name: its module need not be imported for it
-WARM_UP = 0.1  # s after loading; sooner, and its imports slow the cell that loads
+REPLY = ("kimi_magic.reply", "Reply")  # by name: its module need not be imported for it
+WARM_UP_DELAY = 0.1  # s after loading; sooner, and the imports slow the cell that loads
 
 
 @magics_class
@@ -38,36 +39,50 @@ class KimiMagics(Magics):  # type: ignore[misc]
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
-    def kimi(self, line: str, cell: str | None = None) -> None:
+    def kimi(self, line: str, cell: str | None = None) -> Reply[Any] | None:
         """(see `_help`)"""
-        if (turn := _begin(self.shell, line, cell)) is not None:
-            from kimi_magic.session import current
+        with _cell_words():
+            if (plan := _plan(self.shell, line, cell)) is None:
+                return None
+            from kimi_magic import kernel
 
-            current.run(turn)
+            reply = kernel.current.run(plan, _view(self.shell, plan))
+            _end(self.shell, plan, reply)
+        # The value of `x = %kimi …`. What a cell magic returns would be shown again by `%%time`.
+        return reply if cell is None else None
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
     def kimi_config(self, line: str) -> None:
         """(see `_help`)"""
-        configure(line)
+        with _cell_words():
+            configure(line)
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
     def kimi_usage(self, line: str) -> None:
         """(see `_help`)"""
-        show_usage(self.shell, line)
+        with _cell_words():
+            show_usage(self.shell, line)
+
+
+def _cell_words() -> contextlib.AbstractContextManager[None]:
+    wait_for_warm_up()
+    from kimi_magic.options.advice import CELL_WORDS, in_words_of
+
+    return in_words_of(CELL_WORDS)
 
 
 def _help(magic: str) -> str:
     """The whole help of a magic, from the option table."""
     from kimi_magic import options
 
-    usage, about, door = {
+    usage, about, entry = {
         "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL),
         "kimi_config": (CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG),
         "kimi_usage": (USAGE_USAGE, USAGE_ABOUT, options.USAGE),
     }[magic]
-    return options.help_text(usage, about, options.at(door))
+    return options.help_text(usage, about, options.at(entry))
 
 
 # IPython asks `getdoc` for what "?" shows. The table takes longer to load than all else here.
@@ -76,8 +91,8 @@ for _name, _about in (("kimi", CELL_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kim
     _function.__doc__, _function.getdoc = _about, partial(_help, _name)
 
 
-def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
-    """The turn that a cell or line asks for; None when it was only the help."""
+def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
+    """The turn that a cell or line asks for; None where it asks for none."""
     from kimi_magic import options
 
     if cell is None:
@@ -88,28 +103,34 @@ def _begin(shell: Any, line: str, cell: str | None) -> Turn | None:
     if given.pop("help", False):
         print(_help("kimi"))  # noqa: T201
         return None
-    from kimi_magic import view
-    from kimi_magic.config import settings
-    from kimi_magic.session import current
+    from kimi_magic import kernel, view
 
     if alone := next((name for name in ALONE if name in given), None):
         _check_alone(alone, given, prompt, cell)
     if "show" in given:
-        view.show_history(shell, current.conversation.messages())
+        view.show_history(shell, kernel.current.conversation.before())
         return None
     if "pick" in given:
-        current.pick(given["pick"])
+        kernel.current.pick(given["pick"])
         print(f"Answer {given['pick']} is in the conversation now.")  # noqa: T201
         return None
-    out = given.pop("out", None)
-    habit = given.pop("reasoning", settings["reasoning"])
-    hidden = given.pop("hide_reasoning", settings["hide_reasoning"])
-    shown = view.choose(shell, "hidden" if hidden else habit)
-    resume = given.pop("resume", False)
-    turn = current.resume(given, shown) if resume else current.turn(prompt, given, shown, shell.user_ns)
-    if out:
-        turn.on_complete = lambda reply: shell.push({out: reply.data if reply.values else reply})
-    return turn
+    if given.pop("resume", False):
+        return kernel.current.continue_last(given)
+    return kernel.current.plan(prompt, given, shell.user_ns)
+
+
+def _view(shell: Any, plan: Plan) -> Any:
+    from kimi_magic import view
+
+    return view.choose(shell, "hidden" if plan.options.hide_reasoning else plan.options.reasoning)
+
+
+def _end(shell: Any, plan: Plan, reply: Reply[Any]) -> None:
+    """Store the reply where `--out` says, and remember that this cell has shown it."""
+    if plan.options.out:
+        shell.push({plan.options.out: reply.data if reply.values else reply})
+    if (cells := _cells_of(shell)) is not None:
+        cells.note_shown(reply.turn)
 
 
 def _check_alone(name: str, given: dict[str, Any], prompt: str, cell: str | None) -> None:
@@ -127,17 +148,19 @@ async def run_cell(line: str, cell: str | None) -> None:
     """What a rewritten `%%kimi` cell awaits."""
     from IPython.core.getipython import get_ipython
 
-    if (turn := _begin(get_ipython(), line, cell)) is not None:
-        from kimi_magic.session import current
+    shell = get_ipython()
+    with _cell_words():
+        if (plan := _plan(shell, line, cell)) is not None:
+            from kimi_magic import kernel
 
-        await current.arun(turn)
+            _end(shell, plan, await kernel.current.arun(plan, _view(shell, plan), in_cell=True))
 
 
 def configure(line: str) -> None:
-    """`%kimi_config`: every fault is found before anything is changed."""
-    from kimi_magic import options
-    from kimi_magic.config import settings
+    """`%kimi_config`: everything is checked before anything is changed."""
+    from kimi_magic import kernel, options
 
+    settings = kernel.current.settings
     given, _ = options.parse(options.split(line), options.at(options.CONFIG))
     if given.pop("help", False):
         print(_help("kimi_config"))  # noqa: T201
@@ -157,13 +180,9 @@ def configure(line: str) -> None:
 
         settings.login(getpass.getpass("API key (kept in memory only): "))
     if reset:
-        from kimi_magic.session import current
-
-        current.conversation.clear()
+        kernel.current.reset()
     if models or check:
-        from kimi_magic.session import current
-
-        print("\n".join(current.offered() if models else current.check()))  # noqa: T201
+        print("\n".join(kernel.current.offered_models() if models else kernel.current.check()))  # noqa: T201
 
 
 def show_usage(shell: Any, line: str) -> None:
@@ -174,16 +193,15 @@ def show_usage(shell: Any, line: str) -> None:
     if given.get("help"):
         print(_help("kimi_usage"))  # noqa: T201
         return
-    from kimi_magic.session import current
+    from kimi_magic import kernel, view
 
+    ledger = kernel.current.ledger
     if not given:
-        from kimi_magic import view
-
-        view.show_ledger(shell, current.ledger)
+        view.show_ledger(shell, ledger)
     if "out" in given:
-        shell.push({given["out"]: current.ledger.rows()})
+        shell.push({given["out"]: ledger.rows()})
     if given.get("reset"):
-        current.ledger.clear()
+        ledger.clear()
 
 
 def _print_table(rows: list[tuple[str, str, str]]) -> None:
@@ -197,75 +215,127 @@ def _print_table(rows: list[tuple[str, str, str]]) -> None:
 
 
 class _Cells:
-    """The input transformer, and how deep in running cells we are: only a cell of its own may be awaited."""
+    """The input transformer, how deep in running cells we are, and what the running cell has shown."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell
+        self._is_kernel = getattr(shell, "kernel", None) is not None
         self._depth = 0
+        self._shown: Turn | None = None  # by the cell that runs
 
     def enter(self, *_: object) -> None:
         self._depth += 1
 
     def leave(self, *_: object) -> None:
         self._depth = max(0, self._depth - 1)  # loaded inside a cell, it sees only that one's end
+        if not self._depth and self._shown is not None:
+            self._shown = None
+            with contextlib.suppress(KeyError):
+                self._shell.display_formatter.ipython_display_formatter.pop(".".join(REPLY))
 
     def rewrite(self, lines: list[str]) -> list[str]:
-        """`%%kimi` cells, and `%kimi` lines alone in their cell, as an `await`; all else as it is."""
-        if self._depth or not self._shell.autoawait or not lines:
+        """`%%kimi` cells, and `%kimi` lines alone in their cell, as Python; all else as it is.
+
+        In a kernel they become an `await`; only a cell of its own can be awaited. A line is rewritten also
+        because IPython takes one that ends in "?" for a call for help (ipython#14258).
+        """
+        if self._depth or not lines:
             return lines
-        cell: str | None
-        if lines[0].split()[:1] == ["%%kimi"] and "".join(lines[1:]).strip():
-            line, cell = lines[0].split("%%kimi", 1)[1].strip(), "".join(lines[1:])
-        elif len(lines) == 1 and lines[0].split()[:1] == ["%kimi"]:
-            # Also because IPython takes a line that ends in "?" for a call for help (ipython#14258).
-            line, cell = lines[0].strip().removeprefix("%kimi").strip(), None
-        else:
-            return lines
+        is_line = len(lines) == 1 and lines[0].split()[:1] == ["%kimi"]
+        line = lines[0].strip().removeprefix("%%kimi" if not is_line else "%kimi").strip()
+        if not self._is_kernel or not self._shell.autoawait:
+            # The semicolon keeps the terminal from printing the reply, which it has shown, as a value.
+            return [f"get_ipython().run_line_magic('kimi', {line!r});\n"] if is_line else lines
+        cell: str | None = None
+        if not is_line:
+            cell = "".join(lines[1:])
+            if lines[0].split()[:1] != ["%%kimi"] or not cell.strip():
+                return lines
         return [f"await __import__('kimi_magic.magics').magics.run_cell({line!r}, {cell!r})\n"]
+
+    def note_shown(self, turn: Turn) -> None:
+        """Until the cell ends, a `turn` that it has shown is not shown again as its value."""
+        if self._is_kernel and self._depth:
+            self._shown = turn
+            formatter = self._shell.display_formatter.ipython_display_formatter
+            formatter.for_type_by_name(*REPLY, self._show_once)
+
+    def _show_once(self, reply: Reply[Any]) -> None:
+        if reply.turn is self._shown:
+            return
+        from IPython.display import display
+
+        from kimi_magic import view
+
+        display(view.bundle(reply.turn), raw=True)
+
+
+_warm_ups: list[threading.Timer] = []
+
+
+def wait_for_warm_up() -> None:
+    """Let nobody import beside the warm-up: two threads that import parts of a package deadlock.
+
+    Python ends such a deadlock by handing out modules that are not complete.
+    """
+    while _warm_ups:
+        warm_up = _warm_ups.pop()
+        warm_up.cancel()
+        warm_up.join()
+
+
+def _cells_of(shell: Any) -> _Cells | None:
+    cells: _Cells | None = shell.__dict__.get("_kimi_magic_cells")
+    return cells
 
 
 def load(shell: Any) -> None:
-    """Register the magics; in a kernel also the rewriting of cells. Prints nothing, opens nothing."""
+    """Register the magics and the rewriting of cells. Prints nothing, opens nothing."""
     if section := shell.config.get("KimiMagic"):
-        from kimi_magic.config import settings
+        from kimi_magic import kernel
 
-        settings.load(section)
+        kernel.current.settings.load(section)
+    unload(shell)
     shell.register_magics(KimiMagics)
+    cells = _Cells(shell)
+    shell.input_transformers_cleanup.append(cells.rewrite)
+    shell.events.register("pre_run_cell", cells.enter)
+    shell.events.register("post_run_cell", cells.leave)
+    shell._kimi_magic_cells = cells
     shell.display_formatter.formatters["text/html"].for_type_by_name(*REPLY, _html_of)
-    if getattr(shell, "kernel", None) is not None:
-        cells = _Cells(shell)
-        shell.input_transformers_cleanup.append(cells.rewrite)
-        shell.events.register("pre_run_cell", cells.enter)
-        shell.events.register("post_run_cell", cells.leave)
-        shell._kimi_magic_cells = cells
-    warm_up = threading.Timer(WARM_UP, _warm_up, args=(shell,))
+    warm_up = threading.Timer(WARM_UP_DELAY, _warm_up, args=(shell,))  # `bridge` would import asyncio now
     warm_up.name, warm_up.daemon = "kimi_magic warm-up", True
+    _warm_ups.append(warm_up)
     warm_up.start()
 
 
-def _html_of(reply: Reply) -> str:
+def _html_of(reply: Reply[Any]) -> str:
     from kimi_magic import view
 
-    return view.html_of(reply)
+    return view.bundle(reply.turn)["text/html"]
 
 
 def unload(shell: Any) -> None:
-    """Undo `load`."""
+    """Undo `load`, and close all connections."""
     for kind, name in (("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config"), ("line", "kimi_usage")):
         shell.magics_manager.magics[kind].pop(name, None)
     with contextlib.suppress(KeyError):
         shell.display_formatter.formatters["text/html"].pop(".".join(REPLY))
-    if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is not None:
-        shell.input_transformers_cleanup.remove(cells.rewrite)
-        shell.events.unregister("pre_run_cell", cells.enter)
-        shell.events.unregister("post_run_cell", cells.leave)
+    if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is None:
+        return
+    shell.input_transformers_cleanup.remove(cells.rewrite)
+    shell.events.unregister("pre_run_cell", cells.enter)
+    shell.events.unregister("post_run_cell", cells.leave)
+    import sys
+
+    if (kernel := sys.modules.get("kimi_magic.kernel")) is not None:
+        kernel.current.close()
 
 
 def _warm_up(shell: Any) -> None:
     """Import what the first cell needs while the person types it."""
-    from kimi_magic import markdown, view
-    from kimi_magic.session import current
+    from kimi_magic import kernel, markdown, view
 
     view.choose(shell)
     markdown.render("`warm`")
-    current.warm_up()
+    kernel.current.warm_up()

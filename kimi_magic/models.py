@@ -1,4 +1,4 @@
-"""What each model accepts and costs, and where the hosts are: tables.
+"""What each model accepts and costs: a table.
 
 A model that is not here is allowed: it is sent what the user set, and nothing is claimed about it.
 """
@@ -98,46 +98,3 @@ def find(name: str) -> Model:
     """
     known = TABLE.get(name.rsplit("/", 1)[-1].lower())
     return known or Model(name, max_tokens=None)
-
-
-class Host(NamedTuple):
-    """Who serves models: its base URL, and the variables that hold a key and another base URL for it.
-
-    `json_schema`: which models it gives schemas for answers to: none, those whose maker says so, or all.
-    """
-
-    name: str
-    base_url: str
-    key_variables: tuple[str, ...] = ()
-    url_variables: tuple[str, ...] = ()
-    json_schema: Literal["none", "those", "all"] = "none"
-
-
-# Schemas for answers: EvoLink's reference has json_object alone; Moonshot documents them for newer models;
-# OpenRouter lists `structured_outputs` among the parameters.
-# Addresses and variables: EvoLink's API reference, Moonshot's documentation, kimi-cli's documentation of its
-# variables, OpenRouter's quick start. The order is that in which keys are looked for.
-HOSTS = {
-    host.name: host
-    for host in (
-        Host("evolink", "https://api.evolink.ai/v1", ("EVOLINK_API_KEY",), ("EVOLINK_BASE_URL",)),
-        Host(
-            "moonshot", "https://api.moonshot.ai/v1",
-            ("KIMI_API_KEY", "MOONSHOT_API_KEY"), ("KIMI_BASE_URL", "MOONSHOT_BASE_URL"), "those",
-        ),
-        Host("moonshot-cn", "https://api.moonshot.cn/v1", json_schema="those"),
-        Host(
-            "openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), ("OPENROUTER_BASE_URL",),
-            "all",
-        ),
-        Host("local", "http://127.0.0.1:8000/v1"),
-    )
-}  # fmt: skip
-
-
-def takes_schema(base_url: str, model: Model) -> bool:
-    """Whether the host at `base_url` takes a schema for the answer of `model`; False for unknown hosts."""
-    for host in HOSTS.values():
-        if host.base_url == base_url:
-            return host.json_schema == "all" or (host.json_schema == "those" and model.json_schema)
-    return False

@@ -1,6 +1,6 @@
-"""A request from values: only what was set is sent, and the rules that join several values hold.
+"""A request from options: only what was set is sent, and the rules that join several options hold.
 
-The values have been checked one by one (`options`); here it is what they mean together, and for this model.
+The values have been checked one by one (`options`); here it is what they mean together, and for the model.
 """
 
 from __future__ import annotations
@@ -8,91 +8,200 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import msgspec
+from msgspec import structs
+
 from kimi_magic import models
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.messages import Message, Request, ResponseFormat, StreamOptions
-from kimi_magic.models import Model
+from kimi_magic.messages import (
+    Choice,
+    Message,
+    Request,
+    ResponseFormat,
+    StreamOptions,
+    messages_from,
+    sendable,
+)
+from kimi_magic.models import HistoryReasoning, Model
+from kimi_magic.usage import Usage
 
-SENT = ("temperature", "top_p", "top_k", "n", "presence_penalty", "frequency_penalty")
-CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty",
-              "stop", "stream", "timeout", "speed")  # fmt: skip
-COLD = 0.3  # below this temperature the service gives one answer only (Moonshot's chat reference)
-WARM = 1.0  # the thinking models are made for this temperature
+SAMPLING = ("temperature", "top_p", "top_k", "n", "presence_penalty", "frequency_penalty")
+LEAST_TEMPERATURE_FOR_N = 0.3  # below it the service gives one answer only (Moonshot's chat reference)
+ROOMY_CAP = 16_000  # tokens, the least that Moonshot's thinking guide advises
+BEST_TEMPERATURE = 1.0  # the thinking models are made for it
+_STANDS_IN_MESSAGES = ("system", "attach", "history")  # options that a list of messages leaves no place for
 
 
-def build(model: Model, messages: Sequence[Message], values: Mapping[str, Any]) -> Request:
-    """The request for `values` (parameter name to value, None where it is not set).
+class Options(msgspec.Struct, frozen=True, kw_only=True):
+    """Every setting of one turn, decided: what the cell says, else the kernel, else the model's default.
 
-    `KimiUsageError` names every rule that they break together.
+    The option table (`options.table`) describes each field; None means not set.
     """
-    if faults := list(_faults(model, messages, values)):
-        raise KimiUsageError("; ".join(faults))
-    format_ = values.get("response_format") or ({"type": "json_object"} if values.get("json") else None)
-    return Request(
+
+    model: str = models.DEFAULT
+    system: str | None = None
+    temperature: float | None = None
+    max_tokens: int | None = None
+    top_p: float | None = None
+    top_k: int | None = None
+    n: int | None = None
+    presence_penalty: float | None = None
+    frequency_penalty: float | None = None
+    stop: tuple[str, ...] | None = None
+    response_format: ResponseFormat | None = None
+    json: bool = False
+    schema: Any = None
+    frame: bool = False
+    repair: int | None = None
+    tools: tuple[dict[str, Any], ...] | None = None
+    attach: tuple[str, ...] | None = None
+    prefix: str | None = None
+    out: str | None = None
+    history: bool = True
+    history_reasoning: HistoryReasoning | None = None
+    stream: bool = True
+    hide_reasoning: bool = False
+    reasoning: str = "auto"
+    timeout: float = 180.0
+    offline: bool = False
+    speed: float = 80.0
+
+
+def decide(cell: Mapping[str, Any], kernel: Mapping[str, Any]) -> Options:
+    """The options of a turn: values of the `cell` beat those of the `kernel`, then the model's defaults."""
+    values = {**kernel, **cell}
+    model = models.find(values.get("model", models.DEFAULT))
+    for name in ("max_tokens", "history_reasoning"):
+        if values.get(name) is None:
+            values[name] = getattr(model, name)
+    values["max_tokens"] = values["max_tokens"] or None
+    for name in ("stop", "tools", "attach"):
+        values[name] = tuple(values[name]) if values.get(name) else None
+    return Options(**values)
+
+
+def model_of(options: Options) -> Model:
+    """What is known of the model that was chosen, under the name that was written."""
+    return models.find(options.model)._replace(name=options.model)
+
+
+def given_messages(dicts: Sequence[Mapping[str, Any]], cell: Mapping[str, Any]) -> list[Message]:
+    """The messages of a conversation of the person's own; `cell` holds the options given with them.
+
+    Raises:
+        KimiUsageError: They are none, or an option was given that belongs into the messages.
+    """
+    if unfit := [name for name in _STANDS_IN_MESSAGES if cell.get(name)]:
+        names = " and ".join(f"{{@{name}}}" for name in unfit)
+        raise KimiUsageError(
+            f"{names} cannot be used with a list of messages, which is sent as it is",
+            hint="Put the system message, pictures and earlier messages into the list.",
+        )
+    try:
+        messages = messages_from(dicts)
+    except ValueError as error:
+        raise KimiUsageError(f"the messages cannot be sent: {error}") from None
+    if not messages:
+        raise KimiUsageError("there are no messages: expected at least one")
+    return list(messages)
+
+
+def build(
+    options: Options, messages: Sequence[Message], response_format: ResponseFormat | None = None
+) -> Request:
+    """The request for `messages`.
+
+    Raises:
+        KimiUsageError: Options exclude each other, the model does not take them, or a value cannot be sent;
+            all conflicts are named.
+    """
+    model = model_of(options)
+    conflicts = _conflicts(model, options)
+    if messages[-1].partial and response_format is not None and response_format.type != "text":
+        conflicts.append("{@json} with {@prefix}: the service does not mix them; use one of the two")
+    if conflicts:
+        raise KimiUsageError("; ".join(conflicts))
+    request = Request(
         model=model.name,
         messages=tuple(messages),
-        max_tokens=values.get("max_tokens") or model.max_tokens,
-        stop=tuple(values["stop"]) if values.get("stop") else None,
-        tools=tuple(values["tools"]) if values.get("tools") else None,
-        response_format=ResponseFormat(**format_) if format_ else None,
-        stream=bool(values.get("stream")),
-        stream_options=StreamOptions() if values.get("stream") else None,
-        **{name: values.get(name) for name in SENT},
+        max_tokens=options.max_tokens,
+        stop=options.stop,
+        tools=options.tools,
+        response_format=response_format,
+        stream=options.stream,
+        stream_options=StreamOptions() if options.stream else None,
+        **{name: getattr(options, name) for name in SAMPLING},
     )
+    try:
+        return sendable(request)
+    except ValueError as error:
+        raise KimiUsageError(f"the request cannot be sent: {error}") from None
 
 
-def again(request: Request, messages: Sequence[Message], given: Mapping[str, Any]) -> Request:
-    """The same request for the rest of its one answer: with other messages, and what is `given` anew.
+def continuation(options: Options, request: Request, choice: Choice) -> Request:
+    """The request that goes on with `choice`, the answer to `request`: the same again, and what has arrived.
 
-    Without JSON mode, which the service does not mix with an answer that has begun.
+    An answer that was cut inside the reasoning has no text to go on from: it is reasoned about anew.
+
+    Raises:
+        KimiUsageError: See `build`.
     """
-    if unfit := [name for name in given if name not in CHANGEABLE]:
-        raise KimiUsageError(
-            f"--continue asks the same again, it cannot change {' and '.join(unfit)}",
-            hint=f"It can change {', '.join(CHANGEABLE)}.",
-        )
-    kept = {name: getattr(request, name) for name in (*SENT, "max_tokens", "stop", "tools", "stream")}
-    model = models.find(request.model)._replace(name=request.model)
-    return build(model, messages, {**kept, **given, "n": None})
+    begun = Message(
+        "assistant",
+        choice.text or request.prefix,
+        reasoning_content=(choice.text and choice.reasoning) or None,
+        partial=True,
+    )
+    messages = request.messages[:-1] if request.messages[-1].partial else request.messages
+    return build(structs.replace(options, n=None), (*messages, begun))
 
 
-def _faults(model: Model, messages: Sequence[Message], values: Mapping[str, Any]) -> list[str]:
-    found = []
-    temperature, n = values.get("temperature"), values.get("n") or 1
-    if n > 1 and temperature is not None and temperature < COLD:
-        found.append(
-            f"n {n} with temperature {temperature:g}: expected a temperature of at least {COLD:g} for n > 1"
+def larger_cap(request: Request, usage: Usage | None) -> int | None:
+    """A cap that leaves room to finish an answer that was cut; None where the model has no more.
+
+    `usage` are the tokens of that answer, None if they were not counted.
+    """
+    cap = request.max_tokens or (usage.completion if usage else 0)
+    larger = max(ROOMY_CAP, 2 * cap)
+    if context := models.find(request.model).context:
+        larger = min(larger, context - (usage.prompt if usage else 0))
+    return larger if larger > cap else None
+
+
+def _conflicts(model: Model, options: Options) -> list[str]:
+    conflicts = []
+    temperature, n = options.temperature, options.n or 1
+    if n > 1 and temperature is not None and temperature < LEAST_TEMPERATURE_FOR_N:
+        conflicts.append(
+            f"n {n} with temperature {temperature:g}: expected a temperature of at least "
+            f"{LEAST_TEMPERATURE_FOR_N:g} for n > 1"
         )
     for name, only in model.fixed.items():
-        if values.get(name) not in (None, only):
-            found.append(f"{name} {values[name]:g}: {model.name} takes only {only:g}; leave it out")
-    if wants_json(values) and messages and messages[-1].partial:
-        found.append("--json with --prefix: the service does not mix them; use one of the two")
-    tokens = values.get("max_tokens") or 0
+        if getattr(options, name) not in (None, only):
+            conflicts.append(
+                f"{name} {getattr(options, name):g}: {model.name} takes only {only:g}; leave it out"
+            )
+    tokens = options.max_tokens or 0
     if model.context and tokens > model.context:
-        found.append(
+        conflicts.append(
             f"max_tokens {tokens}: {model.name} takes {model.context} tokens, prompt and answer together"
         )
-    return found
+    return conflicts
 
 
-def wants_json(values: Mapping[str, Any]) -> bool:
-    """Whether the answer is asked for as JSON."""
-    return bool(values.get("json")) or (values.get("response_format") or {}).get("type", "text") != "text"
-
-
-def notices(model: Model, messages: Sequence[Message], values: Mapping[str, Any]) -> list[str]:
+def warnings(options: Options, messages: Sequence[Message]) -> list[str]:
     """What is allowed but seldom wise, in one sentence each."""
-    found = []
-    temperature = values.get("temperature")
-    if wants_json(values) and values.get("stop"):
-        found.append("--stop with JSON: where such a text stands in the answer, its JSON is cut.")
-    if temperature is not None and values.get("top_p") is not None:
-        found.append("temperature and top_p are both set; the service advises to change only one of them.")
-    if temperature is not None and temperature > WARM:
-        found.append(
-            f"temperature {temperature:g} is above {WARM:g}, which the thinking models are made for."
+    model, temperature = model_of(options), options.temperature
+    sentences = []
+    if temperature is not None and options.top_p is not None:
+        sentences.append(
+            "temperature and top_p are both set; the service advises to change only one of them."
         )
-    if model.images is False and any(not isinstance(m.content, str | None) for m in messages):
-        found.append(f"{model.name} is listed as text only; the service may refuse the picture.")
-    return found
+    if temperature is not None and temperature > BEST_TEMPERATURE:
+        sentences.append(
+            f"temperature {temperature:g} is above {BEST_TEMPERATURE:g}, "
+            "which the thinking models are made for."
+        )
+    if model.images is False and any(message.has_pictures for message in messages):
+        sentences.append(f"{model.name} is listed as text only; the service may refuse the picture.")
+    return sentences

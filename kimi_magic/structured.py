@@ -1,6 +1,6 @@
-"""JSON mode: what is added to a request for it, and what becomes of the answer. No I/O, no display.
+"""JSON mode: whether JSON is wanted, what a request needs for it, and what becomes of the answer.
 
-A turn that has a `Structure` ends in Python objects, or fails with the place of the fault.
+A turn with a `Structure` ends in Python objects, or fails with the place of the fault. No I/O, no display.
 """
 
 from __future__ import annotations
@@ -13,135 +13,162 @@ from msgspec import structs
 
 from kimi_magic import frames, json_text
 from kimi_magic import schema as schemas
-from kimi_magic.choices import LENGTH, Choice
-from kimi_magic.errors import KimiJSONError, KimiUsageError
-from kimi_magic.messages import Message, TextPart
-from kimi_magic.schema import WISH
+from kimi_magic.conversation import Parsed, Step
+from kimi_magic.errors import KimiJSONError, KimiUsageError, one_line
+from kimi_magic.messages import JSON_OBJECT, LENGTH, STOP, Choice, Message, ResponseFormat
+from kimi_magic.messages.sent import schema_format
+from kimi_magic.request import Options, larger_cap
+from kimi_magic.schema import JSON_INSTRUCTION
 
-ADDED = "The prompt did not mention JSON: a system message that asks for a JSON object was added."
+ADDED_NOTICE = "The prompt did not mention JSON: a system message that asks for a JSON object was added."
+STOP_WARNING = "{@stop} with JSON: where such a text stands in the answer, its JSON is cut."
+MOST_REPAIRS = 5
+LONGEST_SPEC = 100  # characters of a schema that an error message quotes
 _MENTION = re.compile("json", re.IGNORECASE)
 
 
-class Read(NamedTuple):
-    """What one answer says: `value` as JSON, the `data` that was made of it, sentences for the person."""
-
-    value: Any
-    data: Any
-    notices: tuple[str, ...]
-
-
 class Structure(NamedTuple):
-    """What is asked of a JSON answer.
+    """What is wanted of a JSON answer.
 
-    `schema` is None where any object will do; `frame` asks for a DataFrame; `repairs` is how often it is
-    asked again with the fault; `namespace` holds the names of the notebook.
+    `schema` is None where any object will do; `response_format` is the form that the person asked for by
+    hand, if any; `frame` asks for a DataFrame; `repairs` is how often an answer that cannot be used is asked
+    for again; `namespace` holds the names of the notebook.
     """
 
     schema: schemas.Schema[Any] | None
+    response_format: ResponseFormat | None
     frame: bool
     repairs: int
     namespace: Mapping[str, Any]
 
-    def asked(
-        self, messages: Sequence[Message], response_format: dict[str, Any] | None, *, by_schema: bool
-    ) -> tuple[list[Message], dict[str, Any], list[str]]:
-        """Messages and response format as they are sent, and what the person has to know of it.
 
-        `response_format` is what the person gave; `by_schema` says that host and model take schemas. JSON
-        mode without a word of JSON in the messages gives blanks up to the cap (Moonshot's guide).
-        """
-        if self.schema is not None and by_schema:
-            wanted = {"name": self.schema.name, "schema": self.schema.json_schema, "strict": True}
-            return list(messages), {"type": "json_schema", "json_schema": wanted}, []
-        format_ = _json_of(response_format) or {"type": "json_object"}
-        if self.schema is not None:
-            return _told(messages, self.schema.prompt), format_, []
-        if format_["type"] != "json_object" or any(_MENTION.search(_text(message)) for message in messages):
-            return list(messages), format_, []
-        return _told(messages, WISH), format_, [ADDED]
+class Needs(NamedTuple):
+    """What a request needs for JSON: its messages, its response format, and sentences for the person."""
 
-    def read(self, choice: Choice) -> Read:
-        """What is made of an answer; `KimiJSONError` where it is not what was asked for."""
-        try:
-            found = json_text.read(choice.text)
-            data = found.value if self.schema is None else self.schema.build(found.value)
-            if self.frame:
-                columns = self.schema.columns if self.schema else {}
-                data = frames.frame(data, columns=columns, namespace=self.namespace)
-        except json_text.JSONFault as fault:
-            begun = choice.text.strip()
-            if choice.finish_reason == LENGTH:
-                where = f"before its end: {fault}" if begun else "before it began"
-                raise _fault(f"the JSON was cut (length) {where}") from None
-            raise _fault(f"the answer is no JSON: {fault if begun else 'it is empty'}") from None
-        except schemas.SchemaFault as fault:
-            raise _fault(f"the answer does not match the schema: {fault}") from None
-        except ValueError as fault:
-            raise _fault(f"--frame: {fault}") from None
-        return Read(found.value, data, tuple(map(_line, found.notices)))
+    messages: list[Message]
+    response_format: ResponseFormat | None
+    notices: list[str]
 
 
-def of(values: Mapping[str, Any], namespace: Mapping[str, Any]) -> Structure | None:
-    """What `values` of a request ask for, None where it is no JSON; `KimiUsageError` for no schema."""
-    spec, frame = values.get("schema"), bool(values.get("frame"))
-    if spec is None and not frame and not _asks_for_json(values):
+def structure_of(options: Options, namespace: Mapping[str, Any]) -> Structure | None:
+    """What `options` ask for, None where it is no JSON.
+
+    Raises:
+        KimiUsageError: The schema is none, options exclude each other, or a DataFrame cannot be made.
+    """
+    by_hand = options.response_format
+    if by_hand is not None and by_hand.type == "text":
+        by_hand = None
+    if options.schema is None and not options.frame and not options.json and by_hand is None:
         return None
     schema = None
-    if spec is not None:
-        if (values.get("response_format") or {}).get("type") == "json_schema":
-            raise KimiUsageError("--schema with --response-format: both say what the answer is; use one")
+    if options.schema is not None:
+        if by_hand is not None and by_hand.json_schema is not None:
+            raise KimiUsageError(
+                "{@schema} with {@response_format}: both say what the answer is; use one of the two"
+            )
         try:
-            schema = schemas.of(spec, namespace)
+            schema = schemas.of(options.schema, namespace)
         except ValueError as error:
-            raise KimiUsageError(f"--schema {_shown(spec)}: expected {error}") from None
-    if frame:
+            raise KimiUsageError(f"{{@schema}} {_shown(options.schema)}: expected {error}") from None
+    if options.frame:
         try:
             frames.library(namespace)
         except ValueError as error:  # before anything is paid for
-            raise KimiUsageError(f"--frame: {error}") from None
-    repairs = values.get("repair")
-    return Structure(schema, frame, int(spec is not None) if repairs is None else repairs, namespace)
+            raise KimiUsageError(f"{{@frame}}: {error}") from None
+    repairs = options.repair if options.repair is not None else int(schema is not None)
+    return Structure(schema, by_hand, options.frame, repairs, namespace)
+
+
+def needs(
+    structure: Structure | None, messages: Sequence[Message], options: Options, *, by_schema: bool
+) -> Needs:
+    """What is sent for `structure`; `by_schema` says that provider and model take schemas.
+
+    JSON mode without a word of JSON in the messages gives blanks up to the cap (Moonshot's guide), so an
+    instruction is added where there is none.
+    """
+    if structure is None:
+        return Needs(list(messages), options.response_format, [])
+    schema, by_hand = structure.schema, structure.response_format
+    if schema is not None and by_schema:
+        return Needs(list(messages), schema_format(schema.name, schema.json_schema), [])
+    form = by_hand or JSON_OBJECT
+    if schema is not None:
+        return Needs(_with_instruction(messages, schema.prompt), form, [])
+    if form.type != "json_object" or any(_MENTION.search(message.text) for message in messages):
+        return Needs(list(messages), form, [])
+    return Needs(_with_instruction(messages, JSON_INSTRUCTION), form, [ADDED_NOTICE])
+
+
+def parse(structure: Structure, step: Step) -> tuple[Parsed, ...]:
+    """What the answers of `step` are made into.
+
+    Raises:
+        KimiJSONError: One of them is not what was asked for; the message says where and why.
+    """
+    # The service may give fewer answers than were asked for.
+    choices = [choice for choice in step.choices if choice.has_content] or [step.choices[0]]
+    return tuple(_parse(structure, step, choice, number) for number, choice in enumerate(choices, 1))
+
+
+def is_repairable(step: Step) -> bool:
+    """Whether an answer that cannot be used may become usable if it is asked for again."""
+    return step.n == 1 and step.choices[0].finish_reason in (STOP, None)
 
 
 def correction(choice: Choice, fault: KimiJSONError) -> tuple[Message, ...]:
     """What is sent to have a fault mended: the answer, if there was one, and what is wrong with it."""
     wish = f"That cannot be used: {fault.message}. Answer once more, with the whole corrected JSON object."
-    said = Message("assistant", choice.text, reasoning_content=choice.reasoning or None)
-    return (*([said] if choice.text.strip() else []), Message("user", wish))
+    answer = Message("assistant", choice.text, reasoning_content=choice.reasoning or None)
+    return (*([answer] if choice.text.strip() else []), Message("user", wish))
 
 
-def _asks_for_json(values: Mapping[str, Any]) -> bool:
-    return bool(values.get("json")) or _json_of(values.get("response_format")) is not None
+def hint(step: Step, choice: Choice, repairs: int) -> str:
+    """What to do about an answer that cannot be used, after `repairs` of them were asked for again."""
+    kept = "What the model wrote is in kimi_magic.last.text. " * bool(choice.text)
+    if choice.finish_reason == LENGTH:
+        larger = larger_cap(step.request, step.usage_of(choice))
+        return kept + (f"Ask again with {{@max_tokens {larger}}}." if larger else "")
+    if step.n > 1:
+        return kept
+    if repairs < MOST_REPAIRS:
+        return kept + f"{{@again}}, or let it be asked again with {{@repair {repairs + 1}}}."
+    return kept + "{@again}, or ask for something simpler."
 
 
-def _json_of(response_format: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The format, None where it is none or text."""
-    return response_format if response_format and response_format["type"] != "text" else None
+def _parse(structure: Structure, step: Step, choice: Choice, number: int) -> Parsed:
+    try:
+        parsed = json_text.read(choice.text)
+        data = parsed.value if structure.schema is None else structure.schema.build(parsed.value)
+        if structure.frame:
+            columns = structure.schema.columns if structure.schema else {}
+            data = frames.frame(data, columns=columns, namespace=structure.namespace)
+    except json_text.JSONFault as fault:
+        has_text = choice.text.strip()
+        if choice.finish_reason == LENGTH:
+            where = f"before its end: {fault}" if has_text else "before it began"
+            problem = f"the JSON was cut (length) {where}"
+        else:
+            problem = f"the answer is no JSON: {fault if has_text else 'it is empty'}"
+    except schemas.SchemaFault as fault:
+        problem = f"the answer does not match the schema: {fault}"
+    except ValueError as fault:
+        problem = f"{{@frame}}: {fault}"
+    else:
+        return Parsed(parsed.value, data, tuple(map(one_line, parsed.notices)))
+    which = f"answer {number}: " if step.n > 1 else ""
+    raise KimiJSONError(one_line(which + problem))
 
 
-def _fault(message: str) -> KimiJSONError:
-    return KimiJSONError(_line(message))
-
-
-def _line(text: str) -> str:
-    """`text` on one line and without what a terminal obeys: it names keys and values of the model's."""
-    return "".join(filter(str.isprintable, " ".join(text.split())))
-
-
-def _told(messages: Sequence[Message], wish: str) -> list[Message]:
-    """With `wish` at the end of the system message; hosts differ in whether they take two."""
+def _with_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:
+    """With `instruction` at the end of the system message; services differ in whether they take two."""
     first, *rest = messages
     if first.role == "system" and isinstance(first.content, str):
-        return [structs.replace(first, content=f"{first.content}\n\n{wish}"), *rest]
-    return [Message("system", wish), *messages]
-
-
-def _text(message: Message) -> str:
-    if isinstance(message.content, tuple):
-        return " ".join(part.text for part in message.content if isinstance(part, TextPart))
-    return message.content or ""
+        return [structs.replace(first, content=f"{first.content}\n\n{instruction}"), *rest]
+    return [Message("system", instruction), *messages]
 
 
 def _shown(spec: object) -> str:
     text = repr(spec)
-    return text if len(text) <= 100 else text[:99] + "…"
+    return text if len(text) <= LONGEST_SPEC else text[: LONGEST_SPEC - 1] + "…"

@@ -17,13 +17,13 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 
-from kimi_magic import models
+from kimi_magic import hosts
 
 HERE = Path(__file__).parent
 LESSONS = sorted(HERE.glob("[0-9]*.ipynb"))
 PATIENCE = 120  # s for one cell
 SETTINGS = 'c.KimiMagic.speed = 0\nc.HistoryManager.hist_file = ":memory:"\n'  # no waiting for typing
-KEYS = {variable for host in models.HOSTS.values() for variable in host.key_variables}
+KEYS = {variable for each in hosts.PROVIDERS.values() for variable in each.key_variables}
 METADATA = {
     "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},

@@ -31,9 +31,14 @@ sys.dont_write_bytecode = False
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run the tests of an `xdist_group` on one worker, and the groups first: what they share is expensive."""
+    """Run each `xdist_group` on one worker, the groups first, as `--dist loadgroup` does.
+
+    In the settings of pytest that option would be an error where xdist is not loaded.
+    """
     if config.getoption("numprocesses", None) and config.option.dist == "no":
         config.option.dist = "loadgroup"
+    if hasattr(config, "workerinput"):
+        config.option.loadgroup = True  # a worker reads the command line anew
 
 
 @pytest.fixture(autouse=True)

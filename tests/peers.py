@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, TypeVar
 
-from kimi_magic.messages import Event, Reply
+import pytest
+
+from kimi_magic.messages import Event
+from tests.turns import Growing
 
 T = TypeVar("T")
 ANSWER = {
@@ -171,6 +174,26 @@ def streamed(
     return b"".join(b"data: " + event + b"\n\n" for event in events)
 
 
+def delta(index: int = 0, *, finish: str | None = None, **fields: Any) -> dict[str, Any]:
+    """A chunk with one delta of choice `index`."""
+    return {"choices": [{"index": index, "delta": fields, "finish_reason": finish}]}
+
+
+def stream(*chunks: dict[str, Any]) -> bytes:
+    """A complete stream of these chunks."""
+    events = [*(json.dumps({"id": "c1", **chunk}).encode() for chunk in chunks), b"[DONE]"]
+    return b"".join(b"data: " + event + b"\n\n" for event in events)
+
+
+@contextmanager
+def answering(*answers: str | bytes, key: str = "sk-0123456789abcdefWXYZ") -> Iterator[Scripted]:
+    """A service that gives these answers; what is asked meanwhile, and not offline, goes there."""
+    with Scripted(*answers) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVOLINK_BASE_URL", server.base_url)
+        patch.setenv("EVOLINK_API_KEY", key)
+        yield server
+
+
 class Lines(queue.Queue[str]):
     """What a simulator logged."""
 
@@ -178,15 +201,6 @@ class Lines(queue.Queue[str]):
     def begun(self) -> list[str]:
         """Method and path of the requests so far, in the order in which they reached the server."""
         return [line.removesuffix(" begins") for line in list(self.queue) if line.endswith(" begins")]
-
-
-class Unseen:
-    """A view that shows nothing."""
-
-    def open(self, reply: Reply, stop: object = None) -> None:
-        pass
-
-    update = close = open
 
 
 class _Impatient(selectors.DefaultSelector):
@@ -220,9 +234,9 @@ def hurry(job: Callable[[], Coroutine[Any, Any, T]]) -> T:
         return runner.run(job())
 
 
-def reply_of(events: list[Event], **begin: Any) -> Reply:
+def reply_of(events: list[Event], **begin: Any) -> Growing:
     """The reply that `events` grow into."""
-    reply = Reply("asked", **begin)
+    reply = Growing("asked", **begin)
     for event in events:
         reply.add(event)
     return reply

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kimi_magic.markdown import Blocks, render
 from kimi_magic.messages import TextDelta
-from kimi_magic.view import static
+from kimi_magic.view import static, words
 from tests.test_markdown import Page, unsafe
 from tests.test_recorded import hear, reply_of
 
@@ -56,11 +56,11 @@ def assert_whole(text: str, deltas: list[str], pieces: list[bytes]) -> None:
     blocks, given_out = Blocks(), ""
     for event in heard.events:
         if isinstance(event, TextDelta):
-            given_out += blocks.add(static.printable(event.text))
-    shown = static.printable(text)
+            given_out += blocks.add(words.printable(event.text))
+    shown = words.printable(text)
     assert given_out + blocks.tail() == render(shown)
-    assert render(shown) in static.html(reply)
-    assert static.plain(reply) == shown
+    assert render(shown) in static.html(reply.turn)
+    assert static.plain(reply.turn) == shown
     read = Page(render(shown)).text
     for cluster in CLUSTERS:
         assert read.count(cluster) == shown.count(cluster), cluster

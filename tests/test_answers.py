@@ -11,64 +11,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import KimiUsageError, Reply, ToolCall, config
-from kimi_magic.errors import KimiInterrupted
+from kimi_magic import KimiUsageError, Reply, ToolCall, kernel
 from kimi_magic.messages import (
     Event,
     Finished,
     ReasoningDelta,
     Request,
     TextDelta,
-    ToolCallDelta,
     decode_chunk,
 )
-from kimi_magic.session import current
-from kimi_magic.turn import Turn
+
+from .peers import answering, delta, stream
+from .turns import Growing, Unseen, cell_plan, continued_plan, pick, run
 
 SKY = "Why is the sky blue?"
 
 
 @pytest.fixture(autouse=True)
 def offline() -> Iterator[None]:
-    config.settings.update({"offline": True, "speed": 0})
-    yield
-    for name in ("offline", "speed", "n"):
-        config.settings.unset(name)
-    current.conversation.clear()
-
-
-class Nowhere:
-    """A view that shows nothing, and may stop the reply as Ctrl-C does."""
-
-    def __init__(self, stop: Any = None) -> None:
-        self._stop = stop
-
-    def open(self, reply: Reply, stop: object = None) -> None:
-        pass
-
-    def update(self, reply: Reply) -> None:
-        if self._stop is not None and self._stop(reply):
-            raise KimiInterrupted("stopped")
-
-    def close(self, reply: Reply) -> None:
-        pass
+    with kernel.fresh(offline=True, speed=0):
+        yield
 
 
 def asked(prompt: str = SKY, stop: Any = None, **given: Any) -> Reply:
     """Ask as a cell does: with history, with a view."""
-    return run(current.turn(prompt, given, Nowhere(stop)), stop)
+    return run(cell_plan(prompt=prompt, **given), stop)
 
 
 def resumed(stop: Any = None, **given: Any) -> Reply:
-    return run(current.resume(given, Nowhere(stop)), stop)
-
-
-def run(turn: Turn, stop: Any) -> Reply:
-    if stop is None:
-        return current.run(turn)
-    with pytest.raises(KimiInterrupted):
-        current.run(turn)
-    return turn.reply
+    return run(continued_plan(**given), stop)
 
 
 def refused(**given: Any) -> None:
@@ -77,13 +48,12 @@ def refused(**given: Any) -> None:
 
 
 def said() -> list[tuple[str, Any]]:
-    return [(message.role, message.content) for message in current.conversation.messages()]
+    return [(message.role, message.content) for message in kernel.current.conversation.before()]
 
 
-def grown(*events: Event, n: int = 1, prefix: str = "") -> Reply:
-    reply = Reply("m", n=n, prefix=prefix)
-    for event in events:
-        reply.add(event)
+def grown(*events: Event, n: int = 1, prefix: str = "") -> Growing:
+    reply = Growing(n=n, prefix=prefix)
+    reply.add(*events)
     reply.end("complete")
     return reply
 
@@ -133,7 +103,7 @@ PIECES = st.sampled_from([TextDelta, ReasoningDelta])
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), PIECES, st.text(min_size=1), st.booleans()), max_size=60))
 def test_however_they_are_interleaved_each_answer_is_whole(pieces: list[Any]) -> None:
-    reply = Reply("m", n=5)
+    reply = Growing("m", n=5)
     for index, kind, text, read in pieces:
         reply.add(kind(text, index))
         if read:
@@ -151,7 +121,7 @@ def test_however_they_are_interleaved_each_answer_is_whole(pieces: list[Any]) ->
 
 
 def test_one_that_ends_early_does_not_end_the_others() -> None:
-    reply = Reply("m", n=2)
+    reply = Growing("m", n=2)
     for event in (TextDelta("Short.", 1), Finished("stop", 1), TextDelta("Lo", 0), TextDelta("ng.", 0)):
         reply.add(event)
     assert [choice.state for choice in reply.choices] == ["answering", "ended"]
@@ -178,14 +148,14 @@ def test_the_first_answer_enters_the_conversation_and_a_pick_takes_its_place() -
     asked("Hello")
     reply = asked(n=3)
     assert said()[-1] == ("assistant", reply.choices[0].text)
-    picked = current.pick(3)
+    picked = pick(3)
     assert picked is reply.choices[2]
     assert said()[-2:] == [("user", SKY), ("assistant", picked.text)]
-    assert current.conversation.messages()[-1].reasoning_content == picked.reasoning
+    assert kernel.current.conversation.before()[-1].reasoning_content == picked.reasoning
     assert kimi_magic.last.text == picked.text
-    current.pick(1)
+    pick(1)
     assert said()[-1] == ("assistant", reply.choices[0].text)
-    assert len(current.conversation) == 2
+    assert len(kernel.current.conversation) == 2
 
 
 @pytest.mark.parametrize(
@@ -202,25 +172,42 @@ def test_what_cannot_be_picked_is_said_in_one_line(ask: Any, number: int, words:
     ask()
     before = said()
     with pytest.raises(KimiUsageError) as caught:
-        current.pick(number)
+        pick(number)
     assert words in caught.value.message
     assert said() == before
 
 
 def test_a_turn_that_is_no_longer_there_cannot_be_picked_from() -> None:
     asked(n=2)
-    current.conversation.clear()
-    with pytest.raises(KimiUsageError, match="no longer the last"):
-        current.pick(2)
+    kimi_magic.ask("And now?", history=True)
+    with pytest.raises(KimiUsageError, match="the last reply has just one answer"):
+        pick(2)
+
+
+@pytest.mark.parametrize("go_on", [lambda: pick(2), continued_plan], ids=["pick", "continue"])
+def test_after_a_reset_nothing_is_left_to_pick_from_or_to_continue(go_on: Any) -> None:
+    asked(n=2, max_tokens=cut_in_the_text())
+    kernel.current.reset()
+    with pytest.raises(KimiUsageError, match="nothing was asked yet"):
+        go_on()
+    assert said() == []
+
+
+def test_an_ask_that_stands_alone_between_cells_is_not_what_pick_and_continue_speak_of() -> None:
+    reply = asked(n=2, max_tokens=cut_in_the_text())
+    alone = kimi_magic.ask("Hello", n=3)
+    assert kimi_magic.last is alone
+    assert pick(2) is reply.choices[1]
+    assert continued_plan().request.messages[-1].content == reply.choices[1].text
 
 
 def test_where_the_first_answer_cannot_be_kept_another_can() -> None:
-    turn = current.turn(SKY, {"n": 2}, Nowhere())
-    with turn.showing():
-        turn.deliver([ReasoningDelta("Hm.", 0), Finished("length", 0), TextDelta("Blue.", 1)])
-        turn.deliver([Finished("stop", 1)])
+    first, second = delta(reasoning_content="Hm."), delta(1, content="Blue.")
+    answers = stream(first, delta(finish="length"), second, delta(1, finish="stop"))
+    with answering(answers):
+        asked(n=2, offline=False)
     assert said() == []
-    current.pick(2)
+    pick(2)
     assert said() == [("user", SKY), ("assistant", "Blue.")]
 
 
@@ -228,36 +215,39 @@ def test_where_the_first_answer_cannot_be_kept_another_can() -> None:
 
 
 @pytest.mark.parametrize(
-    "events",
+    "chunks",
     [
-        [Finished("stop")],
-        [ReasoningDelta("Hm."), Finished("stop")],
-        [ReasoningDelta("Hm."), Finished("length")],
-        [TextDelta("How to"), Finished("content_filter")],
-        [TextDelta("Let me see."), ToolCallDelta("a:0", "a", "{}"), Finished("tool_calls")],
+        [delta(finish="stop")],
+        [delta(reasoning_content="Hm."), delta(finish="stop")],
+        [delta(reasoning_content="Hm."), delta(finish="length")],
+        [delta(content="How to"), delta(finish="content_filter")],
+        [
+            delta(content="Let me see."),
+            delta(tool_calls=[{"id": "a:0", "function": {"name": "a", "arguments": "{}"}}]),
+            delta(finish="tool_calls"),
+        ],
     ],
     ids=["empty", "thought only", "cut in the thought", "filtered", "tool calls"],
 )
-def test_an_answer_that_no_turn_can_follow_is_not_kept(events: list[Event]) -> None:
-    turn = current.turn(SKY, {}, Nowhere())
-    with turn.showing():
-        turn.deliver(events)
+def test_an_answer_that_no_turn_can_follow_is_not_kept(chunks: list[dict[str, Any]]) -> None:
+    with answering(stream(*chunks)):
+        reply = asked(offline=False)
     assert said() == []
-    assert not turn.reply.kept
+    assert not reply.turn.kept
 
 
 # ---- how it begins ----
 
 
 def test_a_prefix_is_part_of_the_answer_and_sent_as_its_beginning() -> None:
-    turn = current.turn("Write a poem.", {"prefix": "Grey breath on the hill,\n"}, Nowhere())
-    sent = json.loads(turn.request.body())["messages"]
+    plan = cell_plan(prompt="Write a poem.", prefix="Grey breath on the hill,\n")
+    sent = json.loads(plan.request.body())["messages"]
     assert sent[-1] == {"role": "assistant", "content": "Grey breath on the hill,\n", "partial": True}
-    reply = current.run(turn)
+    reply = run(plan)
     assert reply.text.startswith("Grey breath on the hill,\n")
     assert len(reply.text) > len("Grey breath on the hill,\n")
     assert said() == [("user", "Write a poem."), ("assistant", reply.text)]
-    assert not any(message.partial for message in current.conversation.messages())
+    assert not any(message.partial for message in kernel.current.conversation.before())
 
 
 def test_each_of_several_answers_begins_with_the_prefix() -> None:
@@ -301,8 +291,8 @@ def test_what_is_sent_to_go_on_is_the_same_again_and_what_arrived() -> None:
     asked("Hello")
     cut = asked(max_tokens=thought + 60, **as_before)
     assert cut.text
-    first = current._last_turn.request
-    sent = current.resume({"max_tokens": 9000}, Nowhere()).request
+    first = cut.turn.step.request
+    sent = continued_plan(max_tokens=9000).request
     assert sent.messages[:-1] == first.messages
     begun = json.loads(sent.body())["messages"][-1]
     assert begun == {
@@ -327,11 +317,11 @@ def test_it_can_take_several_requests_to_the_end() -> None:
 def test_what_was_cut_in_the_thought_is_thought_about_anew() -> None:
     whole = asked(history=False)
     asked(max_tokens=5)
-    turn = current.resume({"max_tokens": 5000}, Nowhere())
-    assert json.loads(turn.request.body())["messages"][-1] == {
+    plan = continued_plan(max_tokens=5000)
+    assert json.loads(plan.request.body())["messages"][-1] == {
         "role": "assistant", "content": "", "partial": True,
     }  # fmt: skip
-    reply = current.run(turn)
+    reply = run(plan)
     assert (reply.text, reply.reasoning) == (whole.text, whole.reasoning)
     assert said() == [("user", SKY), ("assistant", whole.text)]
 
@@ -342,7 +332,7 @@ def test_a_prefix_survives_a_cut_in_the_thought_and_in_the_text() -> None:
         asked("Write a poem.", prefix="Grey breath", max_tokens=cap)
         assert resumed(max_tokens=5000).text == whole.text
         assert said() == [("user", "Write a poem."), ("assistant", whole.text)]
-        current.conversation.clear()
+        kernel.current.conversation.clear()
 
 
 def test_a_stopped_answer_can_be_continued_and_is_kept_then() -> None:
@@ -362,13 +352,13 @@ def test_what_had_arrived_is_not_lost_when_the_continuation_is_stopped_too() -> 
     assert said()[-1] == ("assistant", cut.text)
     assert resumed(max_tokens=9000).text == whole.text
     assert said()[-1] == ("assistant", whole.text)
-    assert len(current.conversation) == 1
+    assert len(kernel.current.conversation) == 1
 
 
 def test_of_several_answers_the_picked_one_is_continued() -> None:
     cut = asked(n=2, max_tokens=cut_in_the_text())
-    second = current.pick(2)
-    sent = current.resume({}, Nowhere()).request
+    second = pick(2)
+    sent = continued_plan().request
     assert sent.messages[-1].content == second.text != cut.choices[0].text
     assert sent.n is None
 
@@ -377,23 +367,27 @@ def test_of_several_answers_the_picked_one_is_continued() -> None:
     ("ask", "words"),
     [
         (asked, "the last answer is complete (stop), nothing is missing"),
-        (lambda: current.turn(SKY, {}, Nowhere()), "still on its way"),
         (lambda: refused(model="nope"), "nothing had arrived"),
     ],
-    ids=["complete", "not ended", "failed"],
+    ids=["complete", "failed"],
 )
 def test_where_there_is_nothing_to_continue_one_line_says_so(ask: Any, words: str) -> None:
     ask()
     with pytest.raises(KimiUsageError) as caught:
-        current.resume({}, Nowhere())
+        continued_plan()
     assert words in caught.value.message
     assert "\n" not in caught.value.message
+
+
+def test_an_answer_that_is_on_its_way_cannot_be_continued() -> None:
+    with pytest.raises(KimiUsageError, match="still on its way"):
+        run(cell_plan(prompt=SKY), view=Unseen(lambda _: continued_plan()))
 
 
 def test_what_a_continuation_cannot_change_is_named() -> None:
     asked(max_tokens=5)
     with pytest.raises(KimiUsageError, match="cannot change system and n"):
-        current.resume({"system": "Be brief.", "n": 2}, Nowhere())
+        continued_plan(system="Be brief.", n=2)
 
 
 # ---- tool calls ----
@@ -480,7 +474,7 @@ def test_a_model_with_tools_says_which_it_wants_run(stream: bool) -> None:
     assert json.loads(wanted.arguments) == {"city": "Oslo"}
     assert said() == []
     with pytest.raises(KimiUsageError, match="asks for tools"):
-        current.resume({}, Nowhere())
+        continued_plan()
 
 
 # ---- the body ----
@@ -488,9 +482,9 @@ def test_a_model_with_tools_says_which_it_wants_run(stream: bool) -> None:
 
 def test_the_number_of_answers_is_sent_only_where_it_was_set() -> None:
     def sent(**given: Any) -> Request:
-        return current.turn(SKY, given, Nowhere()).request
+        return cell_plan(**given).request
 
     assert "n" not in json.loads(sent().body())
     assert json.loads(sent(n=2).body())["n"] == 2
-    config.settings.update({"n": 4})
+    kernel.current.settings.update({"n": 4})
     assert sent().n == 4

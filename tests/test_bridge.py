@@ -23,12 +23,12 @@ def io() -> Iterator[bridge.IOThread]:
     thread.close()
 
 
-def listen(io: bridge.IOThread, job: bridge.Job, deliver) -> None:
-    bridge.listen(io, job, deliver)
+def listen(io: bridge.IOThread, job: bridge.Job, deliver, **more) -> None:
+    bridge.listen(io, job, deliver, **more)
 
 
-def alisten(io: bridge.IOThread, job: bridge.Job, deliver) -> None:
-    asyncio.run(bridge.alisten(io, job, deliver))
+def alisten(io: bridge.IOThread, job: bridge.Job, deliver, **more) -> None:
+    asyncio.run(bridge.alisten(io, job, deliver, **more))
 
 
 BOTH = pytest.mark.parametrize("hear", [listen, alisten])
@@ -60,7 +60,7 @@ def test_events_cross_in_batches_not_one_by_one(io: bridge.IOThread, hear):
     batches: list[list[int]] = []
     began = asyncio.run(_now())
     hear(io, job, lambda batch: batches.append(batch) if batch else None)
-    frames = (asyncio.run(_now()) - began) / bridge.FRAME
+    frames = (asyncio.run(_now()) - began) / bridge.BATCH_INTERVAL
     assert sum(map(len, batches)) == 2000
     assert len(batches) <= frames + 3
 
@@ -121,8 +121,13 @@ def alisten_interrupted(io: bridge.IOThread, job, deliver) -> None:
     asyncio.run(cell())
 
 
-@pytest.mark.parametrize("hear", [listen_interrupted, alisten_interrupted])
-def test_an_interrupt_cancels_the_job_and_keeps_what_it_emitted(io: bridge.IOThread, hear):
+INTERRUPTED = pytest.mark.parametrize(
+    ("hear", "error"), [(listen_interrupted, KimiInterrupted), (alisten_interrupted, asyncio.CancelledError)]
+)
+
+
+@INTERRUPTED
+def test_an_interrupt_cancels_the_job_and_keeps_what_it_emitted(io: bridge.IOThread, hear, error):
     ended = threading.Event()
 
     async def job(emit, interrupt):
@@ -135,10 +140,105 @@ def test_an_interrupt_cancels_the_job_and_keeps_what_it_emitted(io: bridge.IOThr
             ended.set()
 
     heard: list[int] = []
-    with pytest.raises(KimiInterrupted):
+    with pytest.raises(error):
         hear(io, job, heard.extend)
     assert ended.is_set()
     assert heard == [1, 2]
+
+
+def test_an_interrupt_that_comes_while_the_last_batch_is_shown_is_not_lost(io: bridge.IOThread):
+    async def job(emit):
+        emit([1])
+
+    def show(batch):
+        if batch:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KimiInterrupted):
+        bridge.listen(io, job, show)
+
+
+def test_a_cancellation_that_comes_while_the_last_batch_is_shown_is_not_lost(io: bridge.IOThread):
+    async def job(emit):
+        emit([1])
+
+    async def cell():
+        task = asyncio.current_task()
+        with pytest.raises(asyncio.CancelledError):
+            await bridge.alisten(io, job, lambda batch: task.cancel() if batch else None)
+        task.uncancel()
+
+    asyncio.run(cell())
+
+
+def test_a_timeout_around_a_listener_stays_a_timeout_and_ends_the_job(io: bridge.IOThread):
+    ended = threading.Event()
+
+    async def job(_emit):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.set()
+
+    async def cell():
+        async with asyncio.timeout(0.01):
+            await bridge.alisten(io, job, lambda _: None)
+
+    with pytest.raises(TimeoutError):
+        asyncio.run(cell())
+    assert ended.is_set()
+
+
+@BOTH
+def test_a_stop_that_was_asked_for_before_the_work_began_ends_it(io: bridge.IOThread, hear):
+    stop = bridge.Stop()
+    stop()
+
+    async def job(_emit):
+        await asyncio.Event().wait()
+
+    with pytest.raises(KimiInterrupted):
+        hear(io, job, lambda _: None, stop=stop)
+
+
+def test_without_polls_the_listener_sleeps_until_something_comes(io: bridge.IOThread):
+    async def job(emit):
+        await asyncio.sleep(5 * bridge.POLL_INTERVAL)
+        emit([1])
+
+    batches = []
+    bridge.listen(io, job, batches.append, polls=False)
+    assert batches == [[1]]
+
+
+def test_a_closed_thread_ends_its_jobs_says_its_last_words_and_starts_again_when_used():
+    thread, heard = bridge.IOThread(), []
+
+    async def job(_emit):
+        try:
+            await asyncio.Event().wait()
+        finally:
+            heard.append("job")
+
+    async def last_words():
+        heard.append("last words")
+
+    ended = threading.Event()
+    work = bridge.Work(thread, job, lambda batch: ended.set() if batch is None else None)
+    asyncio.run_coroutine_threadsafe(asyncio.sleep(0), thread.loop).result(10)
+    thread.close(last_words)
+    assert heard == ["job", "last words"]
+    assert ended.is_set()
+    with pytest.raises(KimiInterrupted):
+        work.check()
+    assert not [each for each in threading.enumerate() if each is thread._thread and each.is_alive()]
+
+    async def again(emit):
+        emit([1])
+
+    listen(thread, again, heard.append)
+    assert heard[-1] == [1]
+    thread.close()
 
 
 @BOTH

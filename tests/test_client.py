@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from kimi_magic import errors, sse
 from kimi_magic.client import LARGEST_ERROR, Client, Connection, reading
-from kimi_magic.client.connection import EXCERPT
+from kimi_magic.client.connection import LONGEST_EXCERPT
+from kimi_magic.client.transports import Transports
 from kimi_magic.keys import Key
 from kimi_magic.messages import (
     Counted,
@@ -26,12 +27,13 @@ from kimi_magic.messages import (
     Message,
     Opened,
     ReasoningDelta,
-    Reply,
     Request,
     StreamOptions,
     TextDelta,
 )
+from kimi_magic.options.advice import CELL_WORDS, in_words_of
 from kimi_magic.usage import Usage
+from tests.turns import Growing
 
 HOST = "service.test"
 SECRET = "sk-0123456789abcdefWXYZ"
@@ -88,7 +90,7 @@ class Service:
 
 @dataclass
 class Heard:
-    """What came out of the client."""
+    """What came out of the client, in the words of a cell."""
 
     service: Service
     batches: list[list[Event]] = field(default_factory=list)
@@ -99,8 +101,8 @@ class Heard:
         return [event for batch in self.batches for event in batch]
 
     @property
-    def reply(self) -> Reply:
-        reply = Reply("m")
+    def reply(self) -> Growing:
+        reply = Growing("m")
         for event in self.events:
             reply.add(event)
         return reply
@@ -114,7 +116,7 @@ def _serve(request: httpx.Request) -> httpx.Response:
     return _current[0](request)
 
 
-CLIENT = Client({f"https://{HOST}": lambda: httpx.MockTransport(_serve)}, attempts=1)
+CLIENT = Client(dict.fromkeys(("network", "simulator"), lambda: httpx.MockTransport(_serve)), attempts=1)
 
 
 def ask(
@@ -136,7 +138,8 @@ async def listen(client: Client, service: Service, connection: Connection = CONN
     _current[0] = service
     heard = Heard(service)
     try:
-        await client.stream(connection, REQUEST, heard.batches.append)
+        with in_words_of(CELL_WORDS):
+            await client.stream(connection, REQUEST, heard.batches.append)
     except errors.KimiError as error:
         heard.error = error
     return heard
@@ -483,7 +486,7 @@ def test_a_piece_that_is_no_piece_of_an_answer_is_quoted(garbage: bytes) -> None
     heard = ask(sent(*BEGIN, garbage, END, DONE))
     assert isinstance(heard.error, errors.KimiStreamError)
     assert HOST in heard.error.message
-    assert len(heard.error.message) < 2 * EXCERPT
+    assert len(heard.error.message) < 2 * LONGEST_EXCERPT
     assert heard.reply.text == "Four."
 
 
@@ -673,7 +676,7 @@ def test_what_the_service_says_is_quoted_in_one_line_without_control_characters(
 def test_a_long_explanation_is_cut_and_not_read_to_its_end() -> None:
     pieces = [b"x" * 1024] * 1000
     heard = ask(*pieces, status=500)
-    assert len(heard.error.message) < 2 * EXCERPT
+    assert len(heard.error.message) < 2 * LONGEST_EXCERPT
     assert "…" in heard.error.message
     assert heard.service.body.given <= LARGEST_ERROR // 1024 + 1
 
@@ -802,7 +805,7 @@ def test_a_failure_before_the_answer_is_a_connection_error(
 
 def test_the_simulator_is_called_by_its_name() -> None:
     heard = ask(
-        failure=httpx.ConnectError("x"), connection=Connection(f"https://{HOST}/v1", Key(""), simulated=True)
+        failure=httpx.ConnectError("x"), connection=Connection(f"https://{HOST}/v1", Key(""), via="simulator")
     )
     assert "the offline simulator" in heard.error.message
 
@@ -828,5 +831,50 @@ def test_a_client_that_was_never_used_is_closed_without_being_made() -> None:
     asyncio.run(Client().aclose())
 
 
-def test_the_connections_are_shared_between_requests() -> None:
-    assert CLIENT.open() is CLIENT.open()
+def test_each_way_has_one_client_which_all_requests_share() -> None:
+    transports = Transports({})
+    loopback, other = (
+        Connection("http://127.0.0.1:1/v1", Key("")),
+        Connection("http://localhost:2/v1", Key("")),
+    )
+    simulated = Connection("http://simulator.invalid/v1", Key(""), via="simulator")
+    assert transports.client(loopback) is transports.client(other)
+    assert transports.client(CONNECTION) is transports.client(CONNECTION)
+    assert len({id(transports.client(each)) for each in (loopback, CONNECTION, simulated)}) == 3
+    asyncio.run(transports.aclose())
+
+
+ENVIRONMENTS = [
+    ({"ALL_PROXY": "socks5://127.0.0.1:9"}, "ALL_PROXY names a SOCKS proxy", "httpx[socks]"),
+    ({"https_proxy": "socks5h://127.0.0.1:9"}, "https_proxy names a SOCKS proxy", "httpx[socks]"),
+    ({"ALL_PROXY": "gopher://127.0.0.1:9"}, "ALL_PROXY cannot be used as a proxy", "ALL_PROXY"),
+    ({"SSL_CERT_FILE": "/nowhere/ca.pem"}, "SSL_CERT_FILE '/nowhere/ca.pem' cannot be used", "SSL_CERT_FILE"),
+    ({"SSL_CERT_FILE": __file__}, "no certificates are in it", "SSL_CERT_FILE"),
+    ({"NO_PROXY": "fe80::/10", "HTTP_PROXY": "http://127.0.0.1:9"}, "NO_PROXY has an entry", "NO_PROXY"),
+]
+
+
+@pytest.mark.parametrize(("variables", "message", "hint"), ENVIRONMENTS)
+def test_what_the_environment_breaks_is_named_and_breaks_nothing_that_stays_on_this_machine(
+    variables: dict[str, str], message: str, hint: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SSL_CERT_FILE", "SSL_CERT_DIR", *(f"{s}_PROXY" for s in ("ALL", "HTTP", "HTTPS", "NO"))):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    transports = Transports({})
+    with pytest.raises(errors.KimiConnectionError) as caught:
+        transports.client(Connection("https://service.test/v1", Key("")))
+    assert message in caught.value.message
+    assert "\n" not in caught.value.message
+    assert hint in caught.value.hint
+    transports.client(Connection("http://127.0.0.1:1/v1", Key("")))
+    transports.client(Connection("http://simulator.invalid/v1", Key(""), via="simulator"))
+    asyncio.run(transports.aclose())
+
+
+def test_more_requests_than_connections_are_told_that_nothing_was_sent() -> None:
+    heard = ask(failure=httpx.PoolTimeout("x"))
+    assert heard.error.message == "all connections are busy; nothing was sent to service.test for 180 s"
+    assert "--timeout SECONDS" in heard.error.hint

@@ -12,16 +12,17 @@ import msgspec
 import pytest
 
 import kimi_magic
-from kimi_magic import bridge, errors, options
+from kimi_magic import bridge, errors, kernel, options
 from kimi_magic.client import Client, Connection
 from kimi_magic.keys import Key
 from kimi_magic.messages import Event, Message, Request, ResponseFormat, TextDelta, messages_from
-from kimi_magic.session import current
+from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
+from kimi_magic.schema import JSON_INSTRUCTION
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
-from kimi_magic.structured import WISH
 
-from .peers import Lines, Recorder, Unseen, hurry
+from .peers import Lines, Recorder, hurry
+from .turns import cell_plan, run
 
 MODEL = "kimi-k2-thinking"
 PROMPT = "2+2?"
@@ -127,7 +128,7 @@ TABLE = [
     ),
     Refused(
         "partial with json_object", {"messages": [ASKED, BEGUN], "response_format": {"type": "json_object"}},
-        "partial mode must not be combined", ("--json", "--prefix"),
+        "partial mode must not be combined", ("json", "prefix"),
     ),
     Refused(
         "more than fits", {"max_tokens": 262_145}, "exceeded model token limit: 262144",
@@ -199,9 +200,10 @@ def send(connection: Connection, request: Request) -> list[Event]:
     events: list[Event] = []
 
     async def job(emit: bridge.Emit[Event]) -> None:
-        await current.client.stream(connection, request, emit)
+        await kernel.current.client.stream(connection, request, emit)
 
-    bridge.listen(current.io, job, events.extend)
+    with in_words_of(PYTHON_WORDS):
+        bridge.listen(kernel.current.io, job, events.extend)
     return events
 
 
@@ -343,7 +345,7 @@ def test_what_our_client_never_sends_is_refused_in_a_way_that_it_understands(
     again = httpx.MockTransport(
         lambda _: httpx.Response(status, headers=answer.headers, content=answer.content)
     )
-    client = Client({"http://": lambda: again})
+    client = Client({"loopback": lambda: again})
     with pytest.raises(errors.KimiRequestError) as caught:
         hurry(lambda: client.stream(service.connection, unchecked({}), lambda _: None))
     assert_told(caught.value, Refused("", {}, said, status=status), answer)
@@ -383,7 +385,7 @@ def test_all_faults_of_a_line_are_told_at_once() -> None:
 def test_all_rules_across_parameters_are_told_at_once(service: At) -> None:
     with pytest.raises(errors.KimiUsageError) as caught:
         kimi_magic.ask(PROMPT, n=2, temperature=0.1, json=True, prefix="{", max_tokens=300_000)
-    for words in ("n 2 with temperature 0.1", "--json with --prefix", "max_tokens 300000"):
+    for words in ("n 2 with temperature 0.1", "json with prefix", "max_tokens 300000"):
         assert words in caught.value.message
     assert "\n" not in caught.value.message
     assert service.reached_by() == []
@@ -398,7 +400,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         monkeypatch.setenv("EVOLINK_BASE_URL", running_recorder.base_url)
         monkeypatch.setenv("EVOLINK_API_KEY", "sk-0123456789abcdef")
         yield running_recorder
-    current.conversation.clear()
+    kernel.current.conversation.clear()
 
 
 PLAIN: dict[str, Any] = {
@@ -412,7 +414,7 @@ PNG = b"\x89PNG\r\n\x1a\n----"
 PNG_URL = "data:image/png;base64,iVBORw0KGgotLS0t"
 WEB_URL = "https://example.org/a%20b.jpg?size=1&x"
 OBJECT = {"type": "json_object"}
-TOLD = [{"role": "system", "content": WISH}, ASKED]
+TOLD = [{"role": "system", "content": JSON_INSTRUCTION}, ASKED]
 SCHEMA = {"type": "json_schema", "json_schema": {"name": "t", "schema": {"type": "object"}}}
 
 
@@ -512,8 +514,7 @@ def arrived(recorder: Recorder) -> str:
 
 def run_line(line: str, prompt: str = PROMPT, **namespace: Any) -> kimi_magic.Reply:
     """Ask as a `%%kimi` cell with this line does."""
-    given, _ = options.parse(options.split(line), options.at(options.CELL), namespace=namespace)
-    return current.run(current.turn(prompt, given, Unseen()))
+    return run(cell_plan(line, prompt, namespace))
 
 
 @pytest.mark.parametrize("row", SENT, ids=[row.name for row in SENT])

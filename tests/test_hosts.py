@@ -13,12 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import config, errors, models, options
+from kimi_magic import errors, hosts, kernel, options
 from kimi_magic.client import Client, Connection
-from kimi_magic.config import LOGIN, Settings
 from kimi_magic.keys import Key
 from kimi_magic.messages import Message, Request
-from kimi_magic.session import current
+from kimi_magic.options.advice import phrase
+from kimi_magic.settings import LOGIN, Settings
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
 
@@ -26,10 +26,10 @@ from .peers import Lines, Recorder, hurry
 
 KEYS = {
     variable: f"sk-of-{variable.lower()}-0123456789"
-    for host in models.HOSTS.values()
+    for host in hosts.PROVIDERS.values()
     for variable in host.key_variables
 }
-URLS = [variable for host in models.HOSTS.values() for variable in host.url_variables]
+URLS = [variable for host in hosts.PROVIDERS.values() for variable in host.url_variables]
 EVOLINK, MOONSHOT, CHINA, OPENROUTER, LOCAL = (
     "https://api.evolink.ai/v1",
     "https://api.moonshot.ai/v1",
@@ -48,7 +48,7 @@ def clean(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         monkeypatch.delenv(variable, raising=False)
     yield
     for name in ("host", "base_url", "model", "login"):
-        config.settings.unset(name)
+        kernel.current.settings.unset(name)
 
 
 def configured(line: str, settings: Settings | None = None) -> Settings:
@@ -59,7 +59,7 @@ def configured(line: str, settings: Settings | None = None) -> Settings:
 
 
 def connected(settings: Settings) -> tuple[str, str, str]:
-    connection = settings.connection(offline=False)
+    connection = settings.connection()
     return connection.base_url, connection.key.reveal(), connection.key_source
 
 
@@ -96,7 +96,7 @@ def test_moonshot_in_china_gets_no_key_of_moonshot_elsewhere(monkeypatch: pytest
     for variable, key in KEYS.items():
         monkeypatch.setenv(variable, key)
     with pytest.raises(errors.KimiAuthError, match=r"no API key for https://api\.moonshot\.cn") as caught:
-        configured("--host moonshot-cn").connection(offline=False)
+        configured("--host moonshot-cn").connection()
     assert not any(key in str(caught.value) for key in KEYS.values())
 
 
@@ -117,16 +117,16 @@ def test_a_host_on_this_machine_gets_no_key(monkeypatch: pytest.MonkeyPatch) -> 
     assert connected(settings) == ("http://127.0.0.1:9999/v1", "", "")
 
 
-@pytest.mark.parametrize("name", [name for name in models.HOSTS if name != "local"])
+@pytest.mark.parametrize("name", [name for name in hosts.PROVIDERS if name != "local"])
 def test_a_named_host_without_its_key_is_told_and_no_other_key_is_taken(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable, key in KEYS.items():
-        if variable not in models.HOSTS[name].key_variables:
+        if variable not in hosts.PROVIDERS[name].key_variables:
             monkeypatch.setenv(variable, key)
     with pytest.raises(errors.KimiAuthError) as caught:
-        configured(f"--host {name}").connection(offline=False)
-    assert models.HOSTS[name].base_url.removesuffix("/v1").removesuffix("/api") in caught.value.message
+        configured(f"--host {name}").connection()
+    assert hosts.PROVIDERS[name].base_url.removesuffix("/v1").removesuffix("/api") in caught.value.message
     assert "belong to other hosts" in caught.value.message
     assert not any(key in str(caught.value) for key in KEYS.values())
 
@@ -134,13 +134,13 @@ def test_a_named_host_without_its_key_is_told_and_no_other_key_is_taken(
 def test_an_address_beats_a_name_and_takes_no_key_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
     with pytest.raises(errors.KimiAuthError, match=r"proxy\.example"):
-        configured("--host evolink --base-url https://proxy.example").connection(offline=False)
+        configured("--host evolink --base-url https://proxy.example").connection()
 
 
 def test_openrouter_is_asked_only_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OPENROUTER_API_KEY", SECRET)
     with pytest.raises(errors.KimiAuthError):
-        Settings().connection(offline=False)
+        Settings().connection()
     assert connected(configured("--host openrouter"))[1] == SECRET
 
 
@@ -151,7 +151,7 @@ def test_a_typed_key_stays_with_the_host_that_was_named_when_it_was_typed() -> N
     for name in ("moonshot", "evolink", "openrouter"):
         configured(f"--host {name}", settings)
         with pytest.raises(errors.KimiAuthError):
-            settings.connection(offline=False)
+            settings.connection()
     assert connected(configured("--host local", settings))[1] == ""
     assert connected(configured("--host moonshot-cn", settings))[1] == SECRET
 
@@ -168,7 +168,7 @@ ADDRESSES = st.sampled_from([EVOLINK, MOONSHOT, CHINA, OPENROUTER, LOCAL, "https
 @given(
     st.sets(st.sampled_from(list(KEYS))),
     st.dictionaries(st.sampled_from(URLS), ADDRESSES),
-    st.none() | st.sampled_from(list(models.HOSTS)),
+    st.none() | st.sampled_from(list(hosts.PROVIDERS)),
     st.none() | ADDRESSES,
 )
 def test_whatever_is_set_a_key_goes_only_to_the_host_of_its_own_variable(
@@ -189,11 +189,11 @@ def test_whatever_is_set_a_key_goes_only_to_the_host_of_its_own_variable(
             return  # none goes anywhere
         own = {
             variable: os.environ.get(url_variable, each.base_url)
-            for each in models.HOSTS.values()
+            for each in hosts.PROVIDERS.values()
             for variable, url_variable in zip(each.key_variables, each.url_variables, strict=True)
         }
     if base_url or host:
-        assert address == (base_url or models.HOSTS[host].base_url)
+        assert address == (base_url or hosts.PROVIDERS[host].base_url)
     if key:
         assert source in keys
         assert key == KEYS[source]
@@ -210,7 +210,7 @@ def test_over_http_each_host_sees_its_own_key_and_never_that_of_another(
             monkeypatch.setenv(f"{name}_API_KEY", KEYS[f"{name}_API_KEY"])
             monkeypatch.setenv(f"{name}_BASE_URL", recorder.base_url)
         for recorder in (evolink, moonshot):
-            configured(f"--base-url {recorder.base_url}", config.settings)
+            configured(f"--base-url {recorder.base_url}", kernel.current.settings)
             kimi_magic.ask("2+2?")
     assert evolink.only.authorization == f"Bearer {KEYS['EVOLINK_API_KEY']}"
     assert moonshot.only.authorization == f"Bearer {KEYS['MOONSHOT_API_KEY']}"
@@ -228,7 +228,7 @@ def test_a_redirect_to_another_host_is_not_followed_and_the_key_stays(status: in
         seen.append(request)
         return httpx.Response(status, headers={"location": f"https://evil.example{request.url.path}"})
 
-    client = Client({"https://": lambda: httpx.MockTransport(serve)})
+    client = Client({"network": lambda: httpx.MockTransport(serve)})
     connection = Connection("https://service.test/v1", Key(SECRET), "EVOLINK_API_KEY")
 
     async def go() -> None:
@@ -240,7 +240,7 @@ def test_a_redirect_to_another_host_is_not_followed_and_the_key_stays(status: in
         hurry(go)
     assert [request.url.host for request in seen] == ["service.test"]
     assert f"({status})" in caught.value.message
-    assert "--base-url" in caught.value.hint
+    assert "--base-url" in phrase(caught.value.hint)
     assert SECRET not in str(caught.value)
 
 
@@ -257,9 +257,9 @@ def test_over_http_the_other_end_of_a_redirect_sees_nothing(
         with pytest.raises(errors.KimiStatusError, match="redirect"):
             kimi_magic.ask("2+2?")
         with pytest.raises(errors.KimiStatusError, match="redirect"):
-            current.offered()
+            kernel.current.offered_models()
         with pytest.raises(errors.KimiStatusError, match="redirect"):
-            current.check()
+            kernel.current.check()
     assert elsewhere.requests == []
     assert len(recorder.requests) == 3
 
@@ -282,13 +282,13 @@ def base_url(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 
 
 def test_the_models_that_a_host_offers_are_listed(base_url: str, lines: Lines) -> None:
-    assert current.offered() == ["kimi-k2-thinking", "kimi-k2-thinking-turbo", "kimi-k3"]
+    assert kernel.current.offered_models() == ["kimi-k2-thinking", "kimi-k2-thinking-turbo", "kimi-k3"]
     assert lines.begun == ["GET /v1/models"]
 
 
 def test_a_check_says_that_key_and_model_are_right_and_costs_nothing(base_url: str, lines: Lines) -> None:
     host = urlsplit(base_url).netloc
-    assert current.check() == [
+    assert kernel.current.check() == [
         f"{host} accepts the key from EVOLINK_API_KEY.",
         "It offers kimi-k2-thinking, and 2 other models.",
     ]
@@ -296,19 +296,19 @@ def test_a_check_says_that_key_and_model_are_right_and_costs_nothing(base_url: s
 
 
 def test_a_check_of_a_model_that_is_not_offered_names_the_nearest(base_url: str) -> None:
-    configured("--model kimi-k2-thinkin", config.settings)
-    _, line = current.check()
+    configured("--model kimi-k2-thinkin", kernel.current.settings)
+    _, line = kernel.current.check()
     assert line == "It does not offer kimi-k2-thinkin; did you mean kimi-k2-thinking?"
 
 
 @pytest.mark.usefixtures("base_url")
 def test_a_wrong_key_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
-    for find in (current.offered, current.check):
+    for find in (kernel.current.offered_models, kernel.current.check):
         with pytest.raises(errors.KimiAuthError, match="refused the key from EVOLINK_API_KEY") as caught:
             find()
         assert "\n" not in caught.value.message
-        assert "--login" in caught.value.hint
+        assert "--login" in phrase(caught.value.hint)
         assert SECRET not in str(caught.value)
 
 
@@ -317,8 +317,8 @@ def test_a_host_without_a_list_is_reached_and_says_so(monkeypatch: pytest.Monkey
     with Recorder(404, body={"error": {"message": "no such path"}}) as recorder:
         monkeypatch.setenv("EVOLINK_BASE_URL", recorder.base_url)
         with pytest.raises(errors.KimiModelError, match="no such path"):
-            current.offered()
-        assert current.check() == [
+            kernel.current.offered_models()
+        assert kernel.current.check() == [
             f"{recorder.host} is reached with the key from EVOLINK_API_KEY, but has no list of models.",
             "Whether it has kimi-k2-thinking shows a first question.",
         ]
@@ -331,10 +331,11 @@ def test_a_host_on_this_machine_is_checked_without_a_key() -> None:
     offered = {"data": [{"id": "moonshotai/Kimi-K2-Thinking"}, {"id": "other", "object": "model"}]}
     with Recorder(body=offered) as recorder:
         configured(
-            f"--host local --base-url {recorder.base_url} -m moonshotai/Kimi-K2-Thinking", config.settings
+            f"--host local --base-url {recorder.base_url} -m moonshotai/Kimi-K2-Thinking",
+            kernel.current.settings,
         )
-        assert current.offered() == ["moonshotai/Kimi-K2-Thinking", "other"]
-        assert current.check() == [
+        assert kernel.current.offered_models() == ["moonshotai/Kimi-K2-Thinking", "other"]
+        assert kernel.current.check() == [
             f"{recorder.host} answers.",
             "It offers moonshotai/Kimi-K2-Thinking, and 1 other model.",
         ]
@@ -357,7 +358,7 @@ def test_what_is_no_list_of_models_is_said_in_one_line(body: bytes, monkeypatch:
     with Recorder(body=body) as recorder:
         monkeypatch.setenv("EVOLINK_BASE_URL", recorder.base_url)
         with pytest.raises(errors.KimiStreamError, match="sent no list of models") as caught:
-            current.offered()
+            kernel.current.offered_models()
     assert "\n" not in caught.value.message
     assert "<" not in caught.value.message
     assert SECRET not in str(caught.value)
@@ -366,6 +367,6 @@ def test_what_is_no_list_of_models_is_said_in_one_line(body: bytes, monkeypatch:
 def test_a_host_that_is_not_there_cannot_be_checked() -> None:
     nobody = Recorder()
     with nobody.holding():
-        configured(f"--base-url {nobody.base_url}", config.settings)
+        configured(f"--base-url {nobody.base_url}", kernel.current.settings)
         with pytest.raises(errors.KimiConnectionError, match=f"cannot reach {nobody.host}"):
-            current.check()
+            kernel.current.check()

@@ -77,7 +77,7 @@ def test_without_history_nothing_is_sent_and_nothing_kept(kernel: Kernel):
     kernel.run("%%kimi\nWhy is the sky blue?")
     kernel.run("%%kimi --no-history -o answer\nWhat did I ask first?")
     assert "sky" not in kernel.value("str(answer)")
-    assert kernel.value("len(__import__('kimi_magic.session').session.current.conversation)") == 1
+    assert kernel.value("len(__import__('kimi_magic.kernel').kernel.current.conversation)") == 1
 
 
 def test_reset_begins_a_new_conversation(kernel: Kernel):
@@ -91,8 +91,8 @@ def test_run_all_of_three_cells_gives_three_answers_in_order(kernel: Kernel):
     requests = [kernel.send(f"%%kimi -o a{n}\nName number {n}.") for n in range(3)]
     cells = [kernel.finish(request) for request in requests]
     assert [cell.status for cell in cells] == ["ok"] * 3
-    asked = kernel.value("[m.content for m in __import__('kimi_magic.session').session.current"
-                         ".conversation.messages() if m.role == 'user']")  # fmt: skip
+    asked = kernel.value("[m.content for m in __import__('kimi_magic.kernel').kernel.current"
+                         ".conversation.before() if m.role == 'user']")  # fmt: skip
     assert asked == [f"Name number {n}." for n in range(3)]
     for n, cell in enumerate(cells):
         assert cell.display["text/plain"] == kernel.value(f"a{n}.text")
@@ -208,9 +208,9 @@ def test_no_task_is_left_on_the_io_thread_after_an_interrupt(kernel: Kernel):
     kernel.finish(request, before)
     count = """
 import asyncio
-from kimi_magic.session import current
+from kimi_magic import kernel
 async def tasks(): return [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
-left = asyncio.run_coroutine_threadsafe(tasks(), current.io.loop).result(5)
+left = asyncio.run_coroutine_threadsafe(tasks(), kernel.current.io.loop).result(5)
 """
     kernel.run(count)
     assert kernel.value("left") == []
@@ -244,9 +244,7 @@ def test_a_line_that_ends_in_a_question_mark_is_a_prompt(kernel: Kernel):
 
 def test_a_line_magic_works_among_other_lines(kernel: Kernel):
     kernel.run("x = 1\n%kimi -o answer It's {x} and $x, isn't it\ny = 2")
-    asked = kernel.value(
-        "__import__('kimi_magic.session').session.current.conversation.messages()[0].content"
-    )
+    asked = kernel.value("__import__('kimi_magic.kernel').kernel.current.conversation.before()[0].content")
     assert asked == "It's {x} and $x, isn't it"
 
 
@@ -254,9 +252,7 @@ def test_the_prompt_is_sent_as_typed(kernel: Kernel):
     prompt = "Braces {x} {{y}} ${z} $5 \\frac{1}{2} 100% 'quotes\" # no comment\n\n  indented\n%time\n!ls\n?"
     kernel.run("x = 'changed'")
     kernel.run(f"%%kimi\n{prompt}")
-    asked = kernel.value(
-        "__import__('kimi_magic.session').session.current.conversation.messages()[0].content"
-    )
+    asked = kernel.value("__import__('kimi_magic.kernel').kernel.current.conversation.before()[0].content")
     assert asked == prompt
 
 
@@ -417,7 +413,7 @@ def test_a_fault_of_the_service_is_an_error_with_the_partial_answer_kept(
     assert "failed" in cell.display["text/html"]
     arrived = kernel.value("(lambda r: r.text + r.reasoning)(__import__('kimi_magic').last)")
     assert bool(arrived) is kept
-    assert kernel.value("len(__import__('kimi_magic.session').session.current.conversation)") == 0
+    assert kernel.value("len(__import__('kimi_magic.kernel').kernel.current.conversation)") == 0
 
 
 @pytest.mark.parametrize(
@@ -445,3 +441,45 @@ def test_updates_stay_few_however_fast_the_model(offline_kernel: Kernel):
     assert len(tails) <= 4 * (seconds * 20 + 2)
     assert WIDGET not in cell.display
     assert is_idle(cell.messages[-1][1])
+
+
+def test_a_line_in_an_expression_gives_the_reply_and_shows_it_once(offline_kernel: Kernel) -> None:
+    cell = offline_kernel.run("answer = %kimi --no-history Hello\nanswer")
+    assert [output["type"] for output in cell.outputs] == ["display"]
+    assert offline_kernel.value("answer.finish_reason") == "stop"
+    (result,) = offline_kernel.run("answer").outputs
+    assert result["data"]["text/html"] == cell.display["text/html"]
+
+
+def test_a_line_at_the_end_of_a_cell_is_shown_once(offline_kernel: Kernel) -> None:
+    cell = offline_kernel.run("1 + 1\n%kimi --no-history Hello")
+    assert [output["type"] for output in cell.outputs] == ["display"]
+
+
+def test_another_reply_is_shown_as_the_value_of_a_cell_that_asked(offline_kernel: Kernel) -> None:
+    offline_kernel.run("import kimi_magic; first = kimi_magic.ask('Hello', offline=True)")
+    cell = offline_kernel.run("%kimi --no-history Why is the sky blue?\nfirst")
+    assert len(cell.outputs) == 2
+    assert "offline simulator" in cell.outputs[1]["data"]["text/html"]
+
+
+def test_unloading_the_extension_ends_its_thread_and_the_next_cell_starts_it_again(kernel: Kernel) -> None:
+    threads = "[t.name for t in __import__('threading').enumerate() if 'kimi_magic' in t.name]"
+    kernel.run("%%kimi\nHello")
+    assert kernel.value(threads) == ["kimi_magic I/O"]
+    kernel.run("%unload_ext kimi_magic")
+    assert kernel.value(threads) == []
+    kernel.run("%load_ext kimi_magic")
+    kernel.run("%%kimi\nHello")
+
+
+def test_python_can_await_an_answer_in_a_cell_and_time_it_out(offline_kernel: Kernel) -> None:
+    offline_kernel.run("import asyncio, kimi_magic\nreply = await kimi_magic.aask('Hello', offline=True)")
+    assert offline_kernel.value("reply.finish_reason") == "stop"
+    cell = offline_kernel.attempt(
+        "%kimi_config --speed 5\nasync with asyncio.timeout(0.3):\n"
+        "    await kimi_magic.aask('Hello', offline=True)"
+    )
+    offline_kernel.run("%kimi_config --speed 0")
+    assert cell.reply["ename"] == "TimeoutError"
+    assert offline_kernel.value("kimi_magic.last.state") == "interrupted"

@@ -8,9 +8,7 @@ from tests.conftest import PACED, Server
 from tests.kernel import WIDGET, Cell, Kernel
 from tests.test_kernel import LONG, WIDGETS_LEFT, begun
 
-SAID = (
-    "[(m.role, m.content) for m in __import__('kimi_magic.session').session.current.conversation.messages()]"
-)
+SAID = "[(m.role, m.content) for m in __import__('kimi_magic.kernel').kernel.current.conversation.before()]"
 LAST = "(lambda r: (r.text, r.finish_reason, [c.text for c in r.choices]))(__import__('kimi_magic').last)"
 SKY = "Why is the sky blue?"
 

@@ -13,7 +13,8 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from kimi_magic.messages import Finished, ReasoningDelta, Reply, TextDelta
+from kimi_magic.conversation import Parsed
+from kimi_magic.messages import Finished, ReasoningDelta, TextDelta
 from kimi_magic.view.terminal import TerminalView
 from tests.browser.speaker import Speaker, speaking
 from tests.conftest import PATIENCE
@@ -22,6 +23,7 @@ from tests.peers import Scripted, streamed
 from tests.test_kernel import WIDGETS_LEFT
 from tests.test_kernel_answers import SAID, error_of
 from tests.test_static import Terminal
+from tests.turns import GrowingTurn
 
 ADA = '{"name": "Ada", "age": 36}'
 PERSON = """
@@ -333,16 +335,16 @@ def shown_on(
 ) -> tuple[str, str]:
     """What a view writes when `first` is asked for again, and `second` comes, or it was stopped before."""
     out, err = kind(), kind()
-    view, reply = TerminalView(out, err), Reply("m", json=True)
+    view, reply = TerminalView(out, err), GrowingTurn("m", json=True)
     view.open(reply)
     for thought, text in zip(thoughts, (first, second), strict=True):
         if text == second:
-            reply.repair("it does not fit")
+            reply.reject("it does not fit")
             view.update(reply)
         for event in (ReasoningDelta(thought), *([TextDelta(text), Finished("stop")] if text else [])):
             reply.add(event)
             view.update(reply)
-    reply.values = (1,) if second else ()
+    reply.parsed = (Parsed(1, 1),) if second else ()
     reply.end("complete" if second else "interrupted")
     view.close(reply)
     return out.getvalue(), err.getvalue()

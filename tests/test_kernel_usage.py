@@ -105,7 +105,7 @@ def test_reset_empties_the_ledger_after_the_records_were_stored(kernel: Kernel):
     kernel.run("%kimi_usage --out used --reset")
     assert kernel.value("len(used)") == 1
     assert kernel.value(RECORDS) == []
-    assert kernel.value("len(__import__('kimi_magic.session').session.current.conversation)") == 1
+    assert kernel.value("len(__import__('kimi_magic.kernel').kernel.current.conversation)") == 1
 
 
 @pytest.mark.parametrize("server", [QUICK], indirect=True)

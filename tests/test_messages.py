@@ -18,7 +18,6 @@ from kimi_magic.messages import (
     Opened,
     ReasoningDelta,
     Refusal,
-    Reply,
     Request,
     Sent,
     StreamOptions,
@@ -27,6 +26,7 @@ from kimi_magic.messages import (
     refusal,
 )
 from kimi_magic.usage import Usage, of_choices
+from tests.turns import Growing
 
 COUNTS = {"prompt_tokens": 11, "completion_tokens": 9, "total_tokens": 20}
 
@@ -39,8 +39,8 @@ def choice(**fields: object) -> dict[str, object]:
     return {"choices": [{"index": 0, **fields}]}
 
 
-def grown(*said: Event) -> Reply:
-    reply = Reply("asked-for")
+def grown(*said: Event) -> Growing:
+    reply = Growing("asked-for")
     for event in said:
         reply.add(event)
     return reply
@@ -289,7 +289,7 @@ def test_a_refusal_is_understood_in_each_shape(error: object, expected: tuple[st
 
 
 def test_a_reply_goes_from_connecting_to_waiting_to_reasoning_to_answering_to_its_end() -> None:
-    reply = Reply("m")
+    reply = Growing("m")
     states = [reply.state]
     for event in [
         Sent(),
@@ -322,9 +322,9 @@ def test_thought_that_follows_the_answer_does_not_take_the_answer_back() -> None
 @pytest.mark.parametrize("state", ["complete", "interrupted", "failed"])
 def test_a_reply_that_ended_stays_as_it_ended(state: str) -> None:
     reply = grown(ReasoningDelta("Hm."), TextDelta("Four"))
-    assert not reply.done
+    assert not reply.turn.has_ended
     reply.end(state)
-    assert reply.done
+    assert reply.turn.has_ended
     assert reply.state == state
     assert reply.text == "Four"
 
@@ -339,7 +339,7 @@ def test_the_text_of_a_reply_is_the_reply() -> None:
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.tuples(st.sampled_from([TextDelta, ReasoningDelta]), st.text(min_size=1), st.booleans())))
 def test_nothing_is_lost_or_reordered_however_often_it_is_read(said: list) -> None:
-    reply = Reply("m")
+    reply = Growing("m")
     for kind, text, read in said:
         reply.add(kind(text))
         if read:
@@ -350,7 +350,7 @@ def test_nothing_is_lost_or_reordered_however_often_it_is_read(said: list) -> No
 
 def test_the_service_says_which_model_speaks() -> None:
     reply = grown(Opened("c1", "moonshotai/kimi-k2-thinking"))
-    assert (reply.id, reply.model) == ("c1", "moonshotai/kimi-k2-thinking")
+    assert (reply.turn.step.id, reply.model) == ("c1", "moonshotai/kimi-k2-thinking")
     assert grown(Opened("c1", "")).model == "asked-for"
 
 
@@ -365,26 +365,26 @@ def test_seconds_grow_until_the_end_and_then_stand() -> None:
     assert 0 <= before <= reply.seconds
     reply.end("interrupted")
     assert before <= reply.seconds == reply.seconds
-    assert reply.reasoning_seconds == reply.reasoning_seconds <= reply.seconds
+    assert reply.turn.choice.reasoning_seconds == reply.turn.choice.reasoning_seconds <= reply.seconds
 
 
 def test_seconds_of_reasoning_end_with_the_first_word_of_the_answer() -> None:
     reply = grown(ReasoningDelta("Hm."))
-    before = reply.reasoning_seconds
+    before = reply.turn.choice.reasoning_seconds
     reply.add(TextDelta("a"))
-    after = reply.reasoning_seconds
+    after = reply.turn.choice.reasoning_seconds
     reply.add(TextDelta("b"))
-    assert 0 <= before <= after == reply.reasoning_seconds
+    assert 0 <= before <= after == reply.turn.choice.reasoning_seconds
 
 
 def test_without_thought_no_second_was_spent_on_it() -> None:
-    assert grown(TextDelta("a")).reasoning_seconds == 0
+    assert grown(TextDelta("a")).turn.choice.reasoning_seconds == 0
 
 
 def test_a_reply_is_recognised_in_a_list_and_shows_an_excerpt() -> None:
     reply = grown(TextDelta("x" * 500), Finished("stop"))
     assert repr(reply) == f"<Reply {'x' * 59 + '…'!r} asked-for stop>"
-    assert repr(Reply("m")) == "<Reply '' m connecting>"
+    assert repr(Growing("m")) == "<Reply '' m connecting>"
 
 
 # ---- models ----

@@ -9,8 +9,7 @@ import openai
 import pytest
 
 import kimi_magic
-from kimi_magic import errors
-from kimi_magic.session import current
+from kimi_magic import errors, kernel
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
 
@@ -65,7 +64,7 @@ def our_service(base_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     monkeypatch.setenv("EVOLINK_BASE_URL", base_url)
     monkeypatch.setenv("EVOLINK_API_KEY", OFFLINE_KEY)
     yield
-    current.conversation.clear()
+    kernel.current.conversation.clear()
 
 
 def ours(prompt: str | list[dict[str, Any]], **given: Any) -> Heard:
@@ -86,7 +85,7 @@ def ours(prompt: str | list[dict[str, Any]], **given: Any) -> Heard:
         reply.usage.reasoning,
         reply.usage.cached,
         reply.model,
-        reply.id,
+        reply.turn.step.id,
     )
 
 
@@ -278,4 +277,4 @@ def test_both_clients_raise_for_an_error_inside_a_stream(monkeypatch: pytest.Mon
 
 
 def test_both_clients_see_the_same_models(sdk: openai.OpenAI) -> None:
-    assert current.offered() == [model.id for model in sdk.models.list()]
+    assert kernel.current.offered_models() == [model.id for model in sdk.models.list()]

@@ -325,7 +325,7 @@ def test_names_and_flags_are_not_given_twice() -> None:
 
 
 @pytest.mark.parametrize(
-    "option", [o for o in TABLE if o.setting and o.default is not None], ids=lambda o: o.name
+    "option", [o for o in TABLE if o.is_setting and o.default is not None], ids=lambda o: o.name
 )
 def test_a_default_is_a_value_that_may_be_typed(option: options.Option) -> None:
     assert option.check(option.default) == option.default

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.clean import ROOT, Environment, build, once, run, wheel
-from tests.test_house import readme_commands
+from tests.test_architecture import readme_commands
 
 pytestmark = [
     pytest.mark.timeout(600),  # building and installing go over the network

@@ -19,11 +19,11 @@ import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
 from kimi_magic import __main__ as command_line
-from kimi_magic import models
+from kimi_magic import hosts
 from tests.clean import ROOT
 from tests.conftest import Server
 from tests.kernel import Cell, Kernel
-from tests.test_house import readme_commands
+from tests.test_architecture import readme_commands
 from tests.write_readme import COMMAND, MARKED, README, rewritten
 
 TEXT = README.read_text(encoding="utf-8")
@@ -134,7 +134,7 @@ def outside(server: Server, checkout: Path) -> dict[str, str]:
 
 def everywhere(server: Server) -> dict[str, str]:
     found = {}
-    for host in models.HOSTS.values():
+    for host in hosts.PROVIDERS.values():
         found |= dict.fromkeys(host.key_variables, "sk-simulator")
         found |= dict.fromkeys(host.url_variables, server.base_url)
     return found
@@ -157,7 +157,7 @@ def try_line(line: str, folder: Path, environment: dict[str, str]) -> None:
         check_installable(found[1])
     elif found := re.fullmatch(r"export (\w+)=\S.*", line):
         assert found[1] in {
-            name for host in models.HOSTS.values() for name in (*host.key_variables, *host.url_variables)
+            name for host in hosts.PROVIDERS.values() for name in (*host.key_variables, *host.url_variables)
         }
     elif re.match(r"kimi-magic (serve|demo)\b", line):
         run_until_it_listens(line, folder, environment)

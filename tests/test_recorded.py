@@ -15,7 +15,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kimi_magic import errors
-from kimi_magic.choices import ToolCall
 from kimi_magic.client import Client, Connection
 from kimi_magic.keys import Key
 from kimi_magic.messages import (
@@ -26,6 +25,7 @@ from kimi_magic.messages import (
     ReasoningDelta,
     Request,
     TextDelta,
+    ToolCall,
     ToolCallDelta,
 )
 from kimi_magic.usage import Usage
@@ -115,11 +115,7 @@ class Heard:
 # Making a client loads certificates, some 50 ms: all streams come through this one.
 _next: list[Sequence[bytes]] = []
 CLIENT = Client(
-    {
-        "https://service.test": lambda: httpx.MockTransport(
-            lambda _: httpx.Response(200, stream=Pieces(_next.pop()))
-        )
-    }
+    {"network": lambda: httpx.MockTransport(lambda _: httpx.Response(200, stream=Pieces(_next.pop())))}
 )
 
 
@@ -180,7 +176,7 @@ def test_each_recorded_stream_stands_in_the_table() -> None:
 def test_a_recorded_stream_becomes_its_answer(name: str) -> None:
     expected, heard = TABLE[name], hear(recorded(name))
     reply = reply_of(heard.events, n=len(expected.answers))
-    assert (reply.id, reply.model, reply.usage) == (ID, MODEL, expected.usage)
+    assert (reply.turn.step.id, reply.model, reply.usage) == (ID, MODEL, expected.usage)
     assert [
         Said(choice.text, choice.reasoning, choice.finish_reason, choice.tool_calls)
         for choice in reply.choices

@@ -12,19 +12,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import images, models, options, request
-from kimi_magic.conversation import Conversation
+from kimi_magic import images, kernel, models, options, request
+from kimi_magic.conversation import Conversation, Step, Turn
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.messages import Message, question
-from kimi_magic.session import Session
+from kimi_magic.messages import Finished, Message, ReasoningDelta, Request, TextDelta, user_message
 
-from .peers import Unseen
+from .turns import cell_plan
 
 THINKING = models.find("kimi-k2-thinking")
 LATER = models.find("kimi-k2.6")
 UNKNOWN = models.find("some/Other-1")
 ASKED = Message("user", "2+2?")
-BEGUN = Message("assistant", "{", partial=True)
 NEWER = [name for name, model in models.TABLE.items() if model.fixed]
 FREE = [name for name, model in models.TABLE.items() if not model.fixed]
 
@@ -32,12 +30,16 @@ FREE = [name for name, model in models.TABLE.items() if not model.fixed]
 def body(
     model: models.Model = THINKING, messages: tuple[Message, ...] = (ASKED,), **values: Any
 ) -> dict[str, Any]:
-    return json.loads(request.build(model, messages, values).body())
+    return json.loads(request.build(decided(model, values), messages).body())
 
 
-def faults(model: models.Model = THINKING, messages: tuple[Message, ...] = (ASKED,), **values: Any) -> str:
+def decided(model: models.Model, values: dict[str, Any]) -> request.Options:
+    return request.decide({"model": model.name, "stream": False, **values}, {})
+
+
+def refusal(model: models.Model = THINKING, messages: tuple[Message, ...] = (ASKED,), **values: Any) -> str:
     with pytest.raises(KimiUsageError) as caught:
-        request.build(model, messages, values)
+        request.build(decided(model, values), messages)
     assert "\n" not in caught.value.message
     return caught.value.message
 
@@ -82,7 +84,7 @@ def test_whatever_is_set_is_sent_with_its_value_and_nothing_else_is(values: dict
     assert {name: sent[name] for name in sent if name not in ("model", "messages")} == values
 
 
-@given(st.sets(st.sampled_from([*SETTABLE, "response_format", "tools", "json", "stream"])))
+@given(st.sets(st.sampled_from([*SETTABLE, "response_format", "tools"])))
 def test_a_value_that_is_none_is_as_good_as_not_there(names: set[str]) -> None:
     assert set(body(UNKNOWN, **dict.fromkeys(names))) == {"model", "messages"}
 
@@ -95,10 +97,15 @@ def test_the_count_of_tokens_is_asked_for_with_a_stream_and_only_then() -> None:
 
 def test_json_is_a_format_and_a_format_that_is_set_beats_it() -> None:
     schema = {"type": "json_schema", "json_schema": {"name": "t", "schema": {}}}
-    assert body(json=True)["response_format"] == {"type": "json_object"}
-    assert body(response_format={"type": "text"})["response_format"] == {"type": "text"}
-    assert body(json=True, response_format=schema)["response_format"] == schema
-    assert "response_format" not in body(json=False)
+
+    def form(**given: Any) -> Any:
+        plan = cell_plan(offline=True, **options.check(given, options.PYTHON))
+        return json.loads(plan.request.body()).get("response_format")
+
+    assert form(json=True) == {"type": "json_object"}
+    assert form(response_format="text") == {"type": "text"}
+    assert form(json=True, response_format=schema) == schema
+    assert form(json=False) is None
 
 
 # ---- rules across parameters ----
@@ -106,8 +113,8 @@ def test_json_is_a_format_and_a_format_that_is_set_beats_it() -> None:
 
 @pytest.mark.parametrize("temperature", [0, 0.01, 0.29])
 def test_several_answers_near_temperature_0_are_refused(temperature: float) -> None:
-    assert f"n 2 with temperature {temperature:g}" in faults(n=2, temperature=temperature)
-    assert "at least 0.3" in faults(n=5, temperature=temperature)
+    assert f"n 2 with temperature {temperature:g}" in refusal(n=2, temperature=temperature)
+    assert "at least 0.3" in refusal(n=5, temperature=temperature)
     assert body(n=1, temperature=temperature)["temperature"] == temperature
     assert body(temperature=temperature)["temperature"] == temperature
 
@@ -117,23 +124,25 @@ def test_several_answers_at_another_temperature_are_fine() -> None:
     assert body(n=5)["n"] == 5
 
 
-@pytest.mark.parametrize("values", [{"json": True}, {"response_format": {"type": "json_object"}}])
-def test_json_mode_and_a_begun_answer_are_not_mixed(values: dict[str, Any]) -> None:
-    assert "--json with --prefix" in faults(messages=(ASKED, BEGUN), **values)
-    assert body(messages=(ASKED, BEGUN), response_format={"type": "text"})
-    assert body(messages=(ASKED, BEGUN, ASKED), **values)["messages"][1]["partial"] is True
+@pytest.mark.parametrize("line", ["--json", "--response-format json_object", "--schema 'name, age int'"])
+def test_json_mode_and_a_begun_answer_are_not_mixed(line: str) -> None:
+    with pytest.raises(KimiUsageError, match="--json with --prefix"):
+        cell_plan(f"--offline --prefix '{{' {line}")
+    with pytest.raises(KimiUsageError, match="json with prefix"):
+        kimi_magic.ask("2+2?", json=True, prefix="{", offline=True)
+    assert cell_plan("--offline --prefix '{' --response-format text").request.messages[-1].partial
 
 
 def test_a_cap_beyond_the_context_of_the_model_is_refused_where_it_is_known() -> None:
-    assert "max_tokens 262145" in faults(max_tokens=262_145)
-    assert "262144" in faults(max_tokens=262_145)
+    assert "max_tokens 262145" in refusal(max_tokens=262_145)
+    assert "262144" in refusal(max_tokens=262_145)
     assert body(max_tokens=262_144)["max_tokens"] == 262_144
     assert body(UNKNOWN, max_tokens=10**9)["max_tokens"] == 10**9
 
 
 def test_rules_that_are_broken_together_are_told_together() -> None:
-    message = faults(LATER, (ASKED, BEGUN), n=2, temperature=0.1, top_p=1.0, json=True, max_tokens=10**6)
-    for words in ("n 2", "temperature 0.1", "top_p 1", "--json with --prefix", "max_tokens 1000000"):
+    message = refusal(LATER, n=2, temperature=0.1, top_p=1.0, max_tokens=10**6)
+    for words in ("n 2", "temperature 0.1", "top_p 1", "max_tokens 1000000"):
         assert words in message
 
 
@@ -153,7 +162,7 @@ def test_newer_models_take_one_value_of_sampling_and_we_say_which(
 ) -> None:
     model = models.find(name)
     assert body(model, **{parameter: only})[parameter] == only
-    message = faults(model, **{parameter: other})
+    message = refusal(model, **{parameter: other})
     assert f"{parameter} {other:g}: {name} takes only {only:g}" in message
     assert not set(model.fixed) & set(body(model))
 
@@ -171,81 +180,85 @@ def test_there_are_models_of_both_kinds() -> None:
 
 @pytest.mark.parametrize("name", ["moonshotai/kimi-k2.6", "Kimi-K2.6", "accounts/x/models/kimi-k2.6"])
 def test_a_model_is_known_by_the_names_that_hosts_give_it_and_sent_as_typed(name: str) -> None:
-    turn = Session().turn("2+2?", {"offline": True, "model": name}, Unseen())
-    assert turn.request.model == name
-    assert turn.request.max_tokens == 32_768
+    plan = cell_plan(offline=True, model=name)
+    assert plan.request.model == name
+    assert plan.request.max_tokens == 32_768
     with pytest.raises(KimiUsageError, match="takes only 1"):
-        Session().turn("2+2?", {"offline": True, "model": name, "temperature": 0.5}, Unseen())
+        cell_plan(offline=True, model=name, temperature=0.5)
 
 
 # ---- what is allowed but seldom wise ----
 
 
+def warnings(
+    model: models.Model = THINKING, messages: tuple[Message, ...] = (ASKED,), **values: Any
+) -> list[str]:
+    return request.warnings(decided(model, values), messages)
+
+
 def test_nothing_set_is_nothing_to_warn_of() -> None:
     for name in models.TABLE:
-        assert request.notices(models.find(name), (ASKED,), {}) == []
-    assert request.notices(THINKING, (ASKED,), {"temperature": 1.0, "n": 5, "top_k": 1}) == []
+        assert warnings(models.find(name)) == []
+    assert warnings(temperature=1.0, n=5, top_k=1) == []
 
 
 def test_temperature_and_top_p_together_are_warned_of() -> None:
-    (notice,) = request.notices(THINKING, (ASKED,), {"temperature": 0, "top_p": 0.0})
-    assert "temperature and top_p are both set" in notice
+    (warning,) = warnings(temperature=0, top_p=0.0)
+    assert "temperature and top_p are both set" in warning
 
 
 def test_a_temperature_above_1_is_warned_of() -> None:
-    (notice,) = request.notices(THINKING, (ASKED,), {"temperature": 1.5})
-    assert "temperature 1.5 is above 1" in notice
+    (warning,) = warnings(temperature=1.5)
+    assert "temperature 1.5 is above 1" in warning
 
 
 def test_a_picture_for_a_model_that_reads_only_text_is_warned_of() -> None:
-    pictured = (question("What is this?", ["https://a.test/b.png"]),)
-    (notice,) = request.notices(THINKING, pictured, {})
-    assert "kimi-k2-thinking is listed as text only" in notice
-    assert request.notices(LATER, pictured, {}) == request.notices(UNKNOWN, pictured, {}) == []
+    pictured = (user_message("What is this?", ["https://a.test/b.png"]),)
+    (warning,) = warnings(messages=pictured)
+    assert "kimi-k2-thinking is listed as text only" in warning
+    assert warnings(LATER, pictured) == warnings(UNKNOWN, pictured) == []
 
 
 def test_a_message_that_calls_tools_without_text_is_no_picture() -> None:
-    assert request.notices(THINKING, (ASKED, Message("assistant", None, tool_calls=({"id": "a"},))), {}) == []
+    assert warnings(messages=(ASKED, Message("assistant", None, tool_calls=({"id": "a"},)))) == []
 
 
-def test_a_warning_is_given_once_in_a_session() -> None:
-    session = Session()
-
+def test_a_warning_is_given_once_in_a_kernel() -> None:
     def notices(**given: Any) -> tuple[str, ...]:
-        return session.turn("2+2?", {"offline": True, **given}, Unseen()).reply.notices
+        return cell_plan(offline=True, **given).turn.notices
 
-    assert notices() == ()
-    assert len(notices(temperature=1.5)) == 1
-    assert notices(temperature=1.5) == ()
-    (new,) = notices(temperature=1.5, top_p=0.5)
-    assert "both set" in new
-    assert notices(temperature=1.5, top_p=0.5) == ()
-    assert len(Session().turn("x", {"offline": True, "temperature": 1.5}, Unseen()).reply.notices) == 1
+    with kernel.fresh():
+        assert notices() == ()
+        assert len(notices(temperature=1.5)) == 1
+        assert notices(temperature=1.5) == ()
+        (new,) = notices(temperature=1.5, top_p=0.5)
+        assert "both set" in new
+        assert notices(temperature=1.5, top_p=0.5) == ()
+    with kernel.fresh():
+        assert len(notices(temperature=1.5)) == 1
 
 
 def test_what_is_refused_is_not_also_warned_of() -> None:
-    session = Session()
-    with pytest.raises(KimiUsageError):
-        session.turn("2+2?", {"offline": True, "temperature": 1.5, "max_tokens": 10**6}, Unseen())
-    assert session.turn("2+2?", {"offline": True, "temperature": 1.5}, Unseen()).reply.notices
+    with kernel.fresh():
+        with pytest.raises(KimiUsageError):
+            cell_plan(offline=True, temperature=1.5, max_tokens=10**6)
+        assert cell_plan(offline=True, temperature=1.5).turn.notices
 
 
 # ---- whose reasoning is sent back ----
 
-CALL = {"id": "a:0", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-CALLING = Message("assistant", "", reasoning_content="I call.", tool_calls=(CALL,))
-RESULT = Message("tool", "4 C", tool_call_id="a:0")
-TURNS = (
-    (ASKED, Message("assistant", "4", reasoning_content="I add.")),
-    (ASKED, CALLING, RESULT, Message("assistant", "4 C", reasoning_content="I read.")),
-    (ASKED, Message("assistant", "no thought")),
-)
-
 
 def history() -> Conversation:
+    """Two answers, the first with its reasoning."""
     conversation = Conversation()
-    for turn in TURNS:
-        conversation.commit(*turn)
+    for text, reasoning in (("4", "I add."), ("no thought", "")):
+        turn = Turn(ASKED, id=conversation.new_id())
+        turn.steps.append(step := Step(Request("m", (ASKED,))))
+        for event in (*([ReasoningDelta(reasoning)] if reasoning else []), TextDelta(text), Finished("stop")):
+            step.add(event)
+        step.end("complete")
+        turn.end("complete")
+        conversation.keep(turn)
     return conversation
 
 
@@ -254,40 +267,41 @@ def thoughts(messages: tuple[Message, ...]) -> list[str | None]:
 
 
 @pytest.mark.parametrize(
-    ("which", "expected"),
-    [
-        ("all", ["I add.", "I call.", "I read.", None]),
-        ("tools", [None, "I call.", None, None]),
-        ("none", [None, None, None, None]),
-    ],
+    ("which", "expected"), [("all", ["I add.", None]), ("tools", [None, None]), ("none", [None, None])]
 )
 def test_history_goes_back_with_the_reasoning_that_was_chosen_and_otherwise_whole(
     which: models.HistoryReasoning, expected: list[str | None]
 ) -> None:
     conversation = history()
-    messages = conversation.messages(which)
+    messages = conversation.before(reasoning=which)
     assert thoughts(messages) == expected
-    plain = [(m.role, m.content, m.tool_calls, m.tool_call_id) for m in messages]
-    assert plain == [(m.role, m.content, m.tool_calls, m.tool_call_id) for turn in TURNS for m in turn]
-    assert thoughts(conversation.messages("all")) == ["I add.", "I call.", "I read.", None]  # and stays
+    assert [(m.role, m.content) for m in messages] == [
+        ("user", "2+2?"), ("assistant", "4"), ("user", "2+2?"), ("assistant", "no thought"),
+    ]  # fmt: skip
+    assert thoughts(conversation.before()) == ["I add.", None]  # and stays
+
+
+def test_a_turn_with_the_id_of_another_takes_its_place_and_makes_later_ones_stale() -> None:
+    conversation = history()
+    first, second = conversation.turns
+    again = Turn(Message("user", "3+3?"), id=first.id)
+    again.steps = first.steps
+    conversation.keep(again)
+    assert conversation.turns == (again, second)
+    assert (again.stale, second.stale) == (False, True)
+    assert [m.content for m in conversation.before(second.id)] == ["3+3?", "4"]
+    assert conversation.before(again.id) == ()
+    assert len(conversation.before("no such turn")) == 4
 
 
 @pytest.mark.parametrize("name", [*models.TABLE, "some/Other-1"])
 def test_without_a_choice_the_table_of_the_model_decides(name: str) -> None:
-    session = Session()
-    for turn in TURNS:
-        session.conversation.commit(*turn)
-    given = {"offline": True, "model": name}
-    sent = session.turn("And now?", given, Unseen()).request.messages
-    keeps_all = name not in ("kimi-k2.5", "kimi-k2.6", "some/Other-1")
-    assert thoughts(sent) == [
-        "I add." if keeps_all else None,
-        "I call.",
-        "I read." if keeps_all else None,
-        None,
-    ]
-    none = session.turn("And now?", {**given, "history_reasoning": "none"}, Unseen()).request.messages
-    assert thoughts(none) == [None] * 4
+    with kernel.fresh(offline=True, speed=0, model=name) as fresh:
+        for turn in history().turns:
+            fresh.conversation.keep(turn)
+        keeps_all = name not in ("kimi-k2.5", "kimi-k2.6", "some/Other-1")
+        assert thoughts(cell_plan().request.messages) == ["I add." if keeps_all else None, None]
+        assert thoughts(cell_plan(history_reasoning="none").request.messages) == [None, None]
 
 
 def test_the_choice_is_an_option_of_cell_settings_and_python() -> None:
@@ -379,8 +393,8 @@ def test_a_file_that_is_too_large_is_refused(here: Path) -> None:
 
 
 def test_pictures_stand_before_the_text_and_a_text_alone_is_no_list() -> None:
-    assert question("2+2?") == ASKED
-    assert body(messages=(question("What is this?", ["ms://a", "ms://b"]),))["messages"] == [
+    assert user_message("2+2?") == ASKED
+    assert body(messages=(user_message("What is this?", ["ms://a", "ms://b"]),))["messages"] == [
         {
             "role": "user",
             "content": [

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kimi_magic import bridge, errors
+from kimi_magic import bridge, errors, kernel
 from kimi_magic.client import Client, Connection
 from kimi_magic.client.retries import (
     ATTEMPTS,
@@ -25,7 +25,6 @@ from kimi_magic.client.retries import (
 )
 from kimi_magic.keys import Key
 from kimi_magic.messages import Event, Finished, Message, Opened, Request, Retrying, Sent, TextDelta
-from kimi_magic.session import current
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
 
@@ -55,10 +54,10 @@ def send(base_url: str) -> tuple[list[Event], errors.KimiError | None]:
     connection = Connection(base_url, Key(OFFLINE_KEY), "EVOLINK_API_KEY")
 
     async def job(emit: bridge.Emit[Event]) -> None:
-        await current.client.stream(connection, REQUEST, emit)
+        await kernel.current.client.stream(connection, REQUEST, emit)
 
     try:
-        bridge.listen(current.io, job, events.extend)
+        bridge.listen(kernel.current.io, job, events.extend)
     except errors.KimiError as error:
         return events, error
     return events, None
@@ -249,10 +248,10 @@ def test_a_server_that_comes_up_during_the_wait_is_asked() -> None:
             sleeper.start()
 
     async def job(emit: bridge.Emit[Event]) -> None:
-        await current.client.stream(Connection(sleeper.base_url, Key("")), REQUEST, emit)
+        await kernel.current.client.stream(Connection(sleeper.base_url, Key("")), REQUEST, emit)
 
     with sleeper.holding():
-        bridge.listen(current.io, job, take)
+        bridge.listen(kernel.current.io, job, take)
     assert isinstance(heard[0], Retrying)
     assert TextDelta("Four.") in heard
     assert len(sleeper.requests) == 1
@@ -297,7 +296,7 @@ def waits_of(answers: list[httpx.Response | Exception], attempts: int = ATTEMPTS
             raise answer
         return answer
 
-    client = Client({"https://": lambda: httpx.MockTransport(serve)}, attempts=attempts)
+    client = Client({"network": lambda: httpx.MockTransport(serve)}, attempts=attempts)
 
     async def job() -> None:
         with pytest.raises(errors.KimiError):

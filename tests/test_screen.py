@@ -12,13 +12,14 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from kimi_magic.markdown import render
-from kimi_magic.messages import Event, Finished, Opened, ReasoningDelta, Reply, TextDelta
-from kimi_magic.view import static
+from kimi_magic.messages import Event, Finished, Opened, ReasoningDelta, TextDelta
+from kimi_magic.view import words
 from kimi_magic.view.drawing import draw
 from kimi_magic.view.terminal import TerminalView
 from kimi_magic.view.wrapping import Lines, cells, cut
 from tests.screen import Screen
 from tests.test_markdown import HOSTILE, SNIPPETS, Page
+from tests.turns import GrowingTurn
 
 THOUGHT = "The user wants a colour. Short waves scatter more than long ones, so it has to be blue."
 ANSWER = """\
@@ -48,7 +49,7 @@ def watched(
     *batches: Sequence[Event], columns: int = 40, lines: int = 24, model: str = "m", end: str = "complete"
 ) -> Screen:
     """The screen after a reply that grew by these batches, the name of a model being a word of ours."""
-    screen, reply = Screen(columns, lines), Reply(model)
+    screen, reply = Screen(columns, lines), GrowingTurn(model)
     with screen.streams() as (out, err):
         view = TerminalView(out, err)
         view.open(reply)
@@ -127,8 +128,8 @@ def test_an_answer_that_is_complete_is_drawn_in_its_own_place():
     shown = "\n".join(screen.rows)
     assert "**" not in shown
     assert "| - |" not in shown
-    for words in ("Sky", "It is blue, see here (https://a.b/c)", "• one x = 1"):
-        assert shown.count(words) == 1
+    for text in ("Sky", "It is blue, see here (https://a.b/c)", "• one x = 1"):
+        assert shown.count(text) == 1
     assert shown.count("Reasoning\n│ The user wants") == 1
     assert shown.index("has to be blue") < shown.index("Sky") < shown.index("· stop")
 
@@ -155,13 +156,13 @@ def test_without_rich_an_answer_stays_as_it_streamed(monkeypatch: pytest.MonkeyP
 
 
 def test_after_the_window_was_resized_nothing_is_drawn():
-    screen, reply = Screen(40, 24), Reply("m")
+    screen, reply = Screen(40, 24), GrowingTurn("m")
     with screen.streams() as (out, err):
         view = TerminalView(out, err)
         for letter in ANSWER:
             reply.add(TextDelta(letter))
             view.update(reply)
-            screen.resize(40 - len(reply.text) % 2, 24)
+            screen.resize(40 - len(reply.choice.text) % 2, 24)
         reply.end("complete")
         view.close(reply)
     assert "\x1b[J" not in screen.written
@@ -204,7 +205,7 @@ def letters(text: str) -> str:
 @example("<div>html</div>\n\nand <b>more</b> \\(a_b\\) and $$x$$\n\n\\[\ny\n\\]\n")
 @example("![a picture](https://a.b/c.png) and [a link](https://a.b 'title')")
 def test_a_drawing_loses_no_letter_of_the_page(text: str):
-    text = static.printable(text)
+    text = words.printable(text)
     drawn = draw(text, 500, colours=False)
     assert drawn is not None
     shown = letters(re.sub(r"\x1b\[[\d;]*m", "", drawn))

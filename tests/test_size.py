@@ -9,10 +9,11 @@ from random import Random
 import pytest
 
 from kimi_magic.markdown import render
-from kimi_magic.messages import Counted, Finished, ReasoningDelta, Reply, TextDelta
+from kimi_magic.messages import Counted, Finished, ReasoningDelta, TextDelta
 from kimi_magic.simulator import essays
 from kimi_magic.usage import Usage
 from kimi_magic.view import static
+from tests.turns import GrowingTurn
 
 TIMES = 3  # text/plain is the text itself, so the page may be twice the text
 ALWAYS = 2_500  # bytes of wrapper, titles, byline and what else does not grow with the answer
@@ -87,12 +88,12 @@ def saved(*values: str) -> int:
 )
 @pytest.mark.parametrize("kind", ANSWERS)
 def test_a_saved_answer_is_at_most_three_times_what_the_model_wrote(kind: str, thought: str) -> None:
-    reply = Reply("kimi-k2-thinking")
+    reply = GrowingTurn("kimi-k2-thinking")
     for event in (ReasoningDelta(thought), TextDelta(ANSWERS[kind]), Finished("stop")):
         reply.add(event)
     reply.add(Counted(Usage(prompt=1_000, completion=9_000, reasoning=2_000)))
     reply.end("complete")
-    written = saved(reply.text, reply.reasoning)
+    written = saved(reply.choice.text, reply.choice.reasoning)
     assert saved(static.html(reply), static.plain(reply)) <= TIMES * written + ALWAYS
 
 

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kimi_magic.messages import Counted, Event, Finished, Opened, ReasoningDelta, Reply, Sent, TextDelta
+from kimi_magic.messages import Counted, Event, Finished, Opened, ReasoningDelta, Sent, TextDelta
 from kimi_magic.usage import Usage
-from kimi_magic.view import static
+from kimi_magic.view import css, static, words
 from kimi_magic.view.terminal import TerminalView
 from tests.test_markdown import ALLOWED, HOSTILE, Page, unsafe
+from tests.turns import GrowingTurn
 
 USAGE = Usage(prompt=1_234, completion=56_789, cached=4, reasoning=5_000)
 CONTROLS = "\x00\x07\x08\x0b\x0c\x0e\x1b[31m\x1b]0;title\x07\x1b[2J\x7f\x9b1;1H\x9d0;t\x9c"
@@ -31,8 +32,8 @@ PAGE = {
 
 def grown(
     *said: Event, end: str | None = "complete", model: str = "kimi-k2-thinking", simulated: bool = False
-) -> Reply:
-    reply = Reply(model, simulated=simulated)
+) -> GrowingTurn:
+    reply = GrowingTurn(model, simulated=simulated)
     for event in said:
         reply.add(event)
     if end is not None:
@@ -43,9 +44,9 @@ def grown(
 ANSWERED = (ReasoningDelta("Two plus two."), TextDelta("**Four.**"), Finished("stop"), Counted(USAGE))
 
 
-def shown(reply: Reply, **options: Any) -> str:
+def shown(reply: GrowingTurn, **options: Any) -> str:
     """The page without the one script that may stand on it."""
-    return static.html(reply, **options).replace(f"<script>{static.COPY}</script>", "")
+    return static.html(reply, **options).replace(f"<script>{css.COPY_SCRIPT}</script>", "")
 
 
 class Terminal(io.StringIO):
@@ -61,7 +62,7 @@ def watched(
     """What a terminal view wrote to `out` and `err` for a reply that grew by these batches."""
     out, errors = io.StringIO(), err()
     view = TerminalView(out, errors, hide_reasoning=hide)
-    reply = Reply("kimi-k2-thinking")
+    reply = GrowingTurn("kimi-k2-thinking")
     view.open(reply)
     for batch in batches:
         for event in batch:
@@ -135,7 +136,7 @@ def test_reasoning_is_no_mathematics_either(text: str) -> None:
 def test_nothing_hostile_comes_to_life_anywhere_on_the_page(text: str) -> None:
     reply = grown(Opened("c1", text), ReasoningDelta(text), TextDelta(text), Finished(text))
     assert unsafe(shown(reply), PAGE) == []
-    for line in (static.byline(reply), static.status(reply), text):
+    for line in (words.byline(reply), words.status(reply), text):
         assert unsafe(static.line(line), PAGE) == []
 
 
@@ -161,19 +162,19 @@ def test_the_byline_says_model_tokens_cost_seconds_and_reason() -> None:
     assert re.fullmatch(
         r"kimi-k2-thinking · 1,234 \(4 cached\) \+ 56,789 tokens, 5,000 of them reasoning"
         r" · ≈ \$0\.1427 \(estimate\) · \d+\.\d s · stop",
-        static.byline(grown(*ANSWERED)),
+        words.byline(grown(*ANSWERED)),
     )
 
 
 def test_the_byline_does_not_make_up_what_the_service_did_not_say() -> None:
     assert re.fullmatch(
-        r"kimi-k2-thinking · \d+\.\d s · ended without a reason given", static.byline(grown(TextDelta("a")))
+        r"kimi-k2-thinking · \d+\.\d s · ended without a reason given", words.byline(grown(TextDelta("a")))
     )
-    assert "reasoning" not in static.byline(grown(TextDelta("a"), Counted(Usage(1, 2))))
+    assert "reasoning" not in words.byline(grown(TextDelta("a"), Counted(Usage(1, 2))))
 
 
 @pytest.mark.parametrize(
-    ("said", "end", "words"),
+    ("said", "end", "text"),
     [
         ([TextDelta("a")], "interrupted", "stopped · this part is not in the conversation"),
         ([], "interrupted", "stopped"),
@@ -185,19 +186,19 @@ def test_the_byline_does_not_make_up_what_the_service_did_not_say() -> None:
         ([TextDelta("a"), Finished("content_filter")], "complete", "content_filter"),
     ],
 )
-def test_the_byline_says_how_it_ended(said: list[Event], end: str, words: str) -> None:
-    assert re.fullmatch(rf"kimi-k2-thinking · \d+\.\d s · {words}", static.byline(grown(*said, end=end)))
+def test_the_byline_says_how_it_ended(said: list[Event], end: str, text: str) -> None:
+    assert re.fullmatch(rf"kimi-k2-thinking · \d+\.\d s · {text}", words.byline(grown(*said, end=end)))
 
 
 @pytest.mark.parametrize("end", [None, "complete", "failed"])
 def test_the_simulator_is_always_named(end: str | None) -> None:
     for said in ([], [ReasoningDelta("a")], [TextDelta("a")]):
-        assert static.status(grown(*said, end=end, simulated=True)).endswith(" · offline simulator")
-        assert "simulator" not in static.status(grown(*said, end=end))
+        assert words.status(grown(*said, end=end, simulated=True)).endswith(" · offline simulator")
+        assert "simulator" not in words.status(grown(*said, end=end))
 
 
 @pytest.mark.parametrize(
-    ("said", "words"),
+    ("said", "text"),
     [
         ([], "connecting"),
         ([Sent()], "waiting for the first words"),
@@ -205,24 +206,24 @@ def test_the_simulator_is_always_named(end: str | None) -> None:
         ([TextDelta("a")], "answering"),
     ],
 )
-def test_the_status_says_what_happens_at_the_moment(said: list[Event], words: str) -> None:
+def test_the_status_says_what_happens_at_the_moment(said: list[Event], text: str) -> None:
     assert re.fullmatch(
-        rf"kimi-k2-thinking · {words} · \d+ s( · ≈ \d+ tokens(/s)?)?", static.status(grown(*said, end=None))
+        rf"kimi-k2-thinking · {text} · \d+ s( · ≈ \d+ tokens(/s)?)?", words.status(grown(*said, end=None))
     )
 
 
 def test_the_status_of_a_reply_that_ended_is_its_byline() -> None:
     reply = grown(*ANSWERED)
-    assert static.status(reply) == static.byline(reply)
+    assert words.status(reply) == words.byline(reply)
 
 
 def test_the_title_of_the_reasoning_says_how_long_and_how_much() -> None:
-    assert re.fullmatch(r"Thinking… \d+ s", static.reasoning_title(grown(ReasoningDelta("a"), end=None)))
+    assert re.fullmatch(r"Thinking… \d+ s", words.reasoning_title(grown(ReasoningDelta("a"), end=None)))
     assert re.fullmatch(
         r"Reasoning · \d+\.\d s · ≈ 2 tokens",
-        static.reasoning_title(grown(ReasoningDelta("Two, two"), TextDelta("b"))),
+        words.reasoning_title(grown(ReasoningDelta("Two, two"), TextDelta("b"))),
     )
-    assert re.fullmatch(r"Reasoning · \d+\.\d s · 5,000 tokens", static.reasoning_title(grown(*ANSWERED)))
+    assert re.fullmatch(r"Reasoning · \d+\.\d s · 5,000 tokens", words.reasoning_title(grown(*ANSWERED)))
 
 
 def test_a_status_line_is_read_aloud_when_it_changes() -> None:
@@ -235,7 +236,7 @@ def test_the_model_and_the_reason_that_the_service_names_are_one_line_without_co
 ) -> None:
     for said in ([], [ReasoningDelta("a")], [TextDelta("a"), Finished(f"st{CONTROLS}op\n")]):
         reply = grown(Opened("c1", f"ki{CONTROLS}mi\n2"), *said, end=end)
-        for shown in (static.status(reply), static.byline(reply)):
+        for shown in (words.status(reply), words.byline(reply)):
             assert shown.isprintable()
 
 
@@ -246,13 +247,13 @@ def test_plain_text_is_the_markdown_of_the_answer() -> None:
 
 def test_plain_text_without_an_answer_says_why() -> None:
     reply = grown(end="interrupted")
-    assert static.plain(reply) == static.byline(reply)
+    assert static.plain(reply) == words.byline(reply)
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text())
 def test_printable_text_obeys_nobody_and_loses_no_word(text: str) -> None:
-    shown = static.printable(text)
+    shown = words.printable(text)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
     kept = re.compile(r"[^\x00-\x1f\x7f-\x9f]")
     assert kept.findall(shown) == kept.findall(text)
@@ -292,7 +293,7 @@ def test_a_terminal_is_shown_life_at_once_and_the_status_goes_away_again() -> No
 
 def test_a_status_that_did_not_change_is_not_written_again() -> None:
     out, err = io.StringIO(), Terminal()
-    view, reply = TerminalView(out, err), Reply("m")
+    view, reply = TerminalView(out, err), GrowingTurn("m")
     view.open(reply)
     for _ in range(20):
         view.update(reply)
@@ -357,6 +358,6 @@ def test_however_it_arrives_the_terminal_shows_the_whole(
     def letters(text: str) -> str:  # a terminal wraps the reasoning, and marks its lines
         return re.sub(r"[\s│]", "", text) if tty else text
 
-    answer = static.printable("".join(text))
+    answer = words.printable("".join(text))
     assert out == (answer + "\n" if "".join(text) else "")
-    assert letters(static.printable("".join(thought))) in letters(ESCAPES.sub("", err))
+    assert letters(words.printable("".join(thought))) in letters(ESCAPES.sub("", err))

@@ -7,7 +7,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -22,16 +22,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import KimiJSONError, KimiUsageError, Reply, config, models, options, schema
+from kimi_magic import KimiJSONError, KimiUsageError, Reply, hosts, kernel, options, schema
 from kimi_magic.errors import KimiInterrupted
-from kimi_magic.session import Session, current
-from kimi_magic.structured import ADDED, WISH
-from kimi_magic.view import endings, static
+from kimi_magic.schema import JSON_INSTRUCTION
+from kimi_magic.structured import ADDED_NOTICE
+from kimi_magic.view import endings, static, words
 
-from .peers import Scripted, streamed
-from .test_answers import Nowhere, said
-from .test_house import ROOT
+from .peers import Scripted, answering, streamed
+from .test_answers import said
+from .test_architecture import ROOT
 from .test_markdown import Page
+from .turns import Unseen, cell_plan, continued_plan, run
 
 SECRET = "sk-0123456789abcdefWXYZ"
 
@@ -78,21 +79,8 @@ Start = Callable[..., Scripted]
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    current.ledger.clear()
-    yield
-    for name in ("json", "repair", "host", "model", "response_format"):
-        config.settings.unset(name)
-    current.conversation.clear()
-    current.ledger.clear()
-
-
-@contextmanager
-def answering(*answers: str | bytes) -> Iterator[Scripted]:
-    """A service that gives these answers; what is asked meanwhile goes there."""
-    with Scripted(*answers) as server, pytest.MonkeyPatch.context() as patch:
-        patch.setenv("EVOLINK_BASE_URL", server.base_url)
-        patch.setenv("EVOLINK_API_KEY", SECRET)
-        yield server
+    with kernel.fresh():
+        yield
 
 
 @pytest.fixture
@@ -102,23 +90,15 @@ def service() -> Iterator[Start]:
         yield lambda *answers: running.enter_context(answering(*answers))
 
 
-def asked(
-    line: str = "--json", prompt: str = "Who? In JSON.", names: Any = NAMES, view: Any = None, out: Any = None
-) -> Reply:
-    """Ask as a cell with this line does; `out` is called with what the name of `-o` would be bound to."""
-    given, _ = options.parse(options.split(line), options.at(options.CELL), namespace=names)
-    turn = current.turn(prompt, given, view or Nowhere(), names)
-    if out is not None:
-        turn.on_complete = lambda reply: out(reply.data)
-    return current.run(turn)
+def asked(line: str = "--json", prompt: str = "Who? In JSON.", names: Any = NAMES, view: Any = None) -> Reply:
+    """Ask as a cell with this line does."""
+    return run(cell_plan(line, prompt, names), view=view)
 
 
 def refused(line: str = "--json", **more: Any) -> KimiJSONError:
     """Ask; what it failed with, after a look at how it failed."""
-    bound: list[Any] = []
     with pytest.raises(KimiJSONError) as caught:
-        asked(line, out=bound.append, **more)
-    assert bound == []
+        asked(line, **more)
     assert kimi_magic.last.data is None
     assert kimi_magic.last.state == "failed"
     assert said() == []
@@ -127,7 +107,7 @@ def refused(line: str = "--json", **more: Any) -> KimiJSONError:
 
 
 def configured(line: str) -> None:
-    config.settings.update(options.parse(options.split(line), options.at(options.CONFIG))[0])
+    kernel.current.settings.update(options.parse(options.split(line), options.at(options.CONFIG))[0])
 
 
 def contents(body: dict[str, Any]) -> list[tuple[str, Any]]:
@@ -154,8 +134,8 @@ def test_a_json_object_is_asked_for_and_becomes_data(service: Start) -> None:
 @pytest.mark.parametrize(
     ("line", "prompt", "messages"),
     [
-        ("", "Who?", [("system", WISH), ("user", "Who?")]),
-        ("-s 'Be brief.'", "Who?", [("system", f"Be brief.\n\n{WISH}"), ("user", "Who?")]),
+        ("", "Who?", [("system", JSON_INSTRUCTION), ("user", "Who?")]),
+        ("-s 'Be brief.'", "Who?", [("system", f"Be brief.\n\n{JSON_INSTRUCTION}"), ("user", "Who?")]),
         ("", "Who? In json.", [("user", "Who? In json.")]),
         ("-s 'Speak JSON.'", "Who?", [("system", "Speak JSON."), ("user", "Who?")]),
     ],
@@ -167,7 +147,7 @@ def test_where_no_message_mentions_json_one_is_made_to_and_the_person_is_told(
     server = service(ADA)
     reply = asked(f"--json {line}", prompt)
     assert contents(server.only.body) == messages
-    assert (ADDED in reply.notices) is any(WISH in content for _, content in messages)
+    assert (ADDED_NOTICE in reply.notices) is any(JSON_INSTRUCTION in content for _, content in messages)
     assert said()[0] == ("user", prompt)  # what was added is of this request alone
 
 
@@ -208,15 +188,13 @@ def test_settings_of_the_kernel_ask_for_json_and_for_repairs(service: Start) -> 
     configured("--json --repair 2")
     assert asked("").data == {"name": "Ada", "age": 36}
     assert len(server.requests) == 3
-    config.settings.unset("json")
+    kernel.current.settings.unset("json")
     assert asked("").data is None
 
 
 def test_stop_sequences_and_json_warn(service: Start) -> None:
     service(ADA)
-    session = Session()  # which has not warned yet
-    reply = session.run(session.turn("As JSON", {"json": True, "stop": ["}"]}, Nowhere()))
-    session.io.close()
+    reply = asked("--json --stop '}'", "As JSON")
     assert any("--stop with JSON" in notice for notice in reply.notices)
 
 
@@ -299,8 +277,8 @@ def test_the_host_gets_the_schema_where_its_table_says_so(
     server = service(ADA)
     for variable in ("EVOLINK_BASE_URL", "EVOLINK_API_KEY"):
         monkeypatch.delenv(variable)
-    monkeypatch.setitem(models.HOSTS, host, models.HOSTS[host]._replace(base_url=server.base_url))
-    for variable in models.HOSTS[host].key_variables:
+    monkeypatch.setitem(hosts.PROVIDERS, host, hosts.PROVIDERS[host]._replace(base_url=server.base_url))
+    for variable in hosts.PROVIDERS[host].key_variables:
         monkeypatch.setenv(variable, SECRET)
     configured(f"--host {host} -m {model}")
     assert asked("--schema Person", "Who?").data == ADA_IS
@@ -480,7 +458,7 @@ def test_what_can_be_forgiven_is_and_the_person_is_told(
     assert reply.data == data
     (told,) = reply.notices
     assert notice in told
-    assert notice in Page(static.html(reply)).text
+    assert notice in Page(static.html(reply.turn)).text
 
 
 def test_big_integers_are_exact_and_nan_is_a_float(service: Start) -> None:
@@ -525,7 +503,7 @@ def test_what_does_not_match_names_the_path(service: Start, line: str, text: str
     error = refused(f"{line} --repair 0")
     assert error.message == f"the answer does not match the schema: {message}"
     assert kimi_magic.last.text == text
-    assert Page(static.html(kimi_magic.last)).text.count(text) == 1
+    assert Page(static.html(kimi_magic.last.turn)).text.count(text) == 1
 
 
 def test_controls_of_a_key_do_not_reach_the_error_or_a_notice(service: Start) -> None:
@@ -554,11 +532,11 @@ def test_a_cut_answer_names_the_cap_and_is_neither_bound_nor_repaired(
     assert error.hint.endswith(f"Ask again with --max-tokens {larger}.")
     assert kimi_magic.last.text == '{"name": "Ada", "ag'
     assert len(server.requests) == 1
-    page = Page(static.html(kimi_magic.last)).text
+    page = Page(static.html(kimi_magic.last.turn)).text
     assert "name: “Ada”" in page
     assert "--continue" not in page
     with pytest.raises(KimiUsageError) as caught:
-        current.resume({}, Nowhere())
+        continued_plan()
     assert caught.value.message == "--continue: the service does not go on with an answer in JSON mode"
     assert str(larger) in caught.value.hint
 
@@ -605,7 +583,7 @@ def test_a_repair_sends_the_answer_and_its_fault_and_only_the_end_is_remembered(
     assert len(second["messages"]) == 4
     assert {**second, "messages": 0} == {**first, "messages": 0}
     assert said() == [("user", "Who?"), ("assistant", ADA)]
-    assert current.conversation.messages()[1].reasoning_content == "I forgot the age."
+    assert kernel.current.conversation.before()[1].reasoning_content == "I forgot the age."
     assert reply.reasoning == "I forgot the age."
 
 
@@ -613,14 +591,15 @@ def test_repairs_and_their_tokens_are_counted_everywhere(service: Start) -> None
     service(streamed("a", tokens=(100, 20)), streamed("b", tokens=(130, 10)), streamed(ADA, tokens=(150, 30)))
     reply = asked("--schema Person --repair 2")
     assert (reply.usage.prompt, reply.usage.completion) == (380, 60)
-    (row,) = current.ledger.rows()
-    assert (row["prompt"], row["completion"], row["state"]) == (380, 60, "complete")
-    assert row["cost"] == pytest.approx(reply.cost)
-    assert "380 + 60 tokens" in static.byline(reply)
-    assert "2 repairs (260 tokens)" in static.byline(reply)
-    assert reply.summary()["repairs"] == 2
+    rows = kernel.current.ledger.rows()
+    assert [(row["prompt"], row["completion"]) for row in rows] == [(100, 20), (130, 10), (150, 30)]
+    assert {row["state"] for row in rows} == {"complete"}
+    assert sum(row["cost"] for row in rows) == pytest.approx(reply.cost)
+    assert "380 + 60 tokens" in words.byline(reply.turn)
+    assert "2 repairs (260 tokens)" in words.byline(reply.turn)
+    assert static.summary(reply.turn)["repairs"] == 2
     asked_again = [
-        line for line in endings.notices(reply) if line.startswith("Asked again, because the answer")
+        line for line in endings.notices(reply.turn) if line.startswith("Asked again, because the answer")
     ]
     assert len(asked_again) == 2
 
@@ -629,7 +608,7 @@ def test_one_repair_is_one_also_where_the_service_counts_no_tokens(service: Star
     service(streamed("a", tokens=None), streamed(ADA, tokens=None))
     reply = asked("--schema Person")
     assert reply.usage is None
-    assert "· 1 repair ·" in static.byline(reply)
+    assert "· 1 repair ·" in words.byline(reply.turn)
 
 
 def test_the_next_question_follows_the_repaired_answer(service: Start) -> None:
@@ -651,10 +630,10 @@ def test_when_no_repair_helps_it_fails_with_the_last_fault(service: Start, line:
     server = service("no")
     error = refused(line)
     assert len(server.requests) == requests
-    assert len(kimi_magic.last.faults) == requests - 1
+    assert len(kimi_magic.last.turn.rejections) == requests - 1
     assert kimi_magic.last.usage.total == 120 * requests
     assert f"--repair {requests}" in error.hint
-    assert current.ledger.rows()[0]["state"] == "failed"
+    assert [row["state"] for row in kernel.current.ledger.rows()] == ["complete"] * requests
 
 
 def test_an_empty_answer_is_not_sent_back(service: Start) -> None:
@@ -681,21 +660,22 @@ def test_the_notices_are_those_of_the_final_answer(service: Start) -> None:
 def test_an_interrupt_during_a_repair_keeps_what_arrived_and_leaves_no_trace(service: Start) -> None:
     service("no", ADA)
     with pytest.raises(KimiInterrupted):
-        asked("--schema Person", view=Nowhere(lambda reply: bool(reply.faults and reply.text)))
+        asked(
+            "--schema Person",
+            view=Unseen(lambda reply: reply.turn.rejections and reply.text),
+        )
     reply = kimi_magic.last
     assert (reply.state, reply.data, said()) == ("interrupted", None, [])
     assert reply.text
     assert ADA.startswith(reply.text)
-    (row,) = current.ledger.rows()
-    assert row["state"] == "interrupted"
-    assert row["prompt"] >= 100
+    assert [row["state"] for row in kernel.current.ledger.rows()] == ["complete", "interrupted"]
     assert asked("--json").data == {"name": "Ada", "age": 36}
 
 
 def test_an_interrupt_before_a_repair_says_a_word_keeps_the_first_answer(service: Start) -> None:
     server = service("What was paid for.", ADA)
     with pytest.raises(KimiInterrupted):
-        asked("--schema Person", view=Nowhere(lambda reply: bool(reply.faults)))
+        asked("--schema Person", view=Unseen(lambda reply: bool(reply.turn.rejections)))
     reply = kimi_magic.last
     assert (reply.text, reply.reasoning) == ("What was paid for.", "They want JSON.")
     assert (reply.state, reply.data, said()) == ("interrupted", None, [])
@@ -708,7 +688,7 @@ def test_a_repair_that_breaks_keeps_the_first_answer(service: Start) -> None:
     with pytest.raises(kimi_magic.KimiError):
         asked("--schema Person")
     assert kimi_magic.last.text == "What was paid for."
-    assert "What was paid for." in Page(static.html(kimi_magic.last)).text
+    assert "What was paid for." in Page(static.html(kimi_magic.last.turn)).text
 
 
 # ---- several answers, tools ----
@@ -745,7 +725,7 @@ def test_fewer_answers_than_were_asked_for_are_taken(service: Start) -> None:
     service(streamed(ADA))
     reply = asked("--schema Person -n 2")
     assert reply.data == [ADA_IS]
-    assert "The service gave 1 of the 2 answers asked for." in endings.notices(reply)
+    assert "The service gave 1 of the 2 answers asked for." in endings.notices(reply.turn)
 
 
 def test_an_answer_that_asks_for_tools_has_no_data(service: Start) -> None:

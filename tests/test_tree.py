@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from kimi_magic.json_text import portable, read
 from kimi_magic.messages import Finished, ReasoningDelta, TextDelta
-from kimi_magic.view import static, table, tree
+from kimi_magic.view import table, tree, words
 
 from .test_markdown import ALLOWED, HOSTILE, Page, unsafe
 from .test_static import CONTROLS, grown, shown
@@ -83,13 +83,13 @@ def scalars(value: Any) -> Iterator[str]:
     match value:
         case dict():
             for key, inner in value.items():
-                yield static.on_one_line(key)
+                yield words.on_one_line(key)
                 yield from scalars(inner)
         case list():
             for inner in value:
                 yield from scalars(inner)
         case str():
-            yield f"“{static.printable(value)}”"
+            yield f"“{words.printable(value)}”"
         case _:
             yield json.dumps(value)
 
@@ -162,13 +162,13 @@ def test_nothing_hostile_comes_to_life_as_a_key_or_a_value(text: str) -> None:
         assert Page(html).formulas == [], name
         assert not CONTROL.search(html), name
     for name in ("rows", "tree", "pandas", "polars"):
-        assert static.on_one_line(text)[:50] in " ".join(texts(pages[name]).split()), name
+        assert words.on_one_line(text)[:50] in " ".join(texts(pages[name]).split()), name
 
 
 def failed(text: str) -> Any:
     """A JSON reply that became no data."""
     reply = grown(ReasoningDelta("Hm."), TextDelta(text), Finished("stop"), end="failed")
-    reply.json = True
+    reply.wants_json = True
     return reply
 
 
@@ -179,7 +179,7 @@ def test_the_page_of_an_answer_that_is_no_data_holds_its_text_as_it_came(text: s
     assert unsafe(html, TREE) == []
     if text:
         code = html.partition("<code>")[2].partition("</code>")[0]
-        assert texts(f"<pre>{code}</pre>") == static.printable(text)
+        assert texts(f"<pre>{code}</pre>") == words.printable(text)
 
 
 # ---- the tree at the end ----
@@ -329,4 +329,4 @@ def test_no_cell_comes_to_life(rows: list[dict[str, Any]]) -> None:
         assert Page(html).formulas == []
         assert not CONTROL.search(html)
         for row in rows:
-            assert static.printable(row["a"]) in texts(html)
+            assert words.printable(row["a"]) in texts(html)

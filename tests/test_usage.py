@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import config, models
+from kimi_magic import kernel, models
 from kimi_magic.client import Client, Connection
 from kimi_magic.keys import Key
-from kimi_magic.messages import Counted, Finished, Message, Opened, Reply, Request, StreamOptions, TextDelta
-from kimi_magic.session import current
+from kimi_magic.messages import Counted, Finished, Message, Opened, Request, StreamOptions, TextDelta
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
 from kimi_magic.usage import OFFLINE, Ledger, Record, Usage, cost, dollars, total
 from kimi_magic.view import ledger as view
-from kimi_magic.view import static
+from kimi_magic.view import words
+from tests.turns import Growing
 
 PRICE = models.TABLE["kimi-k2-thinking"].price
 TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
@@ -91,8 +91,8 @@ def test_amounts_are_readable_also_when_they_are_tiny(amount: float, shown: str)
 # ---- a reply ----
 
 
-def answered(model: str, usage: Usage | None, *, simulated: bool = False, state: str = "complete") -> Reply:
-    reply = Reply("kimi-k2-thinking", simulated=simulated)
+def answered(model: str, usage: Usage | None, *, simulated: bool = False, state: str = "complete") -> Growing:
+    reply = Growing("kimi-k2-thinking", simulated=simulated)
     for event in (Opened("c1", model), TextDelta("Four."), Finished("stop")):
         reply.add(event)
     if usage is not None:
@@ -110,7 +110,7 @@ def test_the_byline_shows_what_was_cached_and_the_cost_as_an_estimate(model: str
     assert reply.cost == pytest.approx(cost(USED, PRICE))
     assert (
         "2,000 (1,024 cached) + 400 tokens, 300 of them reasoning · ≈ $0.0017 (estimate) ·"
-        in static.byline(reply)
+        in words.byline(reply.turn)
     )
 
 
@@ -129,14 +129,14 @@ def test_the_model_that_answered_sets_the_price():
     ],
     ids=["unknown price", "no count", "stopped", "offline"],
 )
-def test_a_cost_that_is_unknown_or_was_not_spent_is_not_shown(reply: Reply):
+def test_a_cost_that_is_unknown_or_was_not_spent_is_not_shown(reply: Growing):
     assert reply.cost is None
-    assert "$" not in static.byline(reply)
-    assert "estimate" not in static.byline(reply)
+    assert "$" not in words.byline(reply.turn)
+    assert "estimate" not in words.byline(reply.turn)
 
 
 def test_a_byline_without_cached_tokens_does_not_mention_them():
-    assert "cached" not in static.byline(answered("kimi-k2-thinking", Usage(10, 5)))
+    assert "cached" not in words.byline(answered("kimi-k2-thinking", Usage(10, 5)).turn)
 
 
 def test_a_host_that_counts_only_zeros_has_not_counted():
@@ -232,13 +232,13 @@ def test_the_name_of_a_model_does_not_break_the_table():
 # ---- over HTTP: the three places of the counts ----
 
 
-def heard(faults: str, *, n: int | None, stream: bool) -> Reply:
+def heard(faults: str, *, n: int | None, stream: bool) -> Growing:
     """The reply of a fresh service, which has nothing in its cache."""
     asked = Request(
         "kimi-k2-thinking", (Message("user", "Why is the sky blue?"),), n=n, max_tokens=4_000, stream=stream,
         stream_options=StreamOptions() if stream else None,
     )  # fmt: skip
-    reply = Reply("kimi-k2-thinking")
+    reply = Growing("kimi-k2-thinking")
 
     async def ask(url: str) -> None:
         client = Client()
@@ -288,11 +288,11 @@ def test_without_counts_usage_and_cost_are_unknown(stream: bool):
 
 @pytest.fixture(autouse=True)
 def empty_ledger() -> Iterator[None]:
-    current.ledger.clear()
+    kernel.current.ledger.clear()
     yield
-    current.ledger.clear()
+    kernel.current.ledger.clear()
     for name in ("budget", "offline", "speed"):
-        config.settings.unset(name)
+        kernel.current.settings.unset(name)
 
 
 @pytest.fixture
@@ -320,7 +320,7 @@ def test_a_complete_request_is_recorded_with_all_that_is_known(service: list[str
         "completion": reply.usage.completion,
         "reasoning": reply.usage.reasoning,
         "cost": reply.cost,
-        "seconds": reply.seconds,
+        "seconds": reply.turn.step.seconds,
     }
     assert reply.cost > 0
 
@@ -381,7 +381,7 @@ def test_requests_from_several_threads_are_all_recorded(service: list[str]):
 
     with ThreadPoolExecutor(4) as pool:
         replies = list(pool.map(kimi_magic.ask, [f"Write {n} words about rivers." for n in range(5, 13)]))
-    assert current.ledger.spent == pytest.approx(sum(reply.cost for reply in replies))
+    assert kernel.current.ledger.spent == pytest.approx(sum(reply.cost for reply in replies))
 
 
 # ---- the budget ----
@@ -392,7 +392,7 @@ def begun(log: list[str]) -> int:
 
 
 def test_once_the_budget_is_spent_nothing_more_is_sent(service: list[str]):
-    config.settings.update({"budget": 1e-6})
+    kernel.current.settings.update({"budget": 1e-6})
     spent = kimi_magic.ask("Why is the sky blue?").cost
     with pytest.raises(kimi_magic.KimiBudgetError) as caught:
         kimi_magic.ask("And now?")
@@ -406,20 +406,20 @@ def test_once_the_budget_is_spent_nothing_more_is_sent(service: list[str]):
 
 
 def test_more_budget_or_none_lets_requests_through_again(service: list[str]):
-    config.settings.update({"budget": 1e-6})
+    kernel.current.settings.update({"budget": 1e-6})
     kimi_magic.ask("Hello")
-    config.settings.update({"budget": 100.0})
+    kernel.current.settings.update({"budget": 100.0})
     kimi_magic.ask("Hello")
-    config.settings.update({"budget": 1e-6})
+    kernel.current.settings.update({"budget": 1e-6})
     with pytest.raises(kimi_magic.KimiBudgetError):
         kimi_magic.ask("Hello")
-    config.settings.unset("budget")
+    kernel.current.settings.unset("budget")
     kimi_magic.ask("Hello")
     assert begun(service) == 3
 
 
 def test_a_budget_of_zero_allows_nothing_but_the_simulator(service: list[str]):
-    config.settings.update({"budget": 0.0})
+    kernel.current.settings.update({"budget": 0.0})
     with pytest.raises(kimi_magic.KimiBudgetError):
         kimi_magic.ask("Hello")
     assert kimi_magic.ask("Hello", offline=True).text
@@ -428,7 +428,7 @@ def test_a_budget_of_zero_allows_nothing_but_the_simulator(service: list[str]):
 
 @pytest.mark.parametrize("service", ["usage=none"], indirect=True)
 def test_requests_of_unknown_cost_do_not_count_against_the_budget(service: list[str]):
-    config.settings.update({"budget": 1e-6})
+    kernel.current.settings.update({"budget": 1e-6})
     kimi_magic.ask("Hello")
     kimi_magic.ask("Hello")
     assert begun(service) == 2

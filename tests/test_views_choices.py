@@ -7,12 +7,13 @@ import re
 
 import pytest
 
-from kimi_magic.messages import Counted, Event, Finished, ReasoningDelta, Reply, TextDelta, ToolCallDelta
+from kimi_magic.messages import Choice, Counted, Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta
 from kimi_magic.usage import Usage
-from kimi_magic.view import endings, static
+from kimi_magic.view import endings, static, words
 from kimi_magic.view.terminal import TerminalView
 from tests.test_markdown import HOSTILE, Page, unsafe
 from tests.test_static import CONTROLS, ESCAPES, PAGE, Terminal, shown
+from tests.turns import GrowingTurn
 
 TWO = (
     ReasoningDelta("First thought.", 0), ReasoningDelta("Second thought.", 1), TextDelta("**Second.**", 1),
@@ -21,8 +22,8 @@ TWO = (
 )  # fmt: skip
 
 
-def grown(*events: Event, n: int = 1, end: str = "complete", max_tokens: int | None = None) -> Reply:
-    reply = Reply("kimi-k2-thinking", n=n, max_tokens=max_tokens)
+def grown(*events: Event, n: int = 1, end: str = "complete", max_tokens: int | None = None) -> GrowingTurn:
+    reply = GrowingTurn("kimi-k2-thinking", n=n, max_tokens=max_tokens)
     for event in events:
         reply.add(event)
     if end:
@@ -40,7 +41,7 @@ def watched(
     """What a terminal view wrote to `out` and `err`."""
     out, errors = io.StringIO(), err()
     view = TerminalView(out, errors, hide_reasoning=hide, lasting=lasting)
-    reply = Reply("kimi-k2-thinking", n=n)
+    reply = GrowingTurn("kimi-k2-thinking", n=n)
     view.open(reply)
     for batch in batches:
         for event in batch:
@@ -95,7 +96,7 @@ def test_one_answer_has_no_heading_and_no_section() -> None:
 
 
 def test_the_byline_counts_the_answers_and_says_how_each_ended() -> None:
-    assert static.byline(grown(*TWO, n=2)).endswith(" s · 2 answers: stop, length")
+    assert words.byline(grown(*TWO, n=2)).endswith(" s · 2 answers: stop, length")
 
 
 def test_the_text_of_several_answers_has_their_headings() -> None:
@@ -105,20 +106,20 @@ def test_the_text_of_several_answers_has_their_headings() -> None:
 
 
 def test_the_status_says_how_many_answers_are_complete() -> None:
-    status = static.status(grown(*TWO[:4], n=2, end=""))
+    status = words.status(grown(*TWO[:4], n=2, end=""))
     assert re.fullmatch(
         r"kimi-k2-thinking · answering · \d+ s · ≈ \d+ tokens/s · 1 of 2 answers complete", status
     )
-    assert "complete" not in static.status(grown(TextDelta("a"), end=""))
+    assert "complete" not in words.status(grown(TextDelta("a"), end=""))
 
 
 def test_a_choice_says_in_a_word_how_it_is_with_it() -> None:
     events = [ReasoningDelta("a", 0), TextDelta("b", 1), TextDelta("c", 2), Finished("stop", 2)]
     growing = grown(*events, n=4, end="")
-    words = [static.condition(growing, choice) for choice in growing.choices]
-    assert words == ["thinking", "answering", "stop", "waiting"]
+    conditions = [words.condition(growing, choice) for choice in growing.choices]
+    assert conditions == ["thinking", "answering", "stop", "waiting"]
     growing.end("interrupted")
-    assert [static.condition(growing, c) for c in growing.choices] == ["stopped", "stopped", "stop"]
+    assert [words.condition(growing, c) for c in growing.choices] == ["stopped", "stopped", "stop"]
 
 
 def test_where_fewer_answers_came_than_asked_for_the_page_says_so() -> None:
@@ -173,7 +174,7 @@ def test_calls_are_in_the_plain_text_too() -> None:
 
 
 def test_a_call_without_a_name_is_called_so() -> None:
-    assert static.calls(grown(ToolCallDelta("a", "", "{}")).chosen) == ["(no name)({})"]
+    assert words.calls(grown(ToolCallDelta("a", "", "{}")).choice) == ["(no name)({})"]
 
 
 def test_a_terminal_lists_calls_and_obeys_none_of_them() -> None:
@@ -205,7 +206,7 @@ KNOWN = Counted(Usage(100, 2_000, 0, 1_500))
         ([TEXT, Finished("content_filter")], None,
          "The content filter of the service ended this answer; it does not enter the conversation."),
         ([ReasoningDelta("Hm."), Finished("stop")], None,
-         "The model thought, but gave no answer; the turn does not enter the conversation. Ask again."),
+         "The model reasoned, but gave no answer; the turn does not enter the conversation. Ask again."),
         ([Finished("stop")], None,
          "The answer is empty; the turn does not enter the conversation. Ask again."),
         ([TEXT, Finished("tired")], None,
@@ -218,18 +219,18 @@ def test_what_is_to_know_of_the_end_is_said_plainly(
     events: list[Event], max_tokens: int | None, words: str
 ) -> None:
     reply = grown(*events, max_tokens=max_tokens)
-    assert endings.of_choice(reply, reply.chosen) == words
+    assert endings.of_choice(reply, reply.choice) == words
     assert words in Page(static.html(reply)).text
 
 
 @pytest.mark.parametrize("end", ["interrupted", "failed"])
 def test_of_a_reply_that_broke_off_the_byline_has_said_it_all(end: str) -> None:
     reply = grown(TEXT, end=end)
-    assert endings.of_choice(reply, reply.chosen) == ""
+    assert endings.of_choice(reply, reply.choice) == ""
 
 
 def test_an_unknown_reason_is_named_in_the_byline() -> None:
-    assert static.byline(grown(TEXT, Finished("tired"))).endswith("· tired")
+    assert words.byline(grown(TEXT, Finished("tired"))).endswith("· tired")
 
 
 # ---- a terminal ----
@@ -243,7 +244,7 @@ def test_in_a_terminal_the_first_streams_and_the_others_follow_with_a_heading() 
 
 def test_the_first_streams_while_the_second_is_on_its_way() -> None:
     out = io.StringIO()
-    view, reply = TerminalView(out, io.StringIO()), Reply("m", n=2)
+    view, reply = TerminalView(out, io.StringIO()), GrowingTurn("m", n=2)
     view.open(reply)
     for event in (TextDelta("other", 1), TextDelta("one ", 0), TextDelta("by one", 0)):
         reply.add(event)
@@ -259,7 +260,7 @@ def test_hidden_reasoning_is_hidden_in_a_terminal_for_all_of_them() -> None:
 
 def test_a_terminal_shows_life_while_only_the_second_answers() -> None:
     err = Terminal()
-    view, reply = TerminalView(io.StringIO(), err), Reply("m", n=2)
+    view, reply = TerminalView(io.StringIO(), err), GrowingTurn("m", n=2)
     reply.add(TextDelta("other", 1))
     view.update(reply)
     assert "answering" in err.getvalue()
@@ -277,10 +278,10 @@ def test_a_cut_answer_offers_to_go_on_where_there_is_a_session() -> None:
 
 
 def test_what_had_arrived_before_is_shown_in_front() -> None:
-    reply = Reply("m", begun=("Fo", "Two plus two."))
+    reply = GrowingTurn("m", start=Choice(text="Fo", reasoning="Two plus two."))
     reply.add(TextDelta("ur."))
     reply.end("complete")
     page = Page(static.html(reply))
     assert "Four." in page.text
     assert "Two plus two." in page.text
-    assert static.reasoning_title(reply) == "Reasoning · ≈ 3 tokens"
+    assert words.reasoning_title(reply) == "Reasoning · ≈ 3 tokens"

@@ -1,39 +1,56 @@
-"""Where requests go and as whom; and how to quote what comes back. No I/O."""
+"""Where requests go and with which key; and how to quote what comes back. No I/O."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 from urllib.parse import urlsplit
 
 from kimi_magic.keys import Key
 
-QUOTABLE = 64 * 2**10  # characters of which an excerpt is made; what follows is not looked at
-EXCERPT = 300  # characters quoted of what came from outside
+LONGEST_QUOTED = 64 * 2**10  # characters of which an excerpt is made; what follows is not looked at
+LONGEST_EXCERPT = 300  # characters quoted of what came from outside
+DEFAULT_SPEED = 80.0  # events a second of the simulator
+_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
+
+Via = Literal["network", "simulator"]
 
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """Where to send and as whom.
+    """Where a request goes and with which key.
 
-    `base_url` is normalised and ends in `/v1` or what the host has in its place; `key_source` names where
-    the key came from, for error messages; `simulated` marks the offline simulator.
+    `base_url` is normalised and ends in `/v1` or what the service has in its place; `key_source` names where
+    the key came from, for error messages. `via` is how the request travels: over the network, or to the
+    simulator inside this process, which gives `speed` events a second (0: as fast as possible).
     """
 
     base_url: str
     key: Key
     key_source: str = ""
-    simulated: bool = False
+    via: Via = "network"
+    speed: float = DEFAULT_SPEED
+
+    @property
+    def is_simulated(self) -> bool:
+        """Whether the offline simulator answers."""
+        return self.via == "simulator"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the service is on this machine."""
+        return _LOOPBACK.fullmatch(urlsplit(self.base_url).hostname or "") is not None
 
     @property
     def host(self) -> str:
-        """The host, for people."""
-        return "the offline simulator" if self.simulated else urlsplit(self.base_url).netloc
+        """The host, as people are told."""
+        return "the offline simulator" if self.is_simulated else urlsplit(self.base_url).netloc
 
-    def excerpt(self, body: bytes | str, limit: int = EXCERPT) -> str:
-        """What came from outside, on one line: no markup, no control characters, no key."""
+    def excerpt(self, body: bytes | str, limit: int = LONGEST_EXCERPT) -> str:
+        """What came from outside on one line of at most `limit` characters: no markup, controls or key."""
         text = body if isinstance(body, str) else body.decode("utf-8", "replace")
-        text = self.key.redact(text)[:QUOTABLE]
+        text = self.key.redact(text)[:LONGEST_QUOTED]
         if text.lstrip().startswith("<"):
             text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())

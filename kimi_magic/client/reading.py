@@ -13,11 +13,11 @@ import httpx
 import msgspec
 
 from kimi_magic import errors, sse
-from kimi_magic.client.connection import EXCERPT, Connection
+from kimi_magic.client.connection import LONGEST_EXCERPT, Connection
 from kimi_magic.client.refusals import refused
 from kimi_magic.messages import Chunk, Event, Finished, Opened, decode_chunk
 
-FRAME = 0.04  # s between two reads of a stream; shorter only costs wake-ups, nothing is shown faster
+READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups, nothing is shown faster
 FULL_READ = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
 REST_OF_BODY = 0.1  # s to wait for the end of the body after [DONE], so that the connection can be used again
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
@@ -29,18 +29,19 @@ Emit = Callable[[list[Event]], None]
 async def read(response: httpx.Response, connection: Connection, emit: Emit) -> None:
     """Emit the events of a response with status 200; raise the error if it is no complete answer.
 
-    The network is read about once a `FRAME`. At the pace of a model each piece arrives alone, and waking up
-    for it costs more than decoding it: between two reads the socket's buffer gathers. One read holds many
-    parts; they are decoded together when the loop turns, that is when the body has to wait for the network.
-    So a part that finds everything decoded began a new read. Every second of these is followed by a pause;
-    the other is the one that finds the buffer just emptied.
+    The network is read about once a `READ_INTERVAL`. At the pace of a model each piece arrives alone, and
+    waking up for it costs more than decoding it: between two reads the socket's buffer gathers. One read
+    holds many parts; they are decoded together when the loop turns, that is when the body has to wait for the
+    network. So a part that finds everything decoded began a new read. Every second of these is followed by a
+    pause; the other is the one that finds the buffer just emptied. A simulator at full speed has no buffer
+    to wait for.
     """
     body = _Body(connection, emit)
     try:
         async with asyncio.timeout(None) as patience:
             body.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + REST_OF_BODY)
             try:
-                await _read_parts(response, body)
+                await _read_parts(response, body, pauses=connection.speed > 0 or not connection.is_simulated)
             finally:
                 body.on_end = lambda: None
                 body.decode()
@@ -54,15 +55,15 @@ async def read(response: httpx.Response, connection: Connection, emit: Emit) -> 
     body.close()
 
 
-async def _read_parts(response: httpx.Response, body: _Body) -> None:
+async def _read_parts(response: httpx.Response, body: _Body, *, pauses: bool) -> None:
     rested = False
     async for part in _parts(response):
         new_read, last_size = not body.undecoded, body.size
         body.add(part)
         if not new_read:
             continue
-        if body.heard and not rested and last_size < FULL_READ:
-            await asyncio.sleep(FRAME)
+        if pauses and body.heard and not rested and last_size < FULL_READ:
+            await asyncio.sleep(READ_INTERVAL)
             rested = True
         else:
             rested = False
@@ -121,7 +122,7 @@ class _Body:
         if self._kind == "unknown":
             data = self._take_head(data)
         if self._kind == "stream":
-            self._head = self._head or data[:EXCERPT]  # to be quoted if no answer is in it
+            self._head = self._head or data[:LONGEST_EXCERPT]  # to be quoted if no answer is in it
             try:
                 payloads = self._decoder.feed(data)
             except ValueError as error:
@@ -139,12 +140,12 @@ class _Body:
         """The body has ended: raise the error unless an answer may end here."""
         host, hint = (
             self._connection.host,
-            f"Check the base URL with %kimi_config; it is {self._connection.base_url}",
+            f"Check the base URL with {{@settings}}; it is {self._connection.base_url}",
         )
         match self._kind:
             case "unknown":
                 raise errors.KimiStreamError(
-                    f"{host} answered with nothing at all (an empty body)", hint="Run the cell again."
+                    f"{host} answered with nothing at all (an empty body)", hint="{@again}."
                 )
             case "page":
                 page = self._connection.excerpt(self._head)
@@ -169,7 +170,7 @@ class _Body:
         if not (self.finished or (self._done and self._known)):
             raise errors.KimiStreamError(
                 f"the answer broke off: {host} ended the stream before saying why it ends",
-                hint="What arrived is shown. Run the cell again for a whole answer.",
+                hint="What arrived is kept. {@again} for a whole answer.",
             )
 
     def _take_head(self, data: bytes) -> bytes:

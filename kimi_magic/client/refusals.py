@@ -11,12 +11,11 @@ import msgspec
 
 from kimi_magic import errors, models
 from kimi_magic.client.connection import Connection
+from kimi_magic.client.transports import CONNECT_TIMEOUT, MOST_CONNECTIONS, SILENCE_TIMEOUT
 from kimi_magic.messages import Refusal, refusal
 
-CONNECT = 10.0  # s until a connection stands
-SILENCE = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
-_OFFLINE = "or try offline: %kimi_config --offline"
-_AGAIN = "What arrived is shown. Run the cell again for a whole answer."
+_OFFLINE = "or try without the service: {@offline}"
+_AGAIN = "What arrived is kept. {@again} for a whole answer."
 
 # What services say, whatever the status: their words, from Moonshot's and EvoLink's tables of errors.
 _QUOTA = re.compile(r"quota|insufficient|balance|billing|suspended|recharge|credit", re.IGNORECASE)
@@ -70,7 +69,7 @@ def _kind(
             return (
                 errors.KimiAuthError,
                 f"refused the key{source}" if connection.key else "wants a key, and none was sent",
-                f"Set the right key (%kimi_config --login), {_OFFLINE}",
+                f"Set the right key ({{@login}}), {_OFFLINE}",
             )
         case 402 | 429 if status == 402 or _QUOTA.search(words):
             return (
@@ -88,27 +87,27 @@ def _kind(
             return (
                 errors.KimiModelError,
                 f"does not have model {model!r} at this address" if model else "does not have this address",
-                f"{_nearest(model)}See %kimi_config --models; the base URL is {connection.base_url}",
+                f"{_nearest(model)}See {{@models}}; the base URL is {connection.base_url}",
             )
         case 408 | 429:
             return (
                 errors.KimiRateLimitError,
                 "is asked too much at the moment" if status == 429 else "waited too long for the request",
-                "Wait a little, then run the cell again.",
+                "Wait a little. {@again}.",
             )
         case _ if status >= 500:
             return (
                 errors.KimiServerError,
                 "failed",
-                "This is on the side of the service. Run the cell again in a while.",
+                "This is on the side of the service. {@again} in a while.",
             )
         case _ if 300 <= status < 400:
             return (
                 errors.KimiStatusError,
                 "answered with a redirect, which is not followed: your key is for this host alone",
-                "Set the address that the service documents: %kimi_config --base-url URL",
+                "Set the address that the service documents: {@base_url URL}",
             )
-    return errors.KimiRequestError, "refused the request", "Change what the message names, then run again."
+    return errors.KimiRequestError, "refused the request", "Change what the message names. {@again}."
 
 
 def _kind_in_stream(words: str) -> tuple[type[errors.KimiStatusError], str, str]:
@@ -128,11 +127,11 @@ def _shorten(message: str, model: str) -> str:
     if numbers := _CONTEXT_NUMBERS.search(message):
         over = int(numbers[2]) - int(numbers[1])
         return (
-            f"Prompt, history and --max-tokens are {over:,} tokens over the model's {int(numbers[1]):,}: "
-            "lower --max-tokens, send no history (--no-history) or begin anew (%kimi_config --reset)."
+            f"Prompt, history and {{@max_tokens}} are {over:,} tokens over the model's {int(numbers[1]):,}: "
+            "lower {@max_tokens}, send no history ({@no_history}) or begin anew ({@reset})."
         )
     limit = f" (the model takes {context:,} tokens in all)" if context else ""
-    return f"Shorten the prompt, leave the history out (--no-history) or lower --max-tokens{limit}."
+    return f"Shorten the prompt, leave the history out ({{@no_history}}) or lower {{@max_tokens}}{limit}."
 
 
 def _nearest(model: str) -> str:
@@ -145,21 +144,26 @@ def transport_error(
     error: httpx.RequestError | httpx.InvalidURL,
     connection: Connection,
     arrived: bool,
-    silence: float = SILENCE,
+    silence: float = SILENCE_TIMEOUT,
 ) -> errors.KimiError:
     """The error for a connection that failed; `arrived` says whether part of an answer had come."""
     host = connection.host
     match error:
         case httpx.ConnectTimeout():
             return errors.KimiTimeoutError(
-                f"no connection to {host} within {CONNECT:g} s",
-                hint=f"Check the network and the base URL (%kimi_config), {_OFFLINE}",
+                f"no connection to {host} within {CONNECT_TIMEOUT:g} s",
+                hint=f"Check the network and the base URL ({{@settings}}), {_OFFLINE}",
                 passing=True,
+            )
+        case httpx.PoolTimeout():
+            return errors.KimiTimeoutError(
+                f"all connections are busy; nothing was sent to {host} for {silence:g} s",
+                hint=f"Ask at most {MOST_CONNECTIONS} at once, or wait longer with {{@timeout SECONDS}}.",
             )
         case httpx.TimeoutException():
             return errors.KimiTimeoutError(
                 f"{host} sent nothing for {silence:g} s",
-                hint="Run the cell again, or allow longer silence with --timeout SECONDS.",
+                hint="{@again}, or allow longer silence with {@timeout SECONDS}.",
             )
         case httpx.DecodingError():
             return errors.KimiStreamError(f"{host} sent an answer that cannot be unpacked: {error}")
@@ -169,13 +173,13 @@ def transport_error(
         case httpx.ConnectError() | httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return errors.KimiConnectionError(
                 f"cannot reach {host}: {connection.key.redact(str(error))}",
-                hint=f"Check the network and the base URL (%kimi_config), {_OFFLINE}",
+                hint=f"Check the network and the base URL ({{@settings}}), {_OFFLINE}",
                 passing=isinstance(error, httpx.ConnectError) and "certificate" not in str(error).lower(),
             )
         case _:
             return errors.KimiConnectionError(
                 f"the connection to {host} was lost before an answer came "
                 f"({connection.key.redact(str(error)) or type(error).__name__})",
-                hint="Run the cell again.",
+                hint="{@again}.",
                 passing=isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError),
             )

@@ -1,8 +1,9 @@
-"""The vocabulary of the service: what is sent, what comes back, and the `Reply` it grows into.
+"""The vocabulary of the service: what is sent, what comes back, and the answers it adds up to. No I/O.
 
-Every JSON field name of the service stands in this room and nowhere else. No I/O.
+The JSON field names of the service stand in this package and nowhere else.
 """
 
+from kimi_magic.messages.choice import CALLS, FILTER, LENGTH, STOP, Choice, ToolCall
 from kimi_magic.messages.events import (
     Counted,
     Event,
@@ -14,11 +15,8 @@ from kimi_magic.messages.events import (
     TextDelta,
     ToolCallDelta,
 )
-from kimi_magic.messages.reply import (
-    Reply,
-    State,
-)
 from kimi_magic.messages.sent import (
+    JSON_OBJECT,
     ImagePart,
     ImageUrl,
     Message,
@@ -28,7 +26,8 @@ from kimi_magic.messages.sent import (
     StreamOptions,
     TextPart,
     messages_from,
-    question,
+    sendable,
+    user_message,
 )
 from kimi_magic.messages.wire import (
     Chunk,
@@ -39,6 +38,12 @@ from kimi_magic.messages.wire import (
 )
 
 __all__ = [
+    "CALLS",
+    "FILTER",
+    "JSON_OBJECT",
+    "LENGTH",
+    "STOP",
+    "Choice",
     "Chunk",
     "Counted",
     "Event",
@@ -49,20 +54,20 @@ __all__ = [
     "Opened",
     "ReasoningDelta",
     "Refusal",
-    "Reply",
     "Request",
     "ResponseFormat",
     "Retrying",
     "Role",
     "Sent",
-    "State",
     "StreamOptions",
     "TextDelta",
     "TextPart",
+    "ToolCall",
     "ToolCallDelta",
     "decode_chunk",
     "messages_from",
     "model_names",
-    "question",
     "refusal",
+    "sendable",
+    "user_message",
 ]

@@ -8,32 +8,32 @@ from kimi_magic.usage import Usage
 
 
 class Sent(msgspec.Struct, frozen=True):
-    """The whole request is on its way: from now on it is the service that takes its time."""
+    """The whole request was sent; the answer has not begun."""
 
 
 class Opened(msgspec.Struct, frozen=True):
-    """The service began to answer: its id for the answer and the model that speaks."""
+    """The answer began: its id, and the model that answers."""
 
     id: str
     model: str
 
 
 class ReasoningDelta(msgspec.Struct, frozen=True):
-    """More of what the model thinks."""
+    """A piece of the reasoning of choice `index`."""
 
     text: str
     index: int = 0
 
 
 class TextDelta(msgspec.Struct, frozen=True):
-    """More of the answer."""
+    """A piece of the text of choice `index`."""
 
     text: str
     index: int = 0
 
 
 class ToolCallDelta(msgspec.Struct, frozen=True):
-    """More of a tool call: `call` counts the calls of a choice, None where the service did not count.
+    """A piece of a tool call: `call` counts the calls of a choice, None where the service did not count.
 
     Id and name stand in the first piece, or in several; only `arguments` come in pieces.
     """
@@ -46,21 +46,24 @@ class ToolCallDelta(msgspec.Struct, frozen=True):
 
 
 class Finished(msgspec.Struct, frozen=True):
-    """One choice is complete, and why: `stop`, `length`, or another word of the service."""
+    """Choice `index` is complete, and why: `stop`, `length`, or another word of the service."""
 
     reason: str
     index: int = 0
 
 
 class Counted(msgspec.Struct, frozen=True):
-    """Tokens of one choice, or of the whole request where `index` is None."""
+    """Tokens of choice `index`, or of the whole request where `index` is None."""
 
     usage: Usage
     index: int | None = None
 
 
 class Retrying(msgspec.Struct, frozen=True):
-    """Nothing came yet and the request is sent again: why, after how many seconds, as which of how many."""
+    """Nothing has arrived and the request is sent again.
+
+    `reason` is why, `wait` the seconds until then, `attempt` the number of the next of `attempts`.
+    """
 
     reason: str
     wait: float

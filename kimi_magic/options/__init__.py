@@ -106,9 +106,9 @@ def _checked(given: list[tuple[str, Option, object]]) -> dict[str, Any]:
     return values
 
 
-def check(values: dict[str, Any], door: str) -> dict[str, Any]:
+def check(values: dict[str, Any], entry: str) -> dict[str, Any]:
     """Options given as Python values, checked; None means not given."""
-    known = {option.name: option for option in at(door) if option.setting}
+    known = {option.name: option for option in at(entry) if option.is_setting}
     for name in values:
         if name not in known:
             raise KimiUsageError(f"unknown option {name!r}{nearest(name, known)}")
@@ -174,7 +174,7 @@ def _tokens(line: str) -> Iterator[tuple[str, int]]:
 
 
 def help_text(usage: str, about: str, table: Iterable[Option]) -> str:
-    """The help of one door, from its options."""
+    """The help of one entry point, from its options."""
     rows = []
     for option in table:
         flags = ", ".join(option.flags) + (f" {option.metavar}" if option.metavar else "")

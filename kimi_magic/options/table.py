@@ -1,4 +1,4 @@
-"""The one table of options: their flags, values, defaults and help, and the doors where they may be used."""
+"""The one table of options: flags, values, defaults and help, and the entry points where they may be used."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kimi_magic import models
+from kimi_magic import hosts, models
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options import values
 
@@ -18,9 +18,10 @@ class Option(NamedTuple):
     """One option.
 
     `name` is its name in Python and among the settings; `metavar` stands for its value in the help, and is
-    empty for a flag, which sets `sets`. `doors` are where it may be used: in `%%kimi` and the command line's
-    `ask` (cell), in `%kimi_config` (config), as an argument of `ask()` (python), in `%kimi_usage` (usage);
-    `help_at` has the help of doors where it means something else.
+    empty for a flag, which sets `sets`. `entries` are the entry points where it may be used: `%%kimi` and the
+    command line's `ask` (cell), `%kimi_config` (config), `ask()` in Python (python), `%kimi_usage` (usage);
+    `help_at` has the help of entry points where it means something else. `subject` joins options that speak
+    of the same thing: one that is given with a prompt displaces the settings of the others.
     """
 
     name: str
@@ -30,14 +31,15 @@ class Option(NamedTuple):
     convert: values.Convert = values.text
     default: Any = None
     sets: Any = True
-    doors: frozenset[str] = frozenset({CELL, CONFIG, PYTHON})
+    entries: frozenset[str] = frozenset({CELL, CONFIG, PYTHON})
     most: int = 0  # how often it may be given; the value is then a list. 0: once, and the value is one
     help_at: Mapping[str, str] = {}
     named: bool = False  # whether the name of a notebook's variable stands for its value
+    subject: str = ""
 
     @property
-    def setting(self) -> bool:
-        """Whether it has a value to keep (not an action such as `--login`)."""
+    def is_setting(self) -> bool:
+        """Whether it has a value to keep; an action such as `--login` has none."""
         return self.convert is not _action
 
     def check(self, value: object, shown: str = "") -> Any:
@@ -45,9 +47,9 @@ class Option(NamedTuple):
         try:
             return self._each(value) if self.most else self.convert(value)
         except ValueError as error:
-            given = repr(value)
-            given = given if len(given) <= LONGEST_SHOWN else given[: LONGEST_SHOWN - 1] + "…"
-            raise KimiUsageError(f"{shown or self.name} {given}: expected {error}") from None
+            text = repr(value)
+            text = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+            raise KimiUsageError(f"{shown or self.name} {text}: expected {error}") from None
 
     def _each(self, value: object) -> list[Any]:
         given = [value] if isinstance(value, str) else value
@@ -93,19 +95,22 @@ TABLE = (
         "stop", ("--stop",), "end where this would be written; up to 5 times", "TEXT", values.stop,
         most=values.MOST_STOPS,
     ),
-    Option("response_format", ("--response-format",), "text or json_object", "TYPE", values.response_format),
+    Option(
+        "response_format", ("--response-format",), "text or json_object", "TYPE", values.response_format,
+        subject="form",
+    ),
     Option(
         "json", ("--json",), "answer with a JSON object, made into Python objects", "",
-        values.flag, default=False,
+        values.flag, default=False, subject="form",
     ),
     Option(
         "schema", ("--schema",),
         "what the JSON answer shall be: a type or schema by name, a file, or fields: 'name, age int'",
-        "SPEC", values.something, doors=_CELL_PYTHON,
+        "SPEC", values.something, entries=_CELL_PYTHON, subject="form",
     ),
     Option(
         "frame", ("--frame",), "make a DataFrame of a JSON answer that is a list of records", "",
-        values.flag, default=False, doors=_CELL_PYTHON,
+        values.flag, default=False, entries=_CELL_PYTHON,
     ),
     Option(
         "repair", ("--repair",),
@@ -118,29 +123,29 @@ TABLE = (
     ),
     Option(
         "attach", ("-a", "--attach"), "a picture, by file or address; may be repeated", "FILE",
-        values.picture, doors=_CELL_PYTHON, most=values.MOST_PICTURES,
+        values.picture, entries=_CELL_PYTHON, most=values.MOST_PICTURES,
     ),
     Option(
         "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",
-        doors=_CELL_PYTHON,
+        entries=_CELL_PYTHON,
     ),
     # What is done with the answer, and with the conversation.
     Option(
         "out", ("-o", "--out"), "store the reply, or the data of a JSON answer, in this variable", "NAME",
-        values.name, doors=frozenset({CELL, USAGE}),
+        values.name, entries=frozenset({CELL, USAGE}),
         help_at={USAGE: "store the records in this variable, ready for pandas.DataFrame(NAME)"},
     ),
     Option(
         "pick", ("--pick",), "alone: let this answer of the last cell, from 1, enter the conversation", "N",
-        values.whole(1), doors=_CELL,
+        values.whole(1), entries=_CELL,
     ),
     Option(
         "resume", ("--continue",), "without a prompt: go on with the last answer, cut or stopped", "",
-        _action, doors=_CELL,
+        _action, entries=_CELL,
     ),
     Option(
         "show", ("--show",), "alone: show the conversation that the next prompt continues", "", _action,
-        doors=_CELL,
+        entries=_CELL,
     ),
     Option(
         "history", ("--no-history",), "neither send nor keep history", "", values.flag, default=True,
@@ -156,12 +161,13 @@ TABLE = (
     ),
     Option(
         "hide_reasoning", ("-R", "--hide-reasoning"), "do not show the reasoning", "", values.flag,
-        default=False, doors=_CELL_CONFIG,
+        default=False, entries=_CELL_CONFIG, subject="reasoning",
     ),
     Option(
         "reasoning", ("--reasoning",),
         "auto (open while it thinks), open, closed or hidden", "HOW",
-        values.choice("auto", "open", "closed", "hidden"), default="auto", doors=_CELL_CONFIG,
+        values.choice("auto", "open", "closed", "hidden"), default="auto", entries=_CELL_CONFIG,
+        subject="reasoning",
     ),
     Option(
         "timeout", ("--timeout",), "seconds of silence after which to give up", "NUMBER",
@@ -170,7 +176,7 @@ TABLE = (
     Option(
         "budget", ("--budget",),
         "refuse requests once this much is spent; those of unknown cost do not count", "USD",
-        values.number(0, math.inf), doors=_CONFIG,
+        values.number(0, math.inf), entries=_CONFIG,
     ),
     # Where to.
     Option(
@@ -179,31 +185,31 @@ TABLE = (
     ),
     Option(
         "speed", ("--speed",), "simulator: pieces a second, 0 for as fast as possible", "NUMBER",
-        values.number(0, 1e6), default=80.0, doors=_CELL_CONFIG,
+        values.number(0, 1e6), default=80.0, entries=_CELL_CONFIG,
     ),
     Option(
-        "host", ("--host",), "who serves: " + ", ".join(models.HOSTS), "NAME",
-        values.choice(*models.HOSTS), doors=_CONFIG,
+        "host", ("--host",), "who serves: " + ", ".join(hosts.PROVIDERS), "NAME",
+        values.choice(*hosts.PROVIDERS), entries=_CONFIG,
     ),
-    Option("base_url", ("--base-url",), "address of the service", "URL", doors=_CONFIG),
-    Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, doors=_CONFIG),
-    Option("models", ("--models",), "list the models that the host offers", "", _action, doors=_CONFIG),
-    Option("check", ("--check",), "try key and model, and say what was found", "", _action, doors=_CONFIG),
-    Option("unset", ("--unset",), "forget what was set for this", "NAME", doors=_CONFIG),
+    Option("base_url", ("--base-url",), "address of the service", "URL", entries=_CONFIG),
+    Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, entries=_CONFIG),
+    Option("models", ("--models",), "list the models that the host offers", "", _action, entries=_CONFIG),
+    Option("check", ("--check",), "try key and model, and say what was found", "", _action, entries=_CONFIG),
+    Option("unset", ("--unset",), "forget what was set for this", "NAME", entries=_CONFIG),
     Option(
-        "reset", ("--reset",), "begin a new conversation", "", _action, doors=frozenset({CONFIG, USAGE}),
+        "reset", ("--reset",), "begin a new conversation", "", _action, entries=frozenset({CONFIG, USAGE}),
         help_at={USAGE: "empty the ledger; what counts against the budget is zero again"},
     ),
-    Option("help", ("-h", "--help"), "show this help", "", _action, doors=_CELL_CONFIG | {USAGE}),
+    Option("help", ("-h", "--help"), "show this help", "", _action, entries=_CELL_CONFIG | {USAGE}),
 )  # fmt: skip
 
 BY_NAME = {option.name: option for option in TABLE}
 
 
-def at(door: str) -> tuple[Option, ...]:
-    """The options of one door."""
+def at(entry: str) -> tuple[Option, ...]:
+    """The options of one entry point."""
     return tuple(
-        option._replace(help=option.help_at.get(door, option.help))
+        option._replace(help=option.help_at.get(entry, option.help))
         for option in TABLE
-        if door in option.doors
+        if entry in option.entries
     )

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kimi_magic.messages import ResponseFormat
 
 Convert = Callable[[object], Any]
 
 # The service's own limits, from EvoLink's API reference; only that of pictures is ours.
 LONGEST_STOP = 32  # bytes
 MOST_STOPS = 5
-MOST_TOOLS = 128
 MOST_PICTURES = 16
 
 
@@ -63,10 +66,10 @@ def whole(low: int, high: float = math.inf) -> Convert:
 
     def convert(value: object) -> int:
         try:
-            number = int(value) if isinstance(value, str) else value
-        except ValueError:
+            number = int(value) if isinstance(value, str) else operator.index(value)  # type: ignore[arg-type]
+        except (TypeError, ValueError):
             number = None
-        if isinstance(number, int) and not isinstance(number, bool) and low <= number <= high:
+        if number is not None and not isinstance(value, bool) and low <= number <= high:
             return number
         raise ValueError(f"a whole number {_range(low, high)}")
 
@@ -98,28 +101,18 @@ def picture(value: object) -> str:
     return address(text(value))
 
 
-def response_format(value: object) -> dict[str, Any]:
-    """How the answer shall be formed: the object that the service takes."""
-    parsed: Any = _json(value) if isinstance(value, str) and value.startswith("{") else value
-    match parsed:
-        case "text" | "json_object":
-            return {"type": parsed}
-        case {"type": "text" | "json_object"} | {"type": "json_schema", "json_schema": dict()}:
-            return dict(parsed)
-    raise ValueError("text, json_object, or an object with such a type")
+def response_format(value: object) -> ResponseFormat:
+    """The form of the answer: a name, or the object that the service takes, also as JSON text."""
+    from kimi_magic.messages.sent import response_format_from
+
+    return response_format_from(_json(value) if isinstance(value, str) and value.startswith("{") else value)
 
 
-def tools(value: object) -> list[dict[str, Any]]:
-    """Definitions of functions, which are passed on as they are."""
-    given = _json(value) if isinstance(value, str) else value
-    if not isinstance(given, list | tuple) or not 1 <= len(given) <= MOST_TOOLS:
-        raise ValueError(f"a list of 1 to {MOST_TOOLS} tools, as JSON or the name of a variable")
-    for tool in given:
-        match tool:
-            case {"type": str(), "function": {"name": str(), "description": str(), "parameters": dict()}}:
-                continue
-        raise ValueError("tools with type, and function with name, description and parameters")
-    return [dict(tool) for tool in given]
+def tools(value: object) -> tuple[dict[str, Any], ...]:
+    """Definitions of functions, as the service takes them, also as JSON text."""
+    from kimi_magic.messages.sent import tools_from
+
+    return tools_from(_json(value) if isinstance(value, str) else value)
 
 
 def _json(text: str) -> Any:

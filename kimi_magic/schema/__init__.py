@@ -7,6 +7,6 @@ raises a `SchemaFault` with the path of what does not fit. No I/O but reading a 
 from __future__ import annotations
 
 from .faults import SchemaFault
-from .spec import WISH, Schema, of
+from .spec import JSON_INSTRUCTION, Schema, of
 
-__all__ = ["WISH", "Schema", "SchemaFault", "of"]
+__all__ = ["JSON_INSTRUCTION", "Schema", "SchemaFault", "of"]

@@ -25,7 +25,7 @@ from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
 
-WISH = "Answer with one JSON object and nothing else."
+JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
 POSSIBLE = f"the name of a type, a JSON Schema or its file, or {EXAMPLE}"
 _KNOWN: dict[str, Any] = {
     **{
@@ -72,7 +72,7 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     def prompt(self) -> str:
         """What tells the model the same where the host takes no schema."""
         compact = json.dumps(self.json_schema, ensure_ascii=False, separators=(",", ":"))
-        return f"{WISH} It must be valid for this JSON Schema:\n{compact}"
+        return f"{JSON_INSTRUCTION} It must be valid for this JSON Schema:\n{compact}"
 
 
 @overload

@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .offline import OFFLINE_BASE_URL, OFFLINE_KEY
+
 if TYPE_CHECKING:
     from .server import serve
     from .service import Service
     from .transport import SimulatorTransport
 
 __all__ = ["OFFLINE_BASE_URL", "OFFLINE_KEY", "Service", "SimulatorTransport", "serve"]
-
-OFFLINE_KEY = "sk-simulator"  # not a secret: the one key an unconfigured simulator accepts
-OFFLINE_BASE_URL = "http://simulator.invalid/v1"  # RFC 2606: a name that can never resolve
 
 
 def __getattr__(name: str) -> object:

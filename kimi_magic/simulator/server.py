@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
-from . import OFFLINE_KEY
+from .offline import OFFLINE_KEY
 from .service import MAX_BODY, Response, Service
 
 if TYPE_CHECKING:

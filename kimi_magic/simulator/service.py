@@ -14,11 +14,12 @@ from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
 
-from . import OFFLINE_KEY, compose, misfits, tooling, wire
+from . import compose, misfits, tooling, wire
 from .completion import complete
 from .dialogue import prompt_length, prompt_pieces, read_messages
 from .faults import Faults
 from .faults import parse as parse_faults
+from .offline import OFFLINE_KEY
 from .profiles import RefusalError, error_body, error_object, invalid, model_list, profile_named
 from .request import Request, find_model, read_json, read_request, wrong_type
 from .samples import digest
@@ -78,7 +79,7 @@ class Service:
         if not speed >= 0:
             raise ValueError(f"speed must be at least 0 events a second, not {speed}")
         self._profile = profile_named(profile)
-        self.speed = speed
+        self._speed = speed
         self._keys = frozenset([keys] if isinstance(keys, str) else keys)
         self._seed = seed
         self._default_faults = faults
@@ -87,8 +88,16 @@ class Service:
         self._failed: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._count = 0
 
-    async def respond(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Response:
-        """Answer one request; header names are lower-case.
+    async def respond(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        speed: float | None = None,
+    ) -> Response:
+        """Answer one request; header names are lower-case, `speed` is that of this answer if not None.
 
         Returns when the response's headers would be sent: at once for a stream, after the whole
         generation otherwise.
@@ -97,12 +106,20 @@ class Service:
         switches = Faults()
         try:
             switches = self._read_faults(headers)
-            return await self._route(method, path, headers, body, switches)
+            pace = self._speed if speed is None else speed
+            return await self._route(method, path, headers, body, switches=switches, speed=pace)
         except RefusalError as refusal:
             return self._refuse(refusal, switches)
 
     async def _route(
-        self, method: str, path: str, headers: Mapping[str, str], body: bytes, switches: Faults
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        *,
+        switches: Faults,
+        speed: float,
     ) -> Response:
         allowed = {"/v1/chat/completions": "POST", "/v1/models": "GET"}
         if self._profile.accounts:
@@ -118,7 +135,7 @@ class Service:
             raise RefusalError(413, f"Request body too large: at most {MAX_BODY} bytes are accepted")
         match path:
             case "/v1/chat/completions":
-                return await self._chat(body, key, switches)
+                return await self._chat(body, key, switches, speed)
             case "/v1/models":
                 answer = model_list(self._profile)
             case "/v1/users/me/balance":
@@ -129,7 +146,7 @@ class Service:
         early = await self._scripted(active, stream=False)
         return early or self._json(json.dumps(answer).encode(), (), active)
 
-    async def _chat(self, body: bytes, key: str, switches: Faults) -> Response:
+    async def _chat(self, body: bytes, key: str, switches: Faults, speed: float) -> Response:
         request = read_request(body, self._profile, accept_images=switches.images == "accept")
         tools_text = tooling.as_text(request.tools)
         if prompt_length(request.messages, tools_text) > request.card.context * LONGEST_PIECE:
@@ -143,8 +160,8 @@ class Service:
         reply = self._reply(request, prompt, key, active)
         extra = _unknown_header(request.unknown)
         if request.stream and not active.json:
-            return self._stream(reply, extra, active)
-        clock = Clock(self.speed)
+            return self._stream(reply, extra, active, speed)
+        clock = Clock(speed)
         clock.shift(active.slow_start)
         await clock.reach(sum(completion.total for completion in reply.completions))
         return self._json(wire.whole(reply, active), extra, active)
@@ -172,12 +189,14 @@ class Service:
             completions=tuple(completions),
         )
 
-    def _stream(self, reply: wire.Reply, extra: Iterable[tuple[str, str]], active: Faults) -> Response:
+    def _stream(
+        self, reply: wire.Reply, extra: Iterable[tuple[str, str]], active: Faults, speed: float
+    ) -> Response:
         failure = RefusalError(500, _message_for(active.type or "engine_overloaded_error", 503))
         failure.literal = active.type or "engine_overloaded_error"
         error = json.dumps(error_object(self._profile, failure))
         headers = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), *extra)
-        body = events(wire.chunks(reply, active), error, self.speed, active)
+        body = events(wire.chunks(reply, active), error, speed, active)
         return Response(200, self._with_id(headers), body)
 
     def _json(self, body: bytes, extra: Iterable[tuple[str, str]], active: Faults) -> Response:

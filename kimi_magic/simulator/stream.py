@@ -8,7 +8,7 @@ from itertools import cycle
 
 from .faults import Faults
 
-_YIELD_EVERY = 32  # events between two yields to the loop when there is nothing to wait for
+_YIELD_EVERY = 512  # events between two yields to the loop when there is nothing to wait for
 _PIECES = (1, 3, 2, 7, 4, 1, 5, 6)  # bytes; sizes of the pieces when events are split
 
 

@@ -17,7 +17,8 @@ from .service import Response, Service
 class SimulatorTransport(httpx.AsyncBaseTransport):
     """Answers every request from `service`, whatever the host in its URL.
 
-    Raises `httpx.ReadTimeout` and `httpx.ReadError` as a network would.
+    The request extension `simulator_speed` sets the events a second of one answer. Raises
+    `httpx.ReadTimeout` and `httpx.ReadError` as a network would.
     """
 
     def __init__(self, service: Service | None = None) -> None:
@@ -33,7 +34,13 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
             await trace("http11.send_request_body.complete", {"return_value": None})
         try:
             async with asyncio.timeout(limit):
-                response = await self._service.respond(request.method, request.url.path, headers, body)
+                response = await self._service.respond(
+                    request.method,
+                    request.url.path,
+                    headers,
+                    body,
+                    speed=request.extensions.get("simulator_speed"),
+                )
         except TimeoutError:
             raise httpx.ReadTimeout("the simulator was silent for too long", request=request) from None
         return httpx.Response(

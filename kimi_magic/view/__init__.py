@@ -1,23 +1,36 @@
-"""Where a reply appears: a notebook, a terminal. Which one, is decided here."""
+"""Where a turn appears: a notebook, a terminal. Which one, is decided here."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
 
-from kimi_magic.messages import Message, Reply
-from kimi_magic.turn import View
+from kimi_magic.conversation import Turn
+from kimi_magic.messages import Message
 from kimi_magic.usage import Ledger
+
+
+class View(Protocol):
+    """Where a turn appears."""
+
+    def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
+        """Show life, before anything was sent. `stop` ends the turn, where a click can arrive meanwhile."""
+
+    def update(self, turn: Turn) -> None:
+        """Show how far the turn has come. Also called when nothing is new but the time."""
+
+    def close(self, turn: Turn) -> None:
+        """Show the final state and leave nothing alive behind."""
 
 
 def choose(shell: Any, reasoning: str = "auto") -> View:
     """The view for `shell`, the running IPython shell, or None in a plain terminal.
 
-    `reasoning` is auto (open while it thinks), open, closed or hidden; a terminal knows only hidden.
+    `reasoning` is auto (open while the model reasons), open, closed or hidden; a terminal knows only hidden.
     """
     hidden = reasoning == "hidden"
-    if getattr(shell, "kernel", None) is not None:
+    if is_notebook(shell):
         from kimi_magic.view.notebook import NotebookView
 
         habit: Any = "auto" if hidden else reasoning
@@ -26,6 +39,11 @@ def choose(shell: Any, reasoning: str = "auto") -> View:
 
     # Without a shell the process ends with the answer.
     return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hidden, lasting=shell is not None)
+
+
+def is_notebook(shell: Any) -> bool:
+    """Whether `shell` is that of a kernel, whose outputs can be updated."""
+    return getattr(shell, "kernel", None) is not None
 
 
 def show_ledger(shell: Any, ledger: Ledger) -> None:
@@ -42,15 +60,16 @@ def show_history(shell: Any, messages: Sequence[Message]) -> None:
     _show(shell, html(messages), plain(messages))
 
 
-def html_of(reply: Reply) -> str:
-    """A reply that is the value of a cell, as its own cell showed it; its JSON as a tree."""
+def bundle(turn: Turn) -> dict[str, str]:
+    """A turn that is the value of a cell, as its own cell showed it; its JSON as a tree."""
     from kimi_magic.view import static, tree
 
-    return static.html(reply) + (tree.of_value(reply.value) if reply.values else "")
+    html = static.html(turn) + (tree.of_value(turn.value) if turn.parsed else "")
+    return {"text/html": html, "text/plain": static.plain(turn)}
 
 
 def _show(shell: Any, html: str, plain: str) -> None:
-    if getattr(shell, "kernel", None) is None:
+    if not is_notebook(shell):
         print(plain)  # noqa: T201
         return
     from IPython.display import display

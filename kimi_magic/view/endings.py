@@ -2,35 +2,36 @@
 
 from __future__ import annotations
 
-from kimi_magic.choices import CALLS, FILTER, LENGTH, STOP, Choice
-from kimi_magic.messages import Reply
+from kimi_magic.conversation import Turn
+from kimi_magic.messages import CALLS, FILTER, LENGTH, STOP, Choice
+from kimi_magic.request import larger_cap
 
 
-def of_choice(reply: Reply, choice: Choice, *, lasting: bool = True) -> str:
+def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
     """What to know of the end of one answer, and what to do; empty where nothing is to be said.
 
     `lasting` says whether there is a session in which the answer can be continued.
     """
-    if not reply.done or (reply.state != "complete" and choice.finish_reason in (None, STOP)):
+    if not turn.has_ended or (turn.state != "complete" and choice.finish_reason in (None, STOP)):
         return ""
     if choice.finish_reason == LENGTH:
-        return _cut(reply, choice, lasting)
+        return _cut(turn, choice, lasting)
     if choice.finish_reason == FILTER:
         return "The content filter of the service ended this answer; it does not enter the conversation."
     if calls := len(choice.tool_calls):
         functions = "a function" if calls == 1 else f"{calls} functions"
         return f"The model asks to run {functions}; the turn does not enter the conversation."
     if not choice.text:
-        what = "The model thought, but gave no answer" if choice.reasoning else "The answer is empty"
+        what = "The model reasoned, but gave no answer" if choice.reasoning else "The answer is empty"
         return f"{what}; the turn does not enter the conversation. Ask again."
     if choice.finish_reason not in (None, STOP, CALLS):
         return "The service ended this answer with a word that is unknown here; it may not be whole."
     return ""
 
 
-def notices(reply: Reply, *, lasting: bool = True) -> list[str]:
+def notices(turn: Turn, *, lasting: bool = True) -> list[str]:
     """All that the person should know of a reply as a whole."""
-    return [*reply.notices, *map(repaired, reply.faults), *of_reply(reply, lasting=lasting)]
+    return [*turn.notices, *map(repaired, turn.rejections), *of_turn(turn, lasting=lasting)]
 
 
 def repaired(fault: str) -> str:
@@ -38,30 +39,30 @@ def repaired(fault: str) -> str:
     return f"Asked again, because {fault}."
 
 
-def of_reply(reply: Reply, *, lasting: bool = True) -> list[str]:
+def of_turn(turn: Turn, *, lasting: bool = True) -> list[str]:
     """What to know of several answers together."""
-    if reply.state != "complete" or reply.n == 1:
+    if turn.state != "complete" or turn.step.n == 1:
         return []
-    said = []
-    count = len(reply.choices)
-    if count < reply.n:
-        said.append(f"The service gave {count} of the {reply.n} answers asked for.")
-    if lasting and count > 1 and reply.kept:
-        said.append("Answer 1 is in the conversation; %kimi --pick N chooses another.")
-    elif lasting and not reply.chosen.keepable and any(choice.keepable for choice in reply.choices):
-        said.append("Answer 1 cannot enter the conversation; %kimi --pick N chooses another.")
-    return said
+    sentences = []
+    count = len(turn.choices)
+    if count < turn.step.n:
+        sentences.append(f"The service gave {count} of the {turn.step.n} answers asked for.")
+    if lasting and count > 1 and turn.kept:
+        sentences.append("Answer 1 is in the conversation; %kimi --pick N chooses another.")
+    elif lasting and not turn.choice.fits_history and any(choice.fits_history for choice in turn.choices):
+        sentences.append("Answer 1 cannot enter the conversation; %kimi --pick N chooses another.")
+    return sentences
 
 
-def _cut(reply: Reply, choice: Choice, lasting: bool) -> str:
-    usage = reply.usage_of(choice)
+def _cut(turn: Turn, choice: Choice, lasting: bool) -> str:
+    usage = turn.step.usage_of(choice)
     cut = f"Cut after {usage.completion:,} tokens" if usage else "Cut at the cap"
     if usage and usage.reasoning is not None:
         cut += f", {usage.reasoning:,} of them reasoning"
     ways = []
-    if larger := reply.larger_cap(choice):
+    if larger := larger_cap(turn.step.request, usage):
         ways.append(f"ask again with --max-tokens {larger}")
-    if lasting and choice is reply.chosen and not reply.json:
+    if lasting and choice is turn.choice and not turn.wants_json:
         ways.append("go on from here with %kimi --continue")
     advice = " or ".join(ways)
     return f"{cut}: {advice}." if advice else f"{cut}."

@@ -7,7 +7,7 @@ from html import escape
 
 from kimi_magic import markdown
 from kimi_magic.messages import ImagePart, Message
-from kimi_magic.view import static
+from kimi_magic.view import css, static, words
 
 EMPTY = "Nothing is in the conversation yet."
 _TYPED = "white-space:pre-wrap;overflow-wrap:anywhere"
@@ -22,19 +22,19 @@ def html(messages: Sequence[Message]) -> str:
 
 def plain(messages: Sequence[Message]) -> str:
     """The same as text, without the reasoning."""
-    said = [f"{message.role}:\n{static.printable(_text(message))}" for message in messages]
+    said = [f"{message.role}:\n{words.printable(_text(message))}" for message in messages]
     return "\n\n".join(said) or EMPTY
 
 
 def _message(message: Message) -> str:
-    parts = [f'<div style="{static.QUIET}">{escape(message.role)}</div>']
-    if thought := message.reasoning_content:
-        title = f"Reasoning · ≈ {static.rough_tokens(thought):,} tokens"
-        parts.append(static.reasoning_html(title, thought))
+    parts = [f'<div style="{css.QUIET_CSS}">{escape(message.role)}</div>']
+    if reasoning := message.reasoning_content:
+        title = f"Reasoning · ≈ {words.rough_tokens(reasoning):,} tokens"
+        parts.append(static.reasoning_html(title, reasoning))
     if message.role == "assistant":
-        parts.append(f'<div class="kimi-answer">{markdown.render(static.printable(_text(message)))}</div>')
+        parts.append(f'<div class="kimi-answer">{markdown.render(words.printable(_text(message)))}</div>')
     else:
-        parts.append(f'<div style="{_TYPED}">{markdown.inert(static.printable(_text(message)))}</div>')
+        parts.append(f'<div style="{_TYPED}">{markdown.inert(words.printable(_text(message)))}</div>')
     return "".join(parts)
 
 

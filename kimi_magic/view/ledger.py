@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from kimi_magic.usage import Ledger, Sum, Total, dollars
-from kimi_magic.view.static import on_one_line
+from kimi_magic.view.words import on_one_line
 
 HEAD = ("model", "requests", "complete", "stopped", "failed", "uncounted",
         "prompt", "cached", "completion", "reasoning", "cost (estimate)")  # fmt: skip

@@ -16,36 +16,17 @@ from typing import Any, Literal
 import ipywidgets as widgets
 from IPython.display import display
 
-from kimi_magic.choices import Choice, shortened
+from kimi_magic.conversation import Turn
 from kimi_magic.json_text import portable
 from kimi_magic.markdown import Blocks
-from kimi_magic.messages import Reply
-from kimi_magic.view import static, table, tree
+from kimi_magic.messages import Choice
+from kimi_magic.messages.choice import shortened
+from kimi_magic.view import css, static, table, tree, words
 
-# Makes the widgets look like the static end, so that nothing moves when it takes their place: flowing blocks
-# instead of flexible boxes, the accordion as a `details`. The reasoning scrolls, and stays at its end.
-LOOKS = f"""
-.kimi-live, .kimi-live .widget-vbox, .kimi-live .widget-hbox, .kimi-live .widget-html,
-.kimi-live .widget-htmlmath {{ display: block; overflow: visible; height: auto }}
-.kimi-live .widget-html, .kimi-live .widget-html-content, .kimi-live .widget-htmlmath,
-.kimi-live .widget-htmlmath-content {{ margin: 0; padding: 0; font: inherit; color: inherit }}
-.kimi-live > .widget-html:first-child {{ display: none }}
-.kimi-live .widget-hbox > .widget-html {{ padding-right: 6em }}
-.kimi-live .widget-hbox > button {{ position: absolute; top: 0; right: 0; width: auto; height: 22px;
-  margin: 0; padding: 0 .7em; line-height: 20px }}
-.kimi-live .widget-accordion, .kimi-live [class*="Accordion-child"] {{ display: block; margin: 0 }}
-.kimi-live [class*="Collapse-header"] {{ {static.TITLE}; display: list-item; border: 0; background: none;
-  list-style: disclosure-closed inside; color: inherit; font-weight: inherit; line-height: inherit }}
-.kimi-live [class*="Collapse-open"] > [class*="Collapse-header"] {{ list-style-type: disclosure-open }}
-.kimi-live [class*="Collapse-header"] > i {{ display: none }}
-.kimi-live .kimi-row {{ {tree.FACE} }}
-.kimi-live [class*="Collapse-contents"] {{ {static.THOUGHT}; border: 0; {static.BAR}; padding: 0 0 0 .8em;
-  background: none; color: inherit; display: flex; flex-direction: column-reverse }}
-"""
 GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
 ROW = 10  # widgets in one box: the list of its children is sent whole for each that is added
 PAINT = 1_500  # characters of new text in one repaint; more at once is read by nobody, the end shows all
-REPAINT = 1 / 20  # s between two repaints at least
+REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
 PATIENCE = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
@@ -66,52 +47,52 @@ class NotebookView:
         self._stop: Callable[[], None] | None = None
         self._live: _Live | None = None
 
-    def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
+    def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
         """Show the status line. Widgets take longer to make, so they come with the first words."""
-        self._shown = static.status(reply)
+        self._shown = words.status(turn)
         self._stop = stop if _clicks_arrive() else None
         self._handle = display(self._status_bundle(), raw=True, display_id=True)
 
-    def update(self, reply: Reply) -> None:
+    def update(self, turn: Turn) -> None:
         """Show what is new."""
-        if self._live is not None and self._live.repairs < len(reply.faults):
+        if self._live is not None and self._live.repairs < len(turn.rejections):
             # It is asked for once more. Not from widget to widget: where one is closed, JupyterLab hides its
             # place (`WidgetRenderer` of jupyterlab_widgets), and the next would be shown there.
-            self._show_status(reply)
+            self._show_status(turn)
             self._live.close()
             self._live = None
         elif self._live is not None:
-            self._live.update(reply)
-        elif not reply.begun and (self._stop is None or reply.seconds < PATIENCE):
-            self._show_status(reply)
+            self._live.update(turn)
+        elif not turn.has_begun and (self._stop is None or turn.seconds < PATIENCE):
+            self._show_status(turn)
         else:
-            self._go_live(reply)
+            self._go_live(turn)
 
-    def _show_status(self, reply: Reply) -> None:
-        if self._live is not None or static.status(reply) != self._shown:
-            self._shown = static.status(reply)
+    def _show_status(self, turn: Turn) -> None:
+        if self._live is not None or words.status(turn) != self._shown:
+            self._shown = words.status(turn)
             self._handle.update(self._status_bundle(), raw=True)
 
-    def _go_live(self, reply: Reply) -> None:
-        self._live = _Live(reply, self._stop, None if self._hide else self._habit)
-        self._live.update(reply)
+    def _go_live(self, turn: Turn) -> None:
+        self._live = _Live(turn, self._stop, None if self._hide else self._habit)
+        self._live.update(turn)
         self._handle.update(self._live.bundle(), raw=True)
 
-    def close(self, reply: Reply) -> None:
+    def close(self, turn: Turn) -> None:
         """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""
-        opened = set(range(len(reply.choices))) if self._habit == "open" else set()
+        opened = set(range(len(turn.choices))) if self._habit == "open" else set()
         opened = self._live.reasoning_opened if self._live is not None else opened
         final = {
-            "text/html": static.html(reply, hide_reasoning=self._hide, open_reasoning=opened),
-            "text/plain": static.plain(reply),
+            "text/html": static.html(turn, hide_reasoning=self._hide, open_reasoning=opened),
+            "text/plain": static.plain(turn),
         }
-        self._handle.update(final, raw=True, metadata={"kimi_magic": reply.summary()})
-        if reply.frame:
-            shown = {"text/html": table.html(reply.data), "text/plain": static.printable(str(reply.data))}
+        self._handle.update(final, raw=True, metadata={"kimi_magic": static.summary(turn)})
+        if turn.frame is not None:
+            shown = {"text/html": table.html(turn.frame), "text/plain": words.printable(str(turn.frame))}
             display(shown, raw=True)
-        elif reply.values:
-            unfolded = {"application/json": {"expanded": tree.small(reply.value)}}
-            display(_data_bundle(reply.value), raw=True, metadata=unfolded)
+        elif turn.parsed:
+            unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
+            display(_data_bundle(turn.value), raw=True, metadata=unfolded)
         if self._live is not None:
             self._live.close()
 
@@ -122,11 +103,11 @@ class NotebookView:
 class _Live:
     """The widgets of a growing reply: the status, and a panel for each answer; several panels are tabs."""
 
-    def __init__(self, reply: Reply, stop: Callable[[], None] | None, habit: Habit | None) -> None:
-        count = reply.n
-        self.repairs = len(reply.faults)
+    def __init__(self, turn: Turn, stop: Callable[[], None] | None, habit: Habit | None) -> None:
+        count = turn.step.n
+        self.repairs = len(turn.rejections)
         self._widgets = _Widgets()
-        looks = self._widgets.html(widgets.HTML, f"<style>{LOOKS}</style>")
+        looks = self._widgets.html(widgets.HTML, f"<style>{css.LIVE_CSS}</style>")
         self._status = self._widgets.html(widgets.HTML)
         head = self._status if stop is None else self._widgets.beside(self._status, stop)
         self._moment: object = None
@@ -134,10 +115,10 @@ class _Live:
         self._tabs: Any = None
         self._titles = [""] * count
         if count == 1:
-            self._panels = [_Panel(self._widgets, (looks, head), habit, reply.json, LIVE)]
+            self._panels = [_Panel(self._widgets, (looks, head), habit, turn.wants_json, LIVE)]
             self._box = self._panels[0].box
             return
-        self._panels = [_Panel(self._widgets, (), habit, reply.json) for _ in range(count)]
+        self._panels = [_Panel(self._widgets, (), habit, turn.wants_json) for _ in range(count)]
         layout = self._widgets.layout
         boxes = tuple(panel.box for panel in self._panels)
         self._tabs = widgets.Tab(boxes, selected_index=0, layout=layout)
@@ -153,20 +134,20 @@ class _Live:
         """The answers whose reasoning the person wants open: it stays as they left it."""
         return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
 
-    def update(self, reply: Reply) -> None:
-        now, moment = monotonic(), (reply.state, int(reply.seconds), reply.retrying)
+    def update(self, turn: Turn) -> None:
+        now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying)
         # Also called when nothing came but time, and there may be more to show. First words never wait.
         if now < self._next and moment == self._moment:
             return
-        self._next = now + REPAINT
+        self._next = now + REPAINT_INTERVAL
         if moment != self._moment:  # once a second: the figures in it change with every word
             self._moment = moment
-            self._status.value = static.line(static.status(reply))
-        growing = {choice.index: choice for choice in reply.choices}  # more than were asked for: at the end
+            self._status.value = static.line(words.status(turn))
+        growing = {choice.index: choice for choice in turn.choices}  # more than were asked for: at the end
         for index, panel in enumerate(self._panels):
             if (choice := growing.get(index)) is not None:
-                panel.update(reply, choice)
-                self._show_title(index, f"{index + 1} · {static.condition(reply, choice)}")
+                panel.update(turn, choice)
+                self._show_title(index, f"{index + 1} · {words.condition(turn, choice)}")
 
     def close(self) -> None:
         """Close every widget with its layout and style: `Widget.close` alone leaves those open."""
@@ -260,13 +241,13 @@ class _Panel:
         wanted = self._touched or self._habit == "open"
         return wanted and self._accordion is not None and self._accordion.selected_index == 0
 
-    def update(self, reply: Reply, choice: Choice) -> None:
+    def update(self, turn: Turn, choice: Choice) -> None:
         if self._habit is not None and len(choice.reasoning) > self._reasoning:
             new = choice.reasoning[self._reasoning : self._reasoning + PAINT]
             self._show_reasoning(new)
             self._reasoning += len(new)
         if self._accordion is not None:
-            self._show_title(static.reasoning_title(reply, choice))
+            self._show_title(words.reasoning_title(turn, choice))
             if choice.text and self._habit == "auto" and not self._folded:
                 self._folded = True
                 self._fold()
@@ -290,10 +271,10 @@ class _Panel:
         if self._calls is None:
             self._calls = self._widgets.html(widgets.HTML)
             self._place()
-        self._calls.value = static.calls_html([shortened(call, CALL) for call in static.calls(choice)])
+        self._calls.value = static.calls_html([shortened(call, CALL) for call in words.calls(choice)])
 
     def _show_answer(self, new: str) -> None:
-        finished = self._blocks.add(static.printable(new))
+        finished = self._blocks.add(words.printable(new))
         self._answer.show(finished, self._blocks.tail())
 
     def _show_reasoning(self, new: str) -> None:
@@ -304,7 +285,7 @@ class _Panel:
             self._accordion = widgets.Accordion((self._thought.box,), selected_index=shown, layout=layout)
             self._accordion.observe(self._note_touch, "selected_index")
             self._place()
-        self._open_thought += static.printable(new)
+        self._open_thought += words.printable(new)
         cut = self._open_thought.rfind("\n") + 1
         if not cut and len(self._open_thought) > LONGEST_LINE:
             cut = self._open_thought.rfind(" ") + 1 or LONGEST_LINE
@@ -374,6 +355,9 @@ def _escaped(control: re.Match[str]) -> str:
 
 def _clicks_arrive() -> bool:
     """Whether a click is handled while an awaited cell runs: with ipykernel 7 and later, not before."""
-    from importlib.metadata import version
+    from importlib.metadata import PackageNotFoundError, version
 
-    return int(version("ipykernel").partition(".")[0]) >= 7
+    try:
+        return int(version("ipykernel").partition(".")[0]) >= 7
+    except PackageNotFoundError:  # another kernel, of which nothing is known
+        return False

@@ -9,7 +9,8 @@ from itertools import islice
 from typing import Any
 
 from kimi_magic.markdown import inert
-from kimi_magic.view.static import QUIET, printable
+from kimi_magic.view.css import QUIET_CSS
+from kimi_magic.view.words import printable
 
 MOST_ROWS = 20
 MOST_COLUMNS = 30
@@ -28,7 +29,7 @@ def html(frame: Any) -> str:
         size += f", {min(count, MOST_ROWS)} × {min(width, MOST_COLUMNS)} of them shown"
     return (
         f'<div style="overflow-x:auto"><table style="margin-left:0"><thead><tr>{head}</tr></thead>'
-        f'<tbody>{body}</tbody></table></div><div style="{QUIET}">{size}</div>'
+        f'<tbody>{body}</tbody></table></div><div style="{QUIET_CSS}">{size}</div>'
     )
 
 

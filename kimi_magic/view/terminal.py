@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TextIO
 
-from kimi_magic.choices import Choice
-from kimi_magic.messages import Reply
-from kimi_magic.view import drawing, endings, static
-from kimi_magic.view.sheet import Sheet
+from kimi_magic.conversation import Turn
+from kimi_magic.messages import Choice
+from kimi_magic.view import drawing, endings, words
+from kimi_magic.view.writer import Writer
 
 _BAR = "│ "  # before each line of reasoning: not every terminal dims
 
@@ -24,100 +24,102 @@ class TerminalView:
         self, out: TextIO, err: TextIO, *, hide_reasoning: bool = False, lasting: bool = True
     ) -> None:
         """`lasting` says whether a session follows in which the answer can be continued."""
-        self._out = Sheet(out)
-        self._err = Sheet(err)
+        self._out = Writer(out)
+        self._err = Writer(err)
         self._hide = hide_reasoning
         self._lasting = lasting
         self._text = 0  # characters of the answer written so far
         self._thought = 0
         self._repairs = 0
 
-    def open(self, reply: Reply, stop: Callable[[], None] | None = None) -> None:
+    def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
         """A status line that goes away again; nothing where there is no terminal."""
-        self._err.show_status(static.status(reply))
+        self._err.show_status(words.status(turn))
 
-    def update(self, reply: Reply) -> None:
+    def update(self, turn: Turn) -> None:
         """Write what is new."""
-        if len(reply.faults) > self._repairs:
-            self._begin_anew(reply)
-        begun = reply.text or (reply.reasoning and not self._hide)
-        if not reply.begun or not begun:
-            self._err.show_status(static.status(reply))
+        if len(turn.rejections) > self._repairs:
+            self._begin_anew(turn)
+        begun = turn.choice.text or (turn.choice.reasoning and not self._hide)
+        if not turn.has_begun or not begun:
+            self._err.show_status(words.status(turn))
             return
-        self._write_reasoning(reply)
-        if self._out.obeys or not reply.json:  # what reads JSON from a pipe can use the last answer only
-            self._write_answer(reply)
+        self._write_reasoning(turn)
+        if (
+            self._out.is_controllable or not turn.wants_json
+        ):  # what reads JSON from a pipe can use the last answer only
+            self._write_answer(turn)
 
-    def close(self, reply: Reply) -> None:
+    def close(self, turn: Turn) -> None:
         """Write the rest and the byline."""
-        if not reply.unmended:  # its reasoning was written, and on a terminal its text too
-            self._write_reasoning(reply)
-        if not (reply.unmended and self._out.obeys):
-            self._write_answer(reply)
+        if not turn.shows_rejected:  # its reasoning was written, and on a terminal its text too
+            self._write_reasoning(turn)
+        if not (turn.shows_rejected and self._out.is_controllable):
+            self._write_answer(turn)
         self._err.show_status("")
         if self._text:
-            self._end_answer(reply)
+            self._end_answer(turn)
         elif self._thought:
             self._err.end(dim=True)
             self._err.write("\n")
-        self._write_ending(reply, reply.chosen)
-        for number, choice in enumerate(reply.choices, 1):
-            if choice is not reply.chosen:
-                self._write_other(reply, choice, number)
-        for notice in (*reply.notices, *endings.of_reply(reply, lasting=self._lasting)):
+        self._write_ending(turn, turn.choice)
+        for number, choice in enumerate(turn.choices, 1):
+            if choice is not turn.choice:
+                self._write_other(turn, choice, number)
+        for notice in (*turn.notices, *endings.of_turn(turn, lasting=self._lasting)):
             self._write_quiet(notice + "\n")
-        self._write_quiet(static.byline(reply) + "\n")
+        self._write_quiet(words.byline(turn) + "\n")
 
-    def _begin_anew(self, reply: Reply) -> None:
+    def _begin_anew(self, turn: Turn) -> None:
         """The answer is asked for once more."""
         self._err.show_status("")
         if self._text:
             self._out.end()
             self._out.write("\n")
-        self._repairs, self._text, self._thought = len(reply.faults), 0, 0
-        self._write_quiet(endings.repaired(reply.faults[-1]) + "\n")
+        self._repairs, self._text, self._thought = len(turn.rejections), 0, 0
+        self._write_quiet(endings.repaired(turn.rejections[-1]) + "\n")
 
-    def _write_other(self, reply: Reply, choice: Choice, number: int) -> None:
+    def _write_other(self, turn: Turn, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
         # The heading goes where the text goes: a pipe that gets several answers has to tell them apart.
         # JSON tells by itself: there it is one value after the other.
-        if self._out.obeys or not reply.json:
-            self._out.write(f"\n{static.heading(reply, choice, number)}\n\n")
+        if self._out.is_controllable or not turn.wants_json:
+            self._out.write(f"\n{words.heading(turn, choice, number)}\n\n")
         if choice.reasoning and not self._hide:
             self._begin_reasoning()
-            self._err.grow(static.printable(choice.reasoning), dim=True)
+            self._err.grow(words.printable(choice.reasoning), dim=True)
             self._err.end(dim=True)
             self._write_quiet("\n\n")
         if choice.text:
-            text = static.printable(choice.text)
-            if drawn := self._drawn(reply, text):
+            text = words.printable(choice.text)
+            if drawn := self._drawn(turn, text):
                 self._out.put(drawn)
             else:
                 self._out.write(text + "\n")
-        self._write_ending(reply, choice)
+        self._write_ending(turn, choice)
 
-    def _write_ending(self, reply: Reply, choice: Choice) -> None:
-        for call in static.calls(choice):
+    def _write_ending(self, turn: Turn, choice: Choice) -> None:
+        for call in words.calls(choice):
             self._write_quiet(f"- {call}\n")
-        if ending := endings.of_choice(reply, choice, lasting=self._lasting):
+        if ending := endings.of_choice(turn, choice, lasting=self._lasting):
             self._write_quiet(ending + "\n")
 
     def _begin_reasoning(self) -> None:
         self._write_quiet("Reasoning\n")
         self._err.begin(_BAR)
 
-    def _write_reasoning(self, reply: Reply) -> None:
-        new = reply.reasoning[self._thought :]
+    def _write_reasoning(self, turn: Turn) -> None:
+        new = turn.choice.reasoning[self._thought :]
         if not new or self._hide or self._text:  # thought that follows the answer is not put inside it
             return
         self._err.show_status("")
         if not self._thought:
             self._begin_reasoning()
         self._thought += len(new)
-        self._err.grow(static.printable(new), dim=True)
+        self._err.grow(words.printable(new), dim=True)
 
-    def _write_answer(self, reply: Reply) -> None:
-        new = reply.text[self._text :]
+    def _write_answer(self, turn: Turn) -> None:
+        new = turn.choice.text[self._text :]
         if not new:
             return
         self._err.show_status("")
@@ -127,18 +129,18 @@ class TerminalView:
                 self._write_quiet("\n\n")
             self._out.begin()
         self._text += len(new)
-        self._out.grow(static.printable(new))
+        self._out.grow(words.printable(new))
 
-    def _end_answer(self, reply: Reply) -> None:
+    def _end_answer(self, turn: Turn) -> None:
         self._out.end()
         # Ctrl-C is shown where the cursor was: what stands above it can no longer be told.
-        whole = reply.state == "complete"
-        drawn = self._drawn(reply, static.printable(reply.text)) if whole else None
+        whole = turn.state == "complete"
+        drawn = self._drawn(turn, words.printable(turn.choice.text)) if whole else None
         if drawn is None or not self._out.replace(drawn):
             self._out.write("\n")
 
-    def _drawn(self, reply: Reply, text: str) -> str | None:
-        if reply.json or not self._out.obeys:
+    def _drawn(self, turn: Turn, text: str) -> str | None:
+        if turn.wants_json or not self._out.is_controllable:
             return None
         return drawing.draw(text, self._out.size()[0], colours=self._out.colours)
 

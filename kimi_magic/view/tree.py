@@ -13,15 +13,12 @@ from typing import Any, NamedTuple
 
 from kimi_magic.json_text import Growing, Line
 from kimi_magic.markdown import inert
-from kimi_magic.view.static import on_one_line, printable
+from kimi_magic.view.css import TREE_CSS
+from kimi_magic.view.words import on_one_line, printable
 
 MOST_ROWS = 500  # on screen; a page with more is slow, and nobody reads them
 ALL_OPEN = 60  # rows up to which the whole tree is unfolded
 LONGEST_TEXT = 2_000  # characters of one string, number or key on screen
-FACE = (  # twice the family: an untrusted page loses styles with a variable
-    "font-family:monospace;font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;"
-    "overflow-wrap:anywhere"
-)
 _INDENT = 1.2  # em for each level
 _BRACKETS = {"object": "{…}", "array": "[…]"}
 
@@ -148,4 +145,4 @@ def _more(count: int) -> str:
 
 
 def _framed(rows: str) -> str:
-    return f'<div class="kimi-tree" style="{FACE}">{rows}</div>'
+    return f'<div class="kimi-tree" style="{TREE_CSS}">{rows}</div>'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from kimi_magic.view import notebook, static
+from kimi_magic.view import css
 from tests.browser.lab import wait_until_settled
 from tests.browser.manual_service import Beacon
 
@@ -135,7 +135,7 @@ def line(beacon: Beacon) -> str:
 
 
 # Lists what has no place in an output, but for two texts of ours. What MathJax draws is its own.
-OURS = [static.COPY, notebook.LOOKS]
+OURS = [css.COPY_SCRIPT, css.LIVE_CSS]
 SUSPECT = r"""
 ours => {
     const suspect = []

@@ -6,14 +6,20 @@ import copy
 import pickle
 import re
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kimi_magic import options
 from kimi_magic.client import Connection
-from kimi_magic.config import CONFIG, DEFAULT, LOGIN, Settings, base_url
 from kimi_magic.errors import KimiAuthError, KimiError, KimiUsageError
+from kimi_magic.hosts import DEFAULT_SOURCE as DEFAULT
+from kimi_magic.hosts import base_url
 from kimi_magic.keys import Key
+from kimi_magic.options.advice import phrase
+from kimi_magic.request import Options
+from kimi_magic.settings import CONFIG, LOGIN, Settings
 
 EVOLINK, MOONSHOT = "https://api.evolink.ai/v1", "https://api.moonshot.ai/v1"
 SECRET = "sk-0123456789abcdefWXYZ"
@@ -21,7 +27,7 @@ OTHER = "sk-ffffffffffffffffVUTS"
 
 
 def connected(chosen: Settings) -> tuple[str, str, str]:
-    connection = chosen.connection(offline=False)
+    connection = chosen.connection()
     return connection.base_url, connection.key.reveal(), connection.key_source
 
 
@@ -148,12 +154,12 @@ def test_an_address_in_normal_form_stays_as_it_is(scheme: str, host: str, path: 
 
 def test_without_a_key_the_error_says_where_it_was_looked_for_and_what_to_do() -> None:
     with pytest.raises(KimiAuthError) as caught:
-        Settings().connection(offline=False)
+        Settings().connection()
     assert re.fullmatch(
         r"no API key: .*EVOLINK_API_KEY.*KIMI_API_KEY.*MOONSHOT_API_KEY.*", caught.value.message
     )
-    assert "--login" in caught.value.hint
-    assert "--offline" in caught.value.hint
+    assert "--login" in phrase(caught.value.hint)
+    assert "--offline" in phrase(caught.value.hint)
 
 
 @pytest.mark.parametrize(
@@ -235,7 +241,7 @@ def test_an_explicit_address_of_another_host_gets_no_key_of_the_environment(
     for name in ("EVOLINK", "KIMI", "MOONSHOT"):
         monkeypatch.setenv(f"{name}_API_KEY", SECRET)
     with pytest.raises(KimiAuthError, match="belong to other hosts") as caught:
-        at(address).connection(offline=False)
+        at(address).connection()
     assert address.split("/")[2] in caught.value.message
     assert SECRET not in str(caught.value)
 
@@ -244,7 +250,7 @@ def test_a_key_that_belongs_to_a_proxy_is_not_sent_past_it(monkeypatch: pytest.M
     monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
     monkeypatch.setenv("EVOLINK_BASE_URL", "https://proxy.example/v1")
     with pytest.raises(KimiAuthError):
-        at(EVOLINK).connection(offline=False)
+        at(EVOLINK).connection()
 
 
 @pytest.mark.parametrize("host", ["localhost:8000", "LOCALHOST", "127.0.0.1:8000", "127.1.2.3", "[::1]:8000"])
@@ -261,14 +267,14 @@ def test_a_service_on_this_machine_needs_no_key_and_gets_none(
 )
 def test_a_name_that_only_looks_like_this_machine_needs_a_key(host: str) -> None:
     with pytest.raises(KimiAuthError):
-        at(f"http://{host}").connection(offline=False)
+        at(f"http://{host}").connection()
 
 
 def test_a_base_url_variable_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KIMI_API_KEY", SECRET)
     monkeypatch.setenv("KIMI_BASE_URL", "nonsense")
     with pytest.raises(KimiUsageError, match=r"^KIMI_BASE_URL 'nonsense'"):
-        Settings().connection(offline=False)
+        Settings().connection()
 
 
 @pytest.mark.parametrize(
@@ -279,7 +285,7 @@ def test_a_key_of_the_environment_that_no_header_can_carry_is_refused_by_the_nam
 ) -> None:
     monkeypatch.setenv("EVOLINK_API_KEY", key)
     with pytest.raises(KimiError, match="EVOLINK_API_KEY") as caught:
-        Settings().connection(offline=False)
+        Settings().connection()
     assert key not in str(caught.value)
     assert "\n" not in caught.value.message
 
@@ -308,7 +314,7 @@ def test_a_typed_key_belongs_to_the_host_that_was_set_when_it_was_typed() -> Non
     assert connected(chosen)[1] == SECRET
     chosen.set("base_url", "https://two.example/v1")
     with pytest.raises(KimiAuthError):
-        chosen.connection(offline=False)
+        chosen.connection()
 
 
 @pytest.mark.parametrize("typed", ["", "  ", "ключ-0123456789", "two words", "line\nbreak", "sk-\x7f\x01"])
@@ -327,7 +333,7 @@ def test_a_typed_key_can_be_forgotten(name: str) -> None:
     chosen.login(SECRET)
     chosen.unset(name)
     with pytest.raises(KimiAuthError):
-        chosen.connection(offline=False)
+        chosen.connection()
 
 
 # ---- values and where they came from ----
@@ -437,3 +443,40 @@ def test_no_key_is_false_and_redacts_nothing() -> None:
 
 def test_a_key_is_taken_out_of_text_wherever_it_stands() -> None:
     assert Key(SECRET).redact(f"a{SECRET}b {SECRET}") == "a***b ***"
+
+
+# ---- what the cell says beats what was set ----
+
+
+@pytest.mark.parametrize(
+    ("config", "cell", "name", "expected"),
+    [
+        ("--hide-reasoning", "--reasoning open", "hide_reasoning", False),
+        ("--reasoning open", "--hide-reasoning", "hide_reasoning", True),
+        ("--json", "--response-format text", "json", False),
+        ("--response-format json_object", "--json", "response_format", None),
+        ("--response-format json_object", "--schema 'name, age int'", "response_format", None),
+        ("--temperature 0.5", "--temperature 1", "temperature", 1.0),
+        ("--temperature 0.5", "", "temperature", 0.5),
+        ("--max-tokens 9", "-m kimi-k2.6", "max_tokens", 9),
+        ("", "-m kimi-k2.6", "max_tokens", 32_768),
+        ("", "-m nobody/knows", "max_tokens", None),
+        ("--no-history", "", "history", False),
+    ],
+)
+def test_the_cell_beats_the_kernel_and_the_kernel_the_model_for_every_option(config, cell, name, expected):
+    chosen = Settings()
+    chosen.update(options.parse(options.split(config), options.at(options.CONFIG))[0])
+    given, _ = options.parse(options.split(cell), options.at(options.CELL))
+    assert getattr(chosen.options(given), name) == expected
+
+
+def test_every_option_of_a_turn_is_a_field_with_the_default_of_the_table():
+    fields = {field.name: field.default for field in msgspec.structs.fields(Options)}
+    table = {
+        o.name: o.default
+        for o in options.TABLE
+        if o.is_setting and o.entries & {options.CELL, options.PYTHON}
+    }
+    assert set(fields) == set(table) - {"pick"}
+    assert fields == {name: table[name] for name in fields}

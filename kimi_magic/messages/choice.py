@@ -1,4 +1,4 @@
-"""One of the answers to a request, as far as it has come. No I/O, and nothing of how it travels."""
+"""One of the answers to a request, as far as it has arrived."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import msgspec
 
 ChoiceState = Literal["waiting", "reasoning", "answering", "ended"]
 
-# Why an answer ended, as the service says it. There may be others.
+# The values of `finish_reason` that the services document. Others may come.
 STOP, LENGTH, CALLS, FILTER = "stop", "length", "tool_calls", "content_filter"
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """The wish of the model to have a function run.
+    """A request of the model to run a function.
 
-    `arguments` is JSON as the model wrote it: it may be empty, or malformed. `id` is what the result of the
-    function has to name when it is sent; `name` is empty where the service left it out.
+    `arguments` is JSON text as the model wrote it: it may be empty or malformed. `id` names the call when its
+    result is sent back; `name` is empty where the service left it out.
     """
 
     id: str
@@ -26,15 +26,15 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Choice:
-    """One answer of a `Reply`, growing while it streams. `str(choice)` is the text.
+    """One answer, growing while it streams. `str(choice)` is the text.
 
-    `index` is its number in the service's count, from 0; `text` and `reasoning` are what arrived so far;
-    `tool_calls` the functions it wants run; `finish_reason` the service's word for why it ended, None until
-    then or if it never said; `reasoning_seconds` how long it thought; `state` is one of waiting, reasoning,
-    answering, ended.
+    `index` is its number as the service counts, from 0; `text` and `reasoning` are what has arrived so far;
+    `tool_calls` are the functions that the model wants to run; `finish_reason` is the service's word for why
+    the answer ended, None until then or if the service never said; `reasoning_seconds` is how long the model
+    reasoned; `state` is one of waiting, reasoning, answering, ended.
 
-    It may begin with what is known: `prefix` is joined in front of the first text that arrives, `text` and
-    `reasoning` are what an earlier request for the same answer had brought.
+    An answer can start with known text: `prefix` is put in front of the first text that arrives; `text` and
+    `reasoning` are what an earlier request for the same answer brought.
     """
 
     def __init__(self, index: int = 0, *, prefix: str = "", text: str = "", reasoning: str = "") -> None:
@@ -46,11 +46,11 @@ class Choice:
         self._reasoning = [reasoning] if reasoning else []
         self._calls: list[_GrowingCall] = []
         self._first_text: float | None = None
-        self._first_thought: float | None = None
+        self._first_reasoning: float | None = None
         self._ended: float | None = None
 
     def add_text(self, text: str) -> None:
-        """More of the answer."""
+        """Append a piece of the answer."""
         if not self._text and self._prefix:
             self._text.append(self._prefix)
         self._first_text = self._first_text or monotonic()
@@ -58,22 +58,22 @@ class Choice:
         self.state = "answering"
 
     def add_reasoning(self, text: str) -> None:
-        """More of the thought; after the answer began it takes nothing of it back."""
-        self._first_thought = self._first_thought or monotonic()
+        """Append a piece of the reasoning. Reasoning that comes after the answer began keeps the state."""
+        self._first_reasoning = self._first_reasoning or monotonic()
         self._reasoning.append(text)
         if self.state != "answering":
             self.state = "reasoning"
 
     def add_call(self, position: int | None, id: str, name: str, arguments: str) -> None:
-        """A piece of a call: `position` counts the calls of this answer, None where the service did not."""
+        """Append a piece of a tool call; `position` counts the calls of this answer, None if not counted."""
         call = self._call_at(position, id)
-        call.id = call.id or id  # hosts repeat both; neither comes in pieces
+        call.id = call.id or id  # some services repeat id and name; neither comes in pieces
         call.name = call.name or name
         call.arguments.append(arguments)
         self.state = "answering"
 
     def _call_at(self, position: int | None, id: str) -> _GrowingCall:
-        """The call that a piece belongs to: by its position, else by its id, else the last; or a new one."""
+        """The call that a piece belongs to: by position, else by id, else the last one; or a new call."""
         if position is not None:
             known = next((call for call in self._calls if call.position == position), None)
         elif id:
@@ -86,7 +86,7 @@ class Choice:
         return known
 
     def end(self, finish_reason: str | None = None) -> None:
-        """Nothing more is expected; what comes all the same is taken."""
+        """Mark the answer as ended. Pieces that still come are appended all the same."""
         self.finish_reason = finish_reason or self.finish_reason
         self.state = "ended"
         self._ended = self._ended or monotonic()
@@ -98,36 +98,37 @@ class Choice:
 
     @property
     def reasoning(self) -> str:
-        """What the model thought so far."""
+        """The reasoning so far."""
         return _joined(self._reasoning)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The calls so far, in the order in which they began."""
+        """The tool calls so far, in the order in which they began."""
         return tuple(ToolCall(call.id, call.name, _joined(call.arguments)) for call in self._calls)
 
     @property
     def reasoning_seconds(self) -> float:
-        """From the first thought to the first word of the answer, the end, or now; 0 without thought."""
-        if self._first_thought is None:
+        """Seconds from the first reasoning to the first text, the end, or now; 0 without reasoning."""
+        if self._first_reasoning is None:
             return 0.0
-        return (self._first_text or self._ended or monotonic()) - self._first_thought
+        return (self._first_text or self._ended or monotonic()) - self._first_reasoning
 
     @property
     def answer_seconds(self) -> float:
-        """From the first word of the answer to its end, or to now; 0 before it."""
+        """Seconds from the first text to the end, or to now; 0 before the first text."""
         return (self._ended or monotonic()) - self._first_text if self._first_text else 0.0
 
     @property
-    def heard(self) -> bool:
-        """Whether the service said anything of it."""
+    def has_content(self) -> bool:
+        """Whether anything of this answer has arrived."""
         return bool(self._text or self._reasoning or self._calls or self.finish_reason)
 
     @property
-    def keepable(self) -> bool:
-        """Whether a conversation can go on from it.
+    def fits_history(self) -> bool:
+        """Whether the answer can be sent as part of a conversation.
 
-        The service refuses empty messages and calls that nobody answered, and may refuse what its filter cut.
+        The service refuses empty messages and tool calls without a result, and may refuse an answer that its
+        content filter ended.
         """
         return bool(self.text) and not self.tool_calls and self.finish_reason != FILTER
 
@@ -139,7 +140,7 @@ class Choice:
 
 
 class _GrowingCall:
-    """A `ToolCall` whose arguments arrive in pieces."""
+    """A tool call whose arguments arrive in pieces."""
 
     def __init__(self, position: int | None) -> None:
         self.position = position
@@ -149,12 +150,12 @@ class _GrowingCall:
 
 
 def shortened(text: str, limit: int = 60) -> str:
-    """The beginning of a text, for a `repr`."""
+    """`text`, or its first `limit` characters with an ellipsis as the last one."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
 def _joined(parts: list[str]) -> str:
-    """The parts as one text, kept joined so that reading it at every repaint does not add up."""
+    """The parts as one text. Stores the joined text, so that reading it at every repaint stays cheap."""
     if len(parts) > 1:
         parts[:] = ["".join(parts)]
     return parts[0] if parts else ""

@@ -1,4 +1,4 @@
-"""A stream to write on: a pipe gets what is written to the letter, a terminal gets it in lines that fit."""
+"""Writes to a stream: a pipe gets the text unchanged, a terminal gets it in lines that fit."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from kimi_magic.view import wrapping
 _DIM, _NORMAL, _CLEAR_LINE, _CLEAR_BELOW = "\x1b[2m", "\x1b[0m", "\r\x1b[2K", "\x1b[J"
 
 
-class Sheet:
-    """One stream; `obeys` says whether it is a terminal that moves its cursor and clears lines."""
+class Writer:
+    """One stream; `is_controllable` says whether it is a terminal whose cursor and lines we can control."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._is_terminal = stream.isatty()
-        self.obeys = self._is_terminal and os.environ.get("TERM") != "dumb"
-        self.colours = self.obeys and not os.environ.get("NO_COLOR")
+        self.is_controllable = self._is_terminal and os.environ.get("TERM") != "dumb"
+        self.colours = self.is_controllable and not os.environ.get("NO_COLOR")
         self._status = ""
         self._lines: wrapping.Lines | None = None  # of the text that grows, on a terminal
         self._size = self.size()  # when that text began
@@ -69,7 +69,7 @@ class Sheet:
 
     def show_status(self, text: str) -> None:
         """A line that goes away again; nothing where there is no terminal."""
-        if not self.obeys or text == self._status:
+        if not self.is_controllable or text == self._status:
             return
         self.put(_CLEAR_LINE)
         self.put(wrapping.cut(text, self.size()[0]), dim=True)

@@ -1,0 +1,113 @@
+"""The Python face: `ask` and `aask`. The magics and the command line go the same way through `kernel`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kimi_magic import kernel, options
+from kimi_magic.engine import Plan
+from kimi_magic.errors import KimiUsageError
+from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
+from kimi_magic.reply import Reply, T
+
+
+def ask(
+    prompt: str | Sequence[Mapping[str, Any]],
+    *,
+    model: str | None = None,
+    system: str | None = None,
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    top_k: int | None = None,
+    n: int | None = None,
+    presence_penalty: float | None = None,
+    frequency_penalty: float | None = None,
+    stop: str | Sequence[str] | None = None,
+    response_format: str | Mapping[str, Any] | None = None,
+    json: bool | None = None,
+    schema: type[T] | Mapping[str, Any] | str | None = None,
+    frame: bool | None = None,
+    repair: int | None = None,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    attach: str | Sequence[str] | None = None,
+    prefix: str | None = None,
+    history: bool = False,
+    history_reasoning: str | None = None,
+    stream: bool | None = None,
+    timeout: float | None = None,
+    offline: bool | None = None,
+) -> Reply[T]:
+    """Ask once and wait for the whole reply; nothing is shown.
+
+    A parameter that is None follows `%kimi_config`, else the default that is named here.
+
+    Parameters:
+        prompt: The question; or a list of messages as the service takes them (dicts with `role` and
+            `content`), which is sent as it is.
+        model: Model that answers. Default kimi-k2-thinking.
+        system: System message, sent first.
+        max_tokens: Cap in tokens on reasoning and answer together, at least 1. Default that of the model.
+        temperature: Randomness, 0 to 2.
+        top_p: Choose from the likeliest tokens that have this share together, 0 to 1.
+        top_k: Choose from this many likeliest tokens, at least 1.
+        n: How many answers, 1 to 5. They are in `Reply.choices`. Default 1.
+        presence_penalty: Toward new topics, -2 to 2.
+        frequency_penalty: Against repetition, -2 to 2.
+        stop: 1 to 5 texts of at most 32 bytes; the answer ends where one would be written.
+        response_format: "text", "json_object", or the object that the service takes.
+        json: Ask for a JSON object; `Reply.data` holds it. Default False.
+        schema: What the JSON answer shall be: a type, a JSON Schema, the name of its file, or fields in
+            short ("name, age int"). The answer is checked, and `Reply.data` is of that type.
+        frame: Make a DataFrame of a JSON answer that is a list of records. Default False.
+        repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,
+            else 0.
+        tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.
+        attach: Pictures by file or address, at most 16.
+        prefix: How the answer begins; it is part of its text.
+        history: Continue the conversation of this kernel and join it. Default False: the call stands alone.
+        history_reasoning: Whose earlier reasoning is sent back: all, tools or none. Default by model.
+        stream: Receive the answer piece by piece. Default True.
+        timeout: Seconds of silence after which to give up, 0.1 to 86,400. Default 180.
+        offline: Let the simulator answer: no key, no network. Default False.
+
+    Raises:
+        KimiError: Its one line says what to do; what had arrived is in `kimi_magic.last`.
+        KimiInterrupted: Ctrl-C or ■.
+    """
+    given = {name: value for name, value in locals().items() if name != "prompt"}
+    with in_words_of(PYTHON_WORDS):
+        return kernel.current.run(_plan(prompt, given))
+
+
+async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> Reply[Any]:
+    """Ask once and await the whole reply, leaving the running loop free; nothing is shown.
+
+    For code that runs in an event loop: a cell of a notebook, marimo, a web handler. `prompt` and the
+    parameters are those of `ask`. A cancellation of the awaiting task and `asyncio.timeout` stay what they
+    are: the request is cancelled and its connection closed.
+
+    Raises:
+        KimiError: As `ask`.
+        asyncio.CancelledError: The awaiting task was cancelled.
+    """
+    with in_words_of(PYTHON_WORDS):
+        return await kernel.current.arun(_plan(prompt, {"history": False, **parameters}))
+
+
+def usage_records() -> list[dict[str, Any]]:
+    """What each request of this kernel used, one dict each, ready for `pandas.DataFrame`.
+
+    The keys: `time` (UTC), `model`, `host`, `state` (complete, interrupted or failed), `finish_reason`;
+    `prompt`, `cached`, `completion` and `reasoning` tokens as the service counted them, None where it did
+    not; `cost` in US dollars, an estimate, None where unknown and offline; `seconds`. An answer that was
+    asked for again has a row for each request.
+    """
+    return kernel.current.ledger.rows()
+
+
+def _plan(prompt: Any, given: dict[str, Any]) -> Plan:
+    if not isinstance(prompt, str | list | tuple):
+        raise KimiUsageError(f"prompt {prompt!r}: expected a text, got {type(prompt).__name__}")
+    return kernel.current.plan(prompt, options.check(given, options.PYTHON), stands_alone=True)

@@ -1,0 +1,119 @@
+"""How requests travel: over the network, straight to this machine, or to the simulator inside the process.
+
+Each way has an `httpx.AsyncClient` of its own. Only the one for the network reads proxies and certificates
+from the environment, so that nothing there can break a request that stays on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from collections.abc import Callable, Mapping
+
+import httpx
+
+from kimi_magic import errors, simulator
+from kimi_magic._version import __version__
+from kimi_magic.client.connection import Connection
+
+CONNECT_TIMEOUT = 10.0  # s until a connection stands
+SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
+KEEP_ALIVE = 75.0  # s that an idle connection stays open: people run cells at this pace
+MOST_CONNECTIONS = 256  # at once; many systems allow a process 1,024 open files
+_USER_AGENT = {"User-Agent": f"kimi_magic/{__version__}"}
+_TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT, connect=CONNECT_TIMEOUT)
+_CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the variables that httpx reads
+_NO_PROXY = ("NO_PROXY", "no_proxy")
+_PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")  # that httpx knows
+
+
+class Transports:
+    """The `httpx` clients, each made when it is first used."""
+
+    def __init__(self, makers: Mapping[str, Callable[[], httpx.AsyncBaseTransport]]) -> None:
+        """`makers` make transports of the caller's own, by way: network, loopback or simulator."""
+        self._makers = {"simulator": simulator.SimulatorTransport, **makers}
+        self._clients: dict[str, httpx.AsyncClient] = {}
+
+    def client(self, connection: Connection) -> httpx.AsyncClient:
+        """The client for `connection`. Making the one for the network takes some 50 ms, most of it for TLS.
+
+        Raises:
+            KimiConnectionError: The environment names a proxy or certificates that cannot be used.
+        """
+        way = _way(connection)
+        if way not in self._clients:
+            self._clients[way] = self._make(way)
+        return self._clients[way]
+
+    async def aclose(self) -> None:
+        """Close all connections. A client that is used again is made anew."""
+        clients = list(self._clients.values())
+        self._clients.clear()
+        for client in clients:
+            await client.aclose()
+
+    def _make(self, way: str) -> httpx.AsyncClient:
+        limits = httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEEP_ALIVE)
+        if make := self._makers.get(way):
+            return _client(make())
+        if way == "loopback":  # over plain http, so there is no certificate to verify
+            return _client(httpx.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits))
+        try:
+            if way == "loopback with TLS":
+                return _client(httpx.AsyncHTTPTransport(limits=limits))
+            return httpx.AsyncClient(timeout=_TIMEOUT, headers=_USER_AGENT, limits=limits)
+        except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
+            raise _environment_error(error) from None
+
+
+def _way(connection: Connection) -> str:
+    if connection.is_simulated:
+        return "simulator"
+    if not connection.is_loopback:
+        return "network"
+    return "loopback with TLS" if connection.base_url.startswith("https") else "loopback"
+
+
+def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
+    """A client that reads nothing from the environment; whoever gives `httpx` a transport asks no proxy."""
+    return httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, headers=_USER_AGENT, trust_env=False)
+
+
+def _environment_error(error: Exception) -> errors.KimiConnectionError:
+    """Why no client could be made, by the variable that is to blame."""
+    if isinstance(error, OSError):  # ssl.SSLError is one
+        name = next((name for name in _CERTIFICATES if os.environ.get(name)), "the certificates")
+        value = os.environ.get(name, "")
+        reason = (
+            "no certificates are in it" if isinstance(error, ssl.SSLError) else error.strerror or str(error)
+        )
+        return errors.KimiConnectionError(
+            f"{name} {value!r} cannot be used: {reason}",
+            hint=f"Set {name} to a file with certificates (PEM), or unset it; {{@offline}} needs none.",
+        )
+    if isinstance(error, httpx.InvalidURL) and (name := next(filter(os.environ.get, _NO_PROXY), "")):
+        return errors.KimiConnectionError(
+            f"{name} has an entry that httpx cannot read ({error})",
+            hint=f"Write hosts, domains or single addresses into {name}, without ranges of IPv6 addresses.",
+        )
+    if isinstance(error, ImportError):
+        return errors.KimiConnectionError(
+            f"{_proxy_variable(lambda value: value.startswith('socks'))} names a SOCKS proxy, "
+            "for which httpx needs the package socksio",
+            hint="Install it with pip install 'httpx[socks]' and restart, or unset the variable.",
+        )
+    name = _proxy_variable(lambda value: not value.startswith(_PROXY_SCHEMES))
+    return errors.KimiConnectionError(
+        f"{name} cannot be used as a proxy: {errors.one_line(str(error))}",
+        hint=f"Set {name} to an address such as http://proxy.example:3128, or unset it.",
+    )
+
+
+def _proxy_variable(is_meant: Callable[[str], bool]) -> str:
+    """The variable whose proxy `is_meant`."""
+    for scheme in ("all", "https", "http"):
+        for name in (f"{scheme}_proxy", f"{scheme}_proxy".upper()):
+            if (value := os.environ.get(name)) and is_meant(value):
+                return name
+    return "the system's proxy setting"

@@ -1,0 +1,217 @@
+"""What happens in a turn: which request comes first, which after it, and when the turn is over.
+
+It knows neither threads nor displays. Whoever drives a turn (`kernel`) takes each `Ask`, sends its request,
+lets the step grow, and comes back for the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
+
+from msgspec import structs
+
+from kimi_magic import hosts, request, structured
+from kimi_magic.client.connection import Connection
+from kimi_magic.conversation import Conversation, Step, Turn
+from kimi_magic.errors import KimiJSONError, KimiUsageError
+from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
+from kimi_magic.request import Options
+from kimi_magic.structured import Structure
+
+# Options that may change where an answer is continued; the rest stays as it was asked.
+CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty",
+              "stop", "stream", "timeout", "speed", "reasoning", "hide_reasoning", "out")  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A turn that is ready to run: its first request, where it goes, and what becomes of the answer.
+
+    `conversation` is where the turn will be kept, None if it stands alone; `start` is an answer that the
+    first request continues; `warnings` are sentences about options that are allowed but seldom wise. A turn
+    that `stands_alone` is none that `--pick` and `--continue` speak of.
+    """
+
+    turn: Turn
+    request: Request
+    connection: Connection
+    options: Options
+    structure: Structure | None = None
+    conversation: Conversation | None = None
+    start: Choice | None = None
+    warnings: tuple[str, ...] = ()
+    stands_alone: bool = False
+
+
+class Ask(NamedTuple):
+    """A request that the turn needs sent; `start` is an answer that it continues."""
+
+    request: Request
+    start: Choice | None = None
+
+
+def plan(
+    prompt: str | Sequence[Mapping[str, Any]],
+    options: Options,
+    connection: Connection,
+    conversation: Conversation,
+    *,
+    cell: Mapping[str, Any],
+    namespace: Mapping[str, Any],
+) -> Plan:
+    """A turn for `prompt`: the user's text, or all messages of a conversation of the person's own.
+
+    `cell` holds the options that were given with the prompt, `namespace` the names of the notebook. With a
+    text and the option `history`, the turn continues `conversation` and will be kept there.
+
+    Raises:
+        KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
+    """
+    keep = conversation if options.history and isinstance(prompt, str) else None
+    if isinstance(prompt, str):
+        messages = _messages(prompt, options, keep)
+    else:
+        messages = request.given_messages(prompt, cell)
+    question = next((m for m in reversed(messages) if m.role == "user"), messages[0])
+    structure = structured.structure_of(options, namespace)
+    if options.prefix:
+        messages.append(Message("assistant", options.prefix, partial=True))
+    by_schema = hosts.takes_schema(connection.base_url, request.model_of(options))
+    needs = structured.needs(structure, messages, options, by_schema=by_schema)
+    first = request.build(options, needs.messages, needs.response_format)
+    turn = Turn(
+        question,
+        id=conversation.new_id(),
+        wants_json=structure is not None,
+        wants_frame=structure is not None and structure.frame,
+    )
+    turn.notices = tuple(needs.notices)
+    warnings = request.warnings(options, messages)
+    if structure is not None and options.stop:
+        warnings.append(structured.STOP_WARNING)
+    return Plan(turn, first, connection, options, structure, keep, warnings=tuple(warnings))
+
+
+def continue_plan(last: Plan, cell: Mapping[str, Any]) -> Plan:
+    """A turn that goes on with the cut or stopped answer of `last` and takes its place.
+
+    `cell` holds the options that were given for the rest.
+
+    Raises:
+        KimiUsageError: There is nothing to go on with, or an option cannot change.
+    """
+    turn = last.turn
+    _check_continuable(turn)
+    if unfit := [name for name in cell if name not in CHANGEABLE]:
+        raise KimiUsageError(
+            f"{{@continue}} asks the same again, it cannot change {' and '.join(unfit)}",
+            hint=f"It can change {', '.join(CHANGEABLE)}.",
+        )
+    stop = tuple(cell["stop"]) if "stop" in cell else last.options.stop
+    options = structs.replace(last.options, **{**cell, "stop": stop})
+    connection = replace(last.connection, speed=options.speed)
+    rest = request.continuation(options, turn.step.request, turn.choice)
+    return Plan(
+        Turn(turn.prompt, id=turn.id), rest, connection, options, None, last.conversation, turn.choice
+    )
+
+
+def steps(plan: Plan) -> Generator[Ask, None, None]:
+    """The requests of a turn, one after the other. An answer that cannot be used is asked for again.
+
+    Whoever drives it begins a step for each `Ask`, and resumes the generator if that step ended well.
+
+    Raises:
+        KimiJSONError: The answer is not what was asked for, and no repair is left.
+    """
+    turn, structure = plan.turn, plan.structure
+    ask = Ask(plan.request, plan.start)
+    while True:
+        yield ask
+        step = turn.steps[-1]
+        if structure is None or any(choice.tool_calls for choice in step.choices):
+            return
+        try:
+            turn.parsed = structured.parse(structure, step)
+        except KimiJSONError as fault:
+            repairs = len(turn.rejections)
+            if repairs == structure.repairs or not structured.is_repairable(step):
+                fault.hint = structured.hint(step, step.choices[0], repairs)
+                raise
+            step.rejected = fault.message
+            messages = (*plan.request.messages, *structured.correction(step.choices[0], fault))
+            ask = Ask(structs.replace(plan.request, messages=messages))
+        else:
+            notices = dict.fromkeys(notice for parsed in turn.parsed for notice in parsed.notices)
+            turn.notices = (*turn.notices, *notices)
+            return
+
+
+def begin(plan: Plan, ask: Ask) -> Step:
+    """The step for `ask`, which is sent now."""
+    connection = plan.connection
+    step = Step(ask.request, host=connection.host, simulated=connection.is_simulated, start=ask.start)
+    plan.turn.steps.append(step)
+    return step
+
+
+def pick(plan: Plan, number: int) -> Choice:
+    """Let answer `number`, counted from 1, speak for the turn and stand in the conversation.
+
+    Raises:
+        KimiUsageError: There is no such answer, or it cannot stand there.
+    """
+    turn, conversation = plan.turn, plan.conversation
+    if len(turn.choices) < 2:
+        raise KimiUsageError(
+            f"{{@pick {number}}}: the last reply has just one answer, there is nothing to pick from",
+            hint="Ask with {@n 2} or more, then pick.",
+        )
+    if number > len(turn.choices):
+        raise KimiUsageError(f"{{@pick {number}}}: the last reply has answers 1 to {len(turn.choices)}")
+    choice = turn.choices[number - 1]
+    if not choice.fits_history:
+        raise KimiUsageError(
+            f"{{@pick {number}}}: no conversation can go on from that answer, "
+            f"it ended with {choice.finish_reason or 'no reason'}"
+        )
+    if conversation is None or turn.state != "complete":
+        why = "it stands alone" if conversation is None else f"it was {turn.state}"
+        raise KimiUsageError(f"{{@pick {number}}}: the last turn is not in the conversation, {why}")
+    if turn.kept and not conversation.is_last(turn):
+        raise KimiUsageError(f"{{@pick {number}}}: that turn is no longer the last of the conversation")
+    turn.picked = number - 1
+    conversation.keep(turn)
+    return choice
+
+
+def _messages(prompt: str, options: Options, conversation: Conversation | None) -> list[Message]:
+    """System message, history as the model wants it, and the prompt."""
+    if not prompt.strip() and not options.attach:
+        raise KimiUsageError("the prompt is empty", hint="{@write_prompt}.")
+    system = [Message("system", options.system)] if options.system else []
+    history = conversation.before(reasoning=options.history_reasoning or "all") if conversation else ()
+    return [*system, *history, user_message(prompt, options.attach or ())]
+
+
+def _check_continuable(turn: Turn) -> None:
+    if not turn.has_ended:
+        raise KimiUsageError("{@continue}: the last answer is still on its way")
+    choice = turn.choice
+    if turn.wants_json:
+        cap = None
+        if choice.finish_reason == LENGTH:
+            cap = request.larger_cap(turn.step.request, turn.step.usage_of(choice))
+        again = f"{{@again}} with {{@max_tokens {cap}}}." if cap else "{@again}."
+        raise KimiUsageError(
+            "{@continue}: the service does not go on with an answer in JSON mode", hint=again
+        )
+    if turn.state == "failed" and not choice.has_content:
+        raise KimiUsageError("{@continue}: nothing had arrived of the last answer", hint="{@again}.")
+    if choice.tool_calls:
+        raise KimiUsageError("{@continue}: the last answer asks for tools; expected one cut in its text")
+    if choice.finish_reason not in ((LENGTH,) if turn.state == "complete" else (LENGTH, None)):
+        reason = choice.finish_reason or "it gave no reason"
+        raise KimiUsageError(f"{{@continue}}: the last answer is complete ({reason}), nothing is missing")

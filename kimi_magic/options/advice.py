@@ -1,0 +1,98 @@
+"""Errors in the words of whoever asked: flags for a cell, parameters for `ask`, options for the command line.
+
+Below the entry points a message names an option in braces: `{@max_tokens 9000}`, `{@history}`, `{@again}`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping
+from contextvars import ContextVar
+from typing import NamedTuple
+
+from kimi_magic.errors import KimiError
+from kimi_magic.options.table import BY_NAME
+
+_IN_BRACES = re.compile(r"\{@(\w+)(?: ([^{}]*))?\}")
+
+
+class Words(NamedTuple):
+    """How one entry point speaks: `option` is the form of an option with a value, `phrases` all else."""
+
+    option: str
+    phrases: Mapping[str, str]
+
+
+CELL_WORDS = Words(
+    "{flag} {value}",
+    {
+        "again": "Run the cell again",
+        "continue": "--continue",
+        "login": "%kimi_config --login",
+        "models": "%kimi_config --models",
+        "no_history": "--no-history",
+        "offline": "%kimi_config --offline",
+        "base_url": "%kimi_config --base-url",
+        "pick": "--pick",
+        "reset": "%kimi_config --reset",
+        "settings": "%kimi_config",
+        "write_prompt": "Write the question below the %%kimi line",
+    },
+)
+PYTHON_WORDS = Words(
+    "{name}={value}",
+    {
+        **CELL_WORDS.phrases,
+        "again": "Ask again",
+        "no_history": "history=False",
+        "offline": "offline=True",
+        "write_prompt": "Pass the question as the first argument",
+    },
+)
+COMMAND_WORDS = Words(
+    "{flag} {value}",
+    {
+        **CELL_WORDS.phrases,
+        "again": "Run the command again",
+        "login": "EVOLINK_API_KEY in the environment",
+        "models": "the documentation of the service for its models",
+        "offline": "--offline",
+        "base_url": "EVOLINK_BASE_URL=",
+        "reset": "a new command",
+        "settings": "EVOLINK_BASE_URL",
+        "write_prompt": "Write the question behind the options",
+    },
+)
+_current: ContextVar[Words] = ContextVar("words", default=CELL_WORDS)
+
+
+def phrase(text: str) -> str:
+    """`text` with what stands in braces in the words of the entry point that was used."""
+    words = _current.get()
+
+    def replaced(found: re.Match[str]) -> str:
+        name, value = found[1], found[2] or ""
+        if name in words.phrases:
+            return f"{words.phrases[name]} {value}".strip()
+        if name not in BY_NAME:
+            return found[0]
+        flag = BY_NAME[name].flags[-1]
+        if value:
+            return words.option.format(flag=flag, name=name, value=value)
+        return name if words is PYTHON_WORDS else flag
+
+    return _IN_BRACES.sub(replaced, text)
+
+
+@contextlib.contextmanager
+def in_words_of(words: Words) -> Iterator[None]:
+    """Let the errors that leave the block, and `phrase` in it, speak as this entry point does."""
+    token = _current.set(words)
+    try:
+        yield
+    except KimiError as error:
+        error.message, error.hint = phrase(error.message), phrase(error.hint)
+        raise
+    finally:
+        _current.reset(token)

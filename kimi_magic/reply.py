@@ -1,0 +1,115 @@
+"""The reply: what a person gets back, a read-only view of a turn."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic
+
+from kimi_magic.conversation import State, Turn
+from kimi_magic.messages import Choice, ToolCall
+from kimi_magic.messages.choice import shortened
+from kimi_magic.usage import Usage
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
+
+
+class Reply(Generic[T]):
+    """The answer to one prompt, growing while it streams. `str(reply)` is the text.
+
+    - `text`, `reasoning`: what has arrived of the answer and of the reasoning before it
+    - `tool_calls`: the functions that the model wants to run
+    - `finish_reason`: the service's word for why the answer ended, None until then or if it never said
+    - `choices`: all answers if several were asked for; the attributes above are those of the first, or of
+      the one that was picked
+    - `data`: what a JSON answer was made into (a list if several answers were asked for), None for other
+      answers and where it failed; `values`: the JSON of each answer as the model wrote it
+    - `usage`: tokens as the service counted them, None where it did not
+    - `cost`: an estimate from them in US dollars, None where tokens or price are unknown, and offline
+    - `model`: the model that answered; `seconds`: from sending to the end, or to now
+    - `state`: connecting, waiting, reasoning, answering, complete, interrupted or failed
+    - `notices`: what to know of the request and its answer, a sentence each
+    - `turn`: everything else: the prompt, and each request with what came back
+    """
+
+    def __init__(self, turn: Turn) -> None:
+        self.turn = turn
+
+    @property
+    def text(self) -> str:
+        """The answer so far."""
+        return self.turn.choice.text
+
+    @property
+    def reasoning(self) -> str:
+        """The reasoning so far."""
+        return self.turn.choice.reasoning
+
+    @property
+    def tool_calls(self) -> tuple[ToolCall, ...]:
+        """The functions that the model wants to run."""
+        return self.turn.choice.tool_calls
+
+    @property
+    def finish_reason(self) -> str | None:
+        """The service's word for why the answer ended."""
+        return self.turn.choice.finish_reason
+
+    @property
+    def choices(self) -> tuple[Choice, ...]:
+        """The answers in the service's order."""
+        return self.turn.choices
+
+    @property
+    def data(self) -> T:
+        """What a JSON answer was made into, a list of it if several answers were asked for; else None."""
+        data: Any = [parsed.data for parsed in self.turn.parsed]
+        if self.turn.step.n == 1:
+            data = data[0] if data else None
+        return data if self.turn.parsed else None  # type: ignore[return-value]
+
+    @property
+    def values(self) -> tuple[Any, ...]:
+        """The JSON of each answer as the model wrote it; empty for other answers."""
+        return tuple(parsed.value for parsed in self.turn.parsed)
+
+    @property
+    def usage(self) -> Usage | None:
+        """Tokens of all requests that the answer took, repairs included."""
+        return self.turn.usage
+
+    @property
+    def cost(self) -> float | None:
+        """US dollars by list price: an estimate."""
+        return self.turn.cost
+
+    @property
+    def model(self) -> str:
+        """The model that answered."""
+        return self.turn.step.model
+
+    @property
+    def seconds(self) -> float:
+        """Seconds from sending to the end, or to now."""
+        return self.turn.seconds
+
+    @property
+    def state(self) -> State:
+        """How far it is, or how it ended."""
+        return self.turn.state
+
+    @property
+    def notices(self) -> tuple[str, ...]:
+        """What to know of the request and its answer, a sentence each."""
+        return self.turn.notices
+
+    def __str__(self) -> str:
+        return self.text
+
+    def __repr__(self) -> str:
+        return f"<Reply {shortened(self.text)!r} {self.model} {self.finish_reason or self.state}>"

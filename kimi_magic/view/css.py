@@ -1,0 +1,62 @@
+"""Styles of what is shown. Inline, because a saved page has no style sheet of ours; they follow the theme."""
+
+# Where scripts may run, code has a button that copies it; elsewhere this is nothing, and nothing is missing.
+# The button floats over a wrapper, because what stands in a `pre` scrolls with it.
+COPY_SCRIPT = """
+for (const pre of document.currentScript.parentNode.querySelectorAll("pre")) {
+  const [around, button] = ["div", "button"].map(name => document.createElement(name)), code = pre.innerText
+  around.style = "position:relative"
+  button.style = "position:absolute;top:2px;right:2px;padding:0 .5em;font:inherit;font-size:.8em;cursor:\
+pointer;color:inherit;background:var(--jp-layout-color1,Canvas);border:1px solid;border-radius:3px;opacity:.7"
+  button.type = "button"
+  button.textContent = "Copy"
+  button.onclick = async () => {
+    if (isSecureContext) await navigator.clipboard.writeText(code)
+    else {
+      getSelection().selectAllChildren(pre)
+      document.execCommand("copy")
+    }
+    button.textContent = "Copied"
+  }
+  pre.before(around)
+  around.append(pre, button)
+}
+"""
+QUIET_CSS = "opacity:.7;font-size:.87em;margin:.4em 0"
+TITLE_CSS = f"{QUIET_CSS};margin-bottom:0;padding:0 0 .4em;cursor:pointer"  # padding, which never collapses
+REASONING_CSS = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;"
+    "opacity:.75;font-size:.93em;line-height:1.45"
+)
+# The colours of the theme; a page that is not trusted drops `var()` and keeps what stands before it.
+NOTICE_CSS = (
+    "border-left:3px solid;border-left-color:var(--jp-warn-color1,currentcolor);"
+    "background:rgba(128,128,128,.12);background:var(--jp-layout-color2,rgba(128,128,128,.12));"
+    "padding:.35em .8em;margin:.5em 0;font-size:.93em"
+)
+BAR_CSS = "border-left:2px solid;padding-left:.8em;margin:.4em 0 .9em;max-height:24em;overflow:auto"
+TREE_CSS = (  # twice the family: an untrusted page loses styles with a variable
+    "font-family:monospace;font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;"
+    "overflow-wrap:anywhere"
+)
+
+# Makes the widgets look like the static end, so that nothing moves when it takes their place: flowing blocks
+# instead of flexible boxes, the accordion as a `details`. The reasoning scrolls, and stays at its end.
+LIVE_CSS = f"""
+.kimi-live, .kimi-live .widget-vbox, .kimi-live .widget-hbox, .kimi-live .widget-html,
+.kimi-live .widget-htmlmath {{ display: block; overflow: visible; height: auto }}
+.kimi-live .widget-html, .kimi-live .widget-html-content, .kimi-live .widget-htmlmath,
+.kimi-live .widget-htmlmath-content {{ margin: 0; padding: 0; font: inherit; color: inherit }}
+.kimi-live > .widget-html:first-child {{ display: none }}
+.kimi-live .widget-hbox > .widget-html {{ padding-right: 6em }}
+.kimi-live .widget-hbox > button {{ position: absolute; top: 0; right: 0; width: auto; height: 22px;
+  margin: 0; padding: 0 .7em; line-height: 20px }}
+.kimi-live .widget-accordion, .kimi-live [class*="Accordion-child"] {{ display: block; margin: 0 }}
+.kimi-live [class*="Collapse-header"] {{ {TITLE_CSS}; display: list-item; border: 0; background: none;
+  list-style: disclosure-closed inside; color: inherit; font-weight: inherit; line-height: inherit }}
+.kimi-live [class*="Collapse-open"] > [class*="Collapse-header"] {{ list-style-type: disclosure-open }}
+.kimi-live [class*="Collapse-header"] > i {{ display: none }}
+.kimi-live .kimi-row {{ {TREE_CSS} }}
+.kimi-live [class*="Collapse-contents"] {{ {REASONING_CSS}; border: 0; {BAR_CSS}; padding: 0 0 0 .8em;
+  background: none; color: inherit; display: flex; flex-direction: column-reverse }}
+"""

@@ -1,0 +1,131 @@
+"""The words of a turn: its status, its byline, the titles of its parts; and text that is safe to show."""
+
+from __future__ import annotations
+
+import re
+
+from kimi_magic.conversation import Turn
+from kimi_magic.messages import Choice
+from kimi_magic.usage import dollars
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+def printable(text: str) -> str:
+    """`text` without control characters (terminals obey them); LF and tabs are kept, CR is dropped."""
+    return _CONTROL.sub("", text)
+
+
+def status(turn: Turn) -> str:
+    """What happens at the moment."""
+    model, seconds = on_one_line(turn.step.model), f"{turn.seconds:.0f} s"
+    match turn.state:
+        case "connecting" | "waiting" if turn.steps[-1].retrying is not None:
+            again = turn.steps[-1].retrying
+            when = f"again in {turn.steps[-1].retry_in:.0f} s" if turn.steps[-1].retry_in else "trying again"
+            text = (
+                f"{model} · {when} (attempt {again.attempt} of {again.attempts}): {on_one_line(again.reason)}"
+            )
+        case "connecting":
+            text = f"{model} · connecting · {seconds}"
+        case "waiting":
+            text = f"{model} · waiting for the first words · {seconds}"
+        case "reasoning":
+            text = f"{model} · thinking · {seconds} · ≈ {rough_tokens(turn.choice.reasoning)} tokens"
+        case "answering":
+            rate = rough_tokens(turn.choice.text) / max(1.0, turn.choice.answer_seconds)
+            text = f"{model} · answering · {seconds} · ≈ {rate:.0f} tokens/s"
+        case _:
+            return byline(turn)
+    if turn.step.n > 1 and turn.has_begun:
+        ended = sum(choice.state == "ended" for choice in turn.choices)
+        text += f" · {ended} of {turn.step.n} answers complete"
+    if turn.rejections:
+        text += f" · repair {len(turn.rejections)}: {on_one_line(turn.rejections[-1])}"
+    return text + " · offline simulator" * turn.step.simulated
+
+
+def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
+    """The title of the reasoning section, of the choice that speaks for the reply or of another."""
+    choice = choice or turn.choice
+    if choice.state == "reasoning" and not turn.has_ended:
+        return f"Thinking… {choice.reasoning_seconds:.0f} s"
+    parts = ["Reasoning"]
+    if choice.reasoning_seconds:  # none of it was thought now where an answer is resumed
+        parts.append(f"{choice.reasoning_seconds:.1f} s")
+    if (usage := turn.step.usage_of(choice)) and usage.reasoning:
+        parts.append(f"{usage.reasoning:,} tokens")
+    elif usage is None:
+        parts.append(f"≈ {rough_tokens(choice.reasoning):,} tokens")
+    return " · ".join(parts)
+
+
+def byline(turn: Turn) -> str:
+    """Model, tokens as the service counted them, estimated cost, seconds, and why it ended."""
+    parts = [turn.step.model]
+    if usage := turn.usage:
+        thought = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
+        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
+        parts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens{thought}")
+    if turn.cost is not None:
+        parts.append(f"≈ {dollars(turn.cost)} (estimate)")
+    parts.append(f"{turn.seconds:.1f} s")
+    if repaired := repairs(turn):
+        parts.append(repaired)
+    match turn.state, turn.choice.finish_reason:
+        case "interrupted", _:
+            parts.append("stopped" + " · this part is not in the conversation" * bool(turn.choice.text))
+        case "failed", _:
+            parts.append("failed" + " · this part is not in the conversation" * bool(turn.choice.text))
+        case _ if len(turn.choices) > 1:
+            reasons = ", ".join(condition(turn, choice) for choice in turn.choices)
+            parts.append(f"{len(turn.choices)} answers: {reasons}")
+        case _, "length":
+            parts.append("length: cut at --max-tokens" + " before the answer began" * (not turn.choice.text))
+        case _, reason:
+            parts.append(reason or "ended without a reason given")
+    if turn.step.simulated:
+        parts.append("offline simulator")
+    return " · ".join(map(on_one_line, parts))
+
+
+def rough_tokens(text: str) -> int:
+    """A rough count, four characters each; the service's own comes at the end."""
+    return len(text) // 4
+
+
+def on_one_line(text: str) -> str:
+    """`text` without control characters and line ends."""
+    return " ".join(printable(text).split())
+
+
+def heading(turn: Turn, choice: Choice, number: int) -> str:
+    """Which of several answers this is, and how it is with it."""
+    return f"Answer {number} · {condition(turn, choice)}"
+
+
+def condition(turn: Turn, choice: Choice) -> str:
+    """How it is with one of several answers, in a word."""
+    if choice.finish_reason:
+        return on_one_line(choice.finish_reason)
+    if turn.has_ended:
+        return {"interrupted": "stopped", "failed": "failed"}.get(turn.state, "ended")
+    return "thinking" if choice.state == "reasoning" else choice.state
+
+
+def repairs(turn: Turn) -> str:
+    """How often it was asked again, and how many of the tokens went there; empty if never."""
+    if not turn.rejections:
+        return ""
+    spent = turn.usage.total - (turn.step.usage.total if turn.step.usage else 0) if turn.usage else 0
+    return f"{len(turn.rejections)} repair{'s' * (len(turn.rejections) > 1)}" + f" ({spent:,} tokens)" * bool(
+        spent
+    )
+
+
+def calls(choice: Choice) -> list[str]:
+    """The functions that the model wants run, as `name(arguments)`."""
+    return [
+        f"{on_one_line(call.name) or '(no name)'}({on_one_line(call.arguments)})"
+        for call in choice.tool_calls
+    ]
