@@ -36,11 +36,16 @@ def once(tmp_path_factory: pytest.TempPathFactory, name: str, make: Callable[[Pa
 def run(
     *command: str | Path, cwd: Path = ROOT, environment: dict[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
-    """A command that must succeed, with no key and with no path into this checkout but `cwd`."""
-    hidden = {*KEYS, "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START"}
+    """Run a command that must succeed, with no key and with no path into this checkout but `cwd`.
+
+    pip does not compile what it installs: of the thousands of modules few are imported, and Python keeps
+    what it compiles at the first import.
+    """
+    hidden = {*KEYS, "PYTHONPATH", "VIRTUAL_ENV", "COVERAGE_PROCESS_START", "PYTHONDONTWRITEBYTECODE"}
     inherited = {name: value for name, value in os.environ.items() if name not in hidden}
     done = subprocess.run(
-        [str(word) for word in command], cwd=cwd, env=inherited | (environment or {}),
+        [str(word) for word in command], cwd=cwd,
+        env=inherited | {"PIP_COMPILE": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"} | (environment or {}),
         stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE, check=False,
     )  # fmt: skip
     assert done.returncode == 0, f"{command} ended with {done.returncode}\n{done.stdout}\n{done.stderr}"
@@ -48,26 +53,27 @@ def run(
 
 
 class Environment:
-    """A virtual environment in `folder`."""
+    """A virtual environment in `folder`, without a pip of its own: the pip of the tests fills it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.bin = folder / "bin"
 
     def make(self, *requirements: str) -> None:
-        """Nothing but pip, and these; a relative path is one of the checkout."""
-        venv.create(self.folder, with_pip=True, symlinks=True)
+        """Nothing but these; a relative path is one of the checkout."""
+        venv.create(self.folder, symlinks=True)
         self.install(*requirements)
 
     def install(self, *requirements: str) -> None:
-        run(self.bin / "pip", "install", "-q", "--disable-pip-version-check", *requirements)
+        self._pip("install", "-q", *requirements)
 
     def distributions(self) -> set[str]:
-        """The names of what is installed, but not pip's own."""
-        listed = json.loads(
-            run(self.bin / "pip", "list", "--disable-pip-version-check", "--format", "json").stdout
-        )
-        return {each["name"].lower().replace("_", "-") for each in listed} - {"pip", "setuptools"}
+        """The names of what is installed."""
+        listed = json.loads(self._pip("list", "--format", "json"))
+        return {each["name"].lower().replace("_", "-") for each in listed}
+
+    def _pip(self, *words: str) -> str:
+        return run(sys.executable, "-m", "pip", "--python", self.bin / "python", *words).stdout
 
 
 def build(folder: Path) -> None:

@@ -5,15 +5,15 @@ from __future__ import annotations
 import os
 import queue
 import re
-import signal
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 
+from kimi_magic.simulator import OFFLINE_KEY, Service
+from kimi_magic.simulator.server import running
 from tests.kernel import Kernel
 
 KEYS = [
@@ -21,7 +21,24 @@ KEYS = [
     for name in ("EVOLINK", "KIMI", "MOONSHOT", "OPENROUTER")
     for kind in ("API_KEY", "BASE_URL")
 ]
+PACED = ("--speed", "200")  # for tests that do something while an answer is coming
 PATIENCE = 30  # s until something that should have happened long ago counts as not happening
+
+# Workers, kernels and commands import the same files: each is compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Run each `xdist_group` on one worker, the groups first, as `--dist loadgroup` does.
+
+    In the settings of pytest that option would be an error where xdist is not loaded.
+    """
+    if config.getoption("numprocesses", None) and config.option.dist == "no":
+        config.option.dist = "loadgroup"
+    if hasattr(config, "workerinput"):
+        config.option.loadgroup = True  # a worker reads the command line anew
 
 
 @pytest.fixture(autouse=True)
@@ -32,25 +49,23 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Server:
-    """`kimi-magic serve` in a process of its own, and what it logs."""
+    """The simulator on loopback, on a thread of the tests, and what it logs.
 
-    def __init__(self, *arguments: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-u", "-m", "kimi_magic", "serve", *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
+    The words are those of `kimi-magic serve`: `--speed` with a number, `--faults` with switches.
+    """
+
+    def __init__(self, *words: str) -> None:
+        convert = {"--speed": float, "--faults": str}
+        settings = {
+            name[2:]: convert[name](value) for name, value in zip(words[::2], words[1::2], strict=True)
+        }
         self._lines: queue.SimpleQueue[tuple[float, str]] = queue.SimpleQueue()
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-        _, line = self.wait_for(r"listening on")
-        self.base_url = re.search(r"http://127\.0\.0\.1:\d+/v1", line)[0]
-        self.environment = {"EVOLINK_BASE_URL": self.base_url, "EVOLINK_API_KEY": "sk-simulator"}
+        self._running = ExitStack()
+        self.base_url = self._running.enter_context(running(Service(**settings), self._log))
+        self.environment = {"EVOLINK_BASE_URL": self.base_url, "EVOLINK_API_KEY": OFFLINE_KEY}
 
-    def _read(self) -> None:
-        for line in self._process.stdout:
-            self._lines.put((time.monotonic(), line.rstrip("\n")))
+    def _log(self, line: str) -> None:
+        self._lines.put((time.monotonic(), line))
 
     def wait_for(self, pattern: str) -> tuple[float, str]:
         """The next line that matches, and when it came."""
@@ -64,18 +79,14 @@ class Server:
                 return at, line
             seen.append(line)
 
-    def stop(self) -> int:
-        self._process.send_signal(signal.SIGINT)
-        status = self._process.wait(PATIENCE)
-        self._reader.join(PATIENCE)
-        self._process.stdout.close()
-        return status
+    def stop(self) -> None:
+        self._running.close()
 
 
 @pytest.fixture
 def server(request: pytest.FixtureRequest) -> Iterator[Server]:
-    """A server; parametrise it indirectly with command-line arguments."""
-    running = Server(*getattr(request, "param", ("--speed", "200")))
+    """A server at full speed; parametrise it indirectly with other words, such as `PACED`."""
+    running = Server(*getattr(request, "param", ("--speed", "0")))
     try:
         yield running
     finally:

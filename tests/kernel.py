@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import ast
+import atexit
+import json
 import os
+import signal
+import subprocess
+import sys
 import tempfile
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from jupyter_client.manager import KernelManager
+from jupyter_client import BlockingKernelClient
+from jupyter_client.connect import write_connection_file
 
-PATIENCE = 30  # s
+PATIENCE = 30  # s until something that should have happened long ago counts as not happening
+STARTING = 60  # s that a kernel may take to start
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -64,17 +76,72 @@ class Cell:
         return [(at, message) for at, message in self.messages if message["msg_type"] in types]
 
 
-class Kernel:
-    """A kernel of the Python that runs the tests."""
+class ForkServer:
+    """A process that forks kernels; see `tests/fork_server.py`."""
 
-    def __init__(self, environment: dict[str, str]) -> None:
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("fork_server.py")],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+        )  # fmt: skip
+
+    def fork(self, connection_file: str, environment: dict[str, str]) -> int:
+        """Start a kernel; its process id."""
+        order = {"connection_file": connection_file, "environment": environment, "folder": os.getcwd()}
+        self._process.stdin.write(json.dumps(order) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, "the process that forks kernels has ended; what it wrote is on stderr"
+        return int(answer)
+
+    def stop(self) -> None:
+        self._process.communicate(timeout=PATIENCE)
+
+
+@cache
+def fork_server() -> ForkServer:
+    """The one of this process, which ends with it."""
+    server = ForkServer()
+    atexit.register(server.stop)
+    return server
+
+
+def start_forked(connection_file: str, environment: dict[str, str]) -> int:
+    """Start a kernel in which what the package depends on is imported already; its process id."""
+    return fork_server().fork(connection_file, environment)
+
+
+class Kernel:
+    """A kernel of the Python that runs the tests, in a process of its own.
+
+    `environment` is added to the environment of the tests. `start` takes a connection file and the whole
+    environment, starts a kernel in a session of its own, and returns its process id.
+    """
+
+    def __init__(
+        self, environment: dict[str, str], start: Callable[[str, dict[str, str]], int] = start_forked
+    ) -> None:
         # Sockets in a folder of its own: no other kernel can take its place, as with ports.
         self._folder = tempfile.TemporaryDirectory(prefix="kernel-")
-        self.manager = KernelManager(transport="ipc", ip=f"{self._folder.name}/socket")
-        self.manager.start_kernel(env={**os.environ, **environment})
-        self.client = self.manager.client()
-        self.client.start_channels()
-        self.client.wait_for_ready(timeout=60)
+        file, _ = write_connection_file(
+            f"{self._folder.name}/connection.json", transport="ipc", ip=f"{self._folder.name}/socket"
+        )
+        self._process_id = start(file, {**os.environ, **environment})
+        self.client = BlockingKernelClient(connection_file=file)
+        self.client.load_connection_file()
+        self.client.start_channels(hb=False)
+        self._wait_until_ready()
+
+    def _wait_until_ready(self) -> None:
+        """Until the kernel answers, and until what it publishes arrives."""
+        deadline = time.monotonic() + STARTING
+        while True:
+            request = self.client.kernel_info()
+            self.shell_reply(request, STARTING)
+            with suppress(AssertionError):  # published before this client had subscribed
+                self.wait_until(request, is_idle, timeout=0.2)
+                return
+            assert time.monotonic() < deadline, "the kernel answers, but publishes nothing"
 
     def send(self, code: str) -> str:
         return self.client.execute(code)
@@ -89,11 +156,13 @@ class Kernel:
             if message["parent_header"].get("msg_id") == request:
                 return time.monotonic(), message
 
-    def wait_until(self, request: str, wanted: Any) -> list[tuple[float, dict[str, Any]]]:
-        """All messages of a request up to the first that `wanted` accepts."""
-        messages = [self.next_message(request)]
+    def wait_until(
+        self, request: str, wanted: Callable[[dict[str, Any]], bool], timeout: float = PATIENCE
+    ) -> list[tuple[float, dict[str, Any]]]:
+        """All messages of a request up to the first that `wanted` accepts; `timeout` (s) is for each."""
+        messages = [self.next_message(request, timeout)]
         while not wanted(messages[-1][1]):
-            messages.append(self.next_message(request))
+            messages.append(self.next_message(request, timeout))
         return messages
 
     def finish(self, request: str, before: list[tuple[float, dict[str, Any]]] | None = None) -> Cell:
@@ -101,9 +170,10 @@ class Kernel:
         messages = [*(before or []), *self.wait_until(request, is_idle)]
         return Cell(self.shell_reply(request), messages)
 
-    def shell_reply(self, request: str) -> dict[str, Any]:
+    def shell_reply(self, request: str, timeout: float = PATIENCE) -> dict[str, Any]:
+        """The reply to a request; `timeout` (s) is for each message until then."""
         while True:
-            message = self.client.get_shell_msg(timeout=PATIENCE)
+            message = self.client.get_shell_msg(timeout=timeout)
             if message["parent_header"].get("msg_id") == request:
                 return message["content"]
 
@@ -122,21 +192,19 @@ class Kernel:
 
     def value(self, expression: str) -> Any:
         """A value of the kernel's, by way of its repr."""
-        import ast
-
         cell = self.run(f"print(repr({expression}))")
         return ast.literal_eval(cell.printed)
 
     def interrupt(self) -> float:
         """Send the signal that a front end's ■ sends; when it was sent."""
         at = time.monotonic()
-        self.manager.interrupt_kernel()
+        os.killpg(self._process_id, signal.SIGINT)
         return at
 
     def stop(self) -> None:
         self.client.stop_channels()
-        self.manager.shutdown_kernel(now=True)
-        self.manager.cleanup_resources()
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(self._process_id, signal.SIGKILL)
         self._folder.cleanup()
 
 

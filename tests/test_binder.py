@@ -12,7 +12,10 @@ import pytest
 
 from tests.clean import ROOT, Environment, once, run
 
-pytestmark = pytest.mark.timeout(600)  # a JupyterLab goes over the network
+pytestmark = [
+    pytest.mark.timeout(600),  # a JupyterLab goes over the network
+    pytest.mark.xdist_group("binder"),
+]
 BINDER = ROOT / "binder"
 
 FIRST_CELLS = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Server
+from tests.conftest import PACED, Server
 from tests.kernel import WIDGET, Kernel, is_idle, text_of_widgets
 
 WIDGETS_LEFT = (
@@ -19,6 +19,7 @@ def begun(message: dict) -> bool:
     return bool(text_of_widgets(message)) and "kimi-status" not in text_of_widgets(message)
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_an_answer_is_on_screen_while_the_request_still_runs(kernel: Kernel, server: Server):
     request = kernel.send("%%kimi\nWhy is the sky blue?")
     server.wait_for("begins")
@@ -97,6 +98,7 @@ def test_run_all_of_three_cells_gives_three_answers_in_order(kernel: Kernel):
         assert cell.display["text/plain"] == kernel.value(f"a{n}.text")
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_the_kernel_answers_others_while_a_cell_streams(kernel: Kernel, server: Server):
     request = kernel.send(LONG)
     before = kernel.wait_until(request, begun)
@@ -109,6 +111,7 @@ def test_the_kernel_answers_others_while_a_cell_streams(kernel: Kernel, server: 
     assert cell.messages[-1][0] > before[-1][0]
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_tasks_of_the_notebook_go_on_while_a_cell_streams(kernel: Kernel):
     kernel.run("""
 import asyncio
@@ -127,6 +130,7 @@ pulse = asyncio.create_task(beat())""")
 # ---- interrupts ----
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 @pytest.mark.parametrize(
     "stack", ["", "%%time\n", "%autoawait False\n"], ids=["awaited", "under time", "no await"]
 )
@@ -157,6 +161,7 @@ def test_an_interrupt_closes_the_connection_and_leaves_one_line(kernel: Kernel, 
     assert kernel.value(WIDGETS_LEFT) == 0
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_what_arrived_before_an_interrupt_is_kept_on_screen_and_in_last(kernel: Kernel):
     request = kernel.send(LONG)
     before = kernel.wait_until(request, begun)
@@ -182,6 +187,7 @@ def test_an_interrupt_before_the_first_word_ends_the_cell_at_once(kernel: Kernel
     assert "stopped" in cell.display["text/plain"]
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_two_interrupts_in_a_row_leave_the_kernel_well(kernel: Kernel, server: Server):
     request = kernel.send(LONG)
     before = kernel.wait_until(request, begun)
@@ -194,6 +200,7 @@ def test_two_interrupts_in_a_row_leave_the_kernel_well(kernel: Kernel, server: S
     assert "stopped" not in kernel.run("%%kimi\nHello").display["text/html"]
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_no_task_is_left_on_the_io_thread_after_an_interrupt(kernel: Kernel):
     request = kernel.send(LONG)
     before = kernel.wait_until(request, begun)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.conftest import Server
+from tests.conftest import PACED, Server
 from tests.kernel import WIDGET, Cell, Kernel
 from tests.test_kernel import LONG, WIDGETS_LEFT, begun
 
@@ -31,6 +31,7 @@ def titles(cell: Cell) -> str:
     return str([state.get("titles") or state.get("_titles") for state in states])
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_several_answers_stream_side_by_side_in_tabs_and_end_as_sections_of_one_display(kernel: Kernel):
     cell = kernel.run(f"%%kimi -n 3 -o answers\n{SKY}")
     models = models_opened(cell)
@@ -56,6 +57,7 @@ def test_every_comm_of_several_answers_is_closed(kernel: Kernel):
     assert kernel.value(WIDGETS_LEFT) == 0
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_one_answer_makes_no_widget_that_it_did_not_make_before(kernel: Kernel):
     models = models_opened(kernel.run(f"%%kimi\n{SKY}"))
     assert "TabModel" not in models
@@ -64,6 +66,7 @@ def test_one_answer_makes_no_widget_that_it_did_not_make_before(kernel: Kernel):
     assert models.count("LayoutModel") == 2  # of all that is as wide as the output, of the button
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_an_interrupt_of_several_answers_keeps_what_arrived_and_leaves_no_widget(
     kernel: Kernel, server: Server
 ):
@@ -122,6 +125,7 @@ def test_a_cut_answer_says_how_to_go_on_and_does(kernel: Kernel):
     assert "is complete (stop)" in error_of(kernel.attempt("%kimi --continue"))
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_a_stopped_answer_goes_on_where_it_was_stopped(kernel: Kernel):
     kernel.run("%%kimi --no-history --no-stream -o whole\nWrite 150 words about rivers.")
     request = kernel.send("%%kimi\nWrite 150 words about rivers.")

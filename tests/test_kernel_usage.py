@@ -7,7 +7,7 @@ import re
 import pytest
 
 from kimi_magic.usage import dollars
-from tests.conftest import Server
+from tests.conftest import PACED, Server
 from tests.kernel import Cell, Kernel
 from tests.test_kernel import LONG, begun
 
@@ -56,6 +56,7 @@ def test_without_counts_the_byline_shows_neither_tokens_nor_cost(kernel: Kernel)
     assert {line["prompt"], line["completion"], line["cost (estimate)"]} == {"unknown"}
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_complete_stopped_and_failed_requests_are_counted_and_so_is_ask(kernel: Kernel):
     assert kernel.run("%kimi_usage").display["text/plain"] == "No requests yet."
     kernel.run("%%kimi -o answer\nHello")
@@ -78,6 +79,7 @@ def test_complete_stopped_and_failed_requests_are_counted_and_so_is_ask(kernel: 
     assert lines[3]["cost (estimate)"] == f"≥ {dollars(spent)}"
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_an_interrupt_before_the_first_word_is_in_the_ledger_too(kernel: Kernel, server: Server):
     request = kernel.send(LONG)
     server.wait_for("begins")

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Server
+from tests.conftest import PACED, Server
 from tests.kernel import Cell, Kernel
 
 LONG = "%%kimi\nWrite 2000 words about rivers."
@@ -38,6 +38,7 @@ def press_stop(kernel: Kernel, server: Server, cell: str) -> Cell:
     return ended
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_the_button_stops_the_answer_while_the_cell_runs(kernel: Kernel, server: Server):
     cell = press_stop(kernel, server, LONG)
     server.wait_for("closed by the client")
@@ -71,6 +72,7 @@ def test_where_clicks_cannot_arrive_there_is_no_button(kernel: Kernel):
     assert not [message for _, message in cell.messages if opened("ButtonModel", message)]
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 @pytest.mark.parametrize(("habit", "unfolded"), [("auto", False), ("open", True), ("closed", False)])
 def test_the_reasoning_ends_as_the_habit_says(kernel: Kernel, habit: str, unfolded: bool):
     kernel.run(f"%kimi_config --reasoning {habit}")

@@ -16,7 +16,10 @@ import pytest
 from tests.clean import ROOT, Environment, build, once, run, wheel
 from tests.test_architecture import readme_commands
 
-pytestmark = pytest.mark.timeout(600)  # building and installing go over the network
+pytestmark = [
+    pytest.mark.timeout(600),  # building and installing go over the network
+    pytest.mark.xdist_group("package"),
+]
 MOST_BEYOND_A_KERNEL = 19  # distributions, this one included
 
 ASK = """

@@ -118,9 +118,7 @@ def test_the_tables_are_as_the_command_writes_them():
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A copy of the checkout, with the environment of these tests as its `.venv`."""
     folder = tmp_path_factory.mktemp("checkout") / "kimi_magic"
-    left = shutil.ignore_patterns(
-        ".git", ".venv", "__pycache__", ".*_cache", ".hypothesis", "artifacts", "dist"
-    )
+    left = shutil.ignore_patterns(".git", ".venv", ".*_cache", ".hypothesis", "artifacts", "dist")
     shutil.copytree(ROOT, folder, ignore=left)
     (folder / ".venv").symlink_to(sys.prefix, target_is_directory=True)
     return folder

@@ -11,7 +11,7 @@ import pexpect
 import pyte
 import pytest
 
-from tests.conftest import PATIENCE, Server
+from tests.conftest import PACED, PATIENCE, Server
 
 ENVIRONMENT = {**os.environ, "TERM": "xterm", "IPYTHONDIR": "/nonexistent", "PYTHON_COLORS": "0"}
 COMMAND = [sys.executable, "-m", "kimi_magic"]
@@ -74,6 +74,7 @@ def test_the_answer_streams_as_text_with_the_reasoning_dimmed(terminal: Terminal
     assert first_line in " ".join(shown.split())
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_ctrl_c_closes_the_connection_and_the_next_cell_works(terminal: Terminal, server: Server):
     terminal.send("%%kimi", "Write 3000 words about rivers.", "", "")
     server.wait_for("begins")
@@ -178,6 +179,7 @@ def test_wrong_use_is_one_line_and_a_status(words: list[str], status: int, line:
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_ctrl_c_ends_the_command_with_the_usual_status(server: Server):
     process = subprocess.Popen(
         [*COMMAND, "ask", "Write 3000 words about rivers."], env={**os.environ, **server.environment},
@@ -209,5 +211,8 @@ def test_the_server_refuses_a_port_that_is_taken(server: Server):
 
 
 def test_the_server_stops_cleanly_on_ctrl_c():
-    running = Server()
-    assert running.stop() == 0
+    process = subprocess.Popen([*COMMAND, "serve"], stdout=subprocess.PIPE, text=True)
+    assert "listening on" in process.stdout.readline()
+    process.send_signal(2)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0

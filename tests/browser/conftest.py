@@ -1,4 +1,4 @@
-"""One JupyterLab, one browser and one scripted service for the whole suite; a notebook for each test.
+"""One JupyterLab in one page of one browser, and one service, for the whole suite; a notebook for each test.
 
 Playwright's loop occupies this thread while it runs: its fixtures end with the package, so that tests of
 other packages can have loops of their own.
@@ -8,22 +8,25 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import BrowserContext, Dialog, Page, Request, expect, sync_playwright
 
-from tests.browser.lab import Lab, Notebook
-from tests.browser.speaker import Beacon, Speaker, listening, speaking
+from tests.browser.lab import Lab, Notebook, close_notebooks
+from tests.browser.manual_service import Beacon, ManualService, manual_service, running_beacon
 
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]  # fmt: skip
-PATIENCE = 15_000  # ms until something that should have happened long ago counts as not happening
+TIMEOUT = 60_000  # ms until something that should have happened long ago counts as not happening
+SUITE = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
 Open = Callable[..., Notebook]
+Export = Callable[[Path], Page]
 
 
 @pytest.fixture(scope="package")
@@ -35,16 +38,25 @@ def chromium() -> str:
 
 
 @pytest.fixture(scope="package")
-def service() -> Iterator[Speaker]:
-    with speaking() as speaker:
-        yield speaker
+def shared_service() -> Iterator[ManualService]:
+    with manual_service() as service:
+        yield service
+
+
+@pytest.fixture
+def service(shared_service: ManualService) -> Iterator[ManualService]:
+    """The service that answers as the test says; the kernels of the lab talk to it."""
+    yield shared_service
+    shared_service.reset()
 
 
 @pytest.fixture(scope="package")
-def lab(chromium: str, service: Speaker, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+def lab(
+    chromium: str, shared_service: ManualService, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lab]:
     running = Lab(
         tmp_path_factory.mktemp("lab"),
-        {"EVOLINK_BASE_URL": service.base_url, "EVOLINK_API_KEY": "sk-simulator"},
+        {"EVOLINK_BASE_URL": shared_service.base_url, "EVOLINK_API_KEY": "sk-simulator"},
     )
     try:
         yield running
@@ -55,12 +67,12 @@ def lab(chromium: str, service: Speaker, tmp_path_factory: pytest.TempPathFactor
 @pytest.fixture(scope="package")
 def context(chromium: str) -> Iterator[BrowserContext]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        opened = browser.new_context(viewport={"width": 1200, "height": 1000})
-        opened.set_default_timeout(PATIENCE)
-        expect.set_options(timeout=PATIENCE)
-        yield opened
-        opened.close()
+        browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS, timeout=TIMEOUT)
+        context = browser.new_context(viewport={"width": 1200, "height": 1000})
+        context.set_default_timeout(TIMEOUT)
+        expect.set_options(timeout=TIMEOUT)
+        yield context
+        context.close()
         browser.close()
 
 
@@ -84,6 +96,15 @@ class Watch:
         inside = (f"{origin}/", "data:", f"blob:{origin}/")
         return [url for url in self.requests if not url.startswith(inside)]
 
+    @contextmanager
+    def over(self, page: Page) -> Iterator[None]:
+        """Note what happens in the page while the block runs."""
+        page.on("dialog", self.note_dialog)
+        page.on("request", self.note_request)
+        yield
+        page.remove_listener("dialog", self.note_dialog)
+        page.remove_listener("request", self.note_request)
+
 
 @pytest.fixture
 def watch() -> Watch:
@@ -92,54 +113,60 @@ def watch() -> Watch:
 
 @pytest.fixture
 def page(context: BrowserContext, watch: Watch) -> Iterator[Page]:
-    opened = context.new_page()
-    opened.on("dialog", watch.note_dialog)
-    opened.on("request", watch.note_request)
-    yield opened
-    opened.close()
+    """A page of the test's own."""
+    with context.new_page() as page, watch.over(page):
+        yield page
+
+
+@pytest.fixture(scope="package")
+def shared_page(context: BrowserContext) -> Iterator[Page]:
+    """The page in which one test after the other opens its notebook: to load JupyterLab takes seconds."""
+    with context.new_page() as page:
+        yield page
 
 
 @pytest.fixture
-def speaker(service: Speaker) -> Iterator[Speaker]:
-    """The service that answers as the test says."""
-    yield service
-    service.hush()
-
-
-@pytest.fixture
-def notebook(lab: Lab, page: Page, request: pytest.FixtureRequest, watch: Watch) -> Iterator[Open]:
-    """Opens a notebook of these cells, after a first one that loads the extension and has run."""
+def open_notebook(
+    lab: Lab, shared_page: Page, request: pytest.FixtureRequest, watch: Watch, service: ManualService
+) -> Iterator[Open]:
+    """Open a notebook with these cells, after a first one that loads the extension and has run."""
 
     def open_(*cells: str) -> Notebook:
-        opened = Notebook(page, lab, lab.write(request.node.name, "%load_ext kimi_magic", *cells))
-        made.append(opened)
-        opened.open()
-        opened.complete(0)
-        return opened
+        path = lab.write(request.node.name, "%load_ext kimi_magic", *cells)
+        notebook = Notebook(shared_page, lab, path)
+        notebook.open()
+        notebook.complete(0)
+        return notebook
 
-    made: list[Notebook] = []
-    yield open_
+    with watch.over(shared_page):
+        yield open_
+        close_notebooks(shared_page)
     assert watch.outside(lab.origin) == []
     assert watch.dialogs == []
-    for opened in made:
-        opened.shut_the_kernel_down()
 
 
 @pytest.fixture
 def beacon() -> Iterator[Beacon]:
-    with listening() as listener:
-        yield listener
+    with running_beacon() as beacon:
+        yield beacon
 
 
 @pytest.fixture
-def exported(tmp_path: Path) -> Callable[[Path], str]:
-    """Makes the HTML page of a notebook file; its address."""
+def open_export(context: BrowserContext, watch: Watch, tmp_path: Path) -> Iterator[Export]:
+    """Make the HTML page of a notebook file and open it; as in every export, MathJax is elsewhere."""
+    pages: list[Page] = []
 
-    def export(notebook: Path) -> str:
+    def export(path: Path) -> Page:
         from nbconvert import HTMLExporter
 
         target = tmp_path / "exported.html"
-        target.write_text(HTMLExporter().from_filename(str(notebook))[0], encoding="utf-8")
-        return target.as_uri()
+        target.write_text(HTMLExporter().from_filename(str(path))[0], encoding="utf-8")
+        page = context.new_page()
+        pages.append(page)
+        page.on("dialog", watch.note_dialog)
+        page.goto(target.as_uri(), wait_until="domcontentloaded")
+        return page
 
-    return export
+    yield export
+    for page in pages:
+        page.close()

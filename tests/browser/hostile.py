@@ -5,7 +5,8 @@ from __future__ import annotations
 from playwright.sync_api import Page
 
 from kimi_magic.view import css
-from tests.browser.speaker import Beacon
+from tests.browser.lab import wait_until_settled
+from tests.browser.manual_service import Beacon
 
 LAST_WORDS = "These were the last words."
 FORMULA = "So $a^2$."  # typeset: MathJax has been here
@@ -123,21 +124,21 @@ def armed(text: str, beacon: Beacon) -> str:
     return text.replace("JS", script).replace("BEACON", beacon.address)
 
 
-def says(beacon: Beacon) -> str:
+def answer(beacon: Beacon) -> str:
     """All of it, as one answer."""
     return armed("\n\n".join([*MARKUP, *MARKDOWN, BLOCKS, FORMULA, LAST_WORDS]), beacon)
 
 
-def word(beacon: Beacon) -> str:
+def line(beacon: Beacon) -> str:
     """Some of it on one line, for names, reasons and errors."""
     return armed('"><img src=x onerror="JS"><script>JS</script>[x](javascript:JS)![x](BEACON/i)', beacon)
 
 
-# What has no place in an output, but for two texts of ours. What MathJax draws is its own.
+# Lists what has no place in an output, but for two texts of ours. What MathJax draws is its own.
 OURS = [css.COPY_SCRIPT, css.LIVE_CSS]
-FOUND = r"""
+SUSPECT = r"""
 ours => {
-    const found = []
+    const suspect = []
     const tags = "script iframe object embed img video audio link style meta base form textarea select"
     const forbidden = tags.split(" ").join(",") + ",svg,math,input:not([type=checkbox][disabled])"
     for (const area of document.querySelectorAll(".jp-OutputArea-output")) {
@@ -148,22 +149,23 @@ ours => {
             // JupyterLab's own viewer of JSON has a field to search in, with a sign.
             if (node.matches(".jp-RenderedJSON input[placeholder][type=text]:not([autofocus])")) continue
             if (node.matches(".jp-RenderedJSON svg[data-icon^='ui-components:']")) continue
-            if (!drawn && node.matches(forbidden)) found.push(node.outerHTML)
+            if (!drawn && node.matches(forbidden)) suspect.push(node.outerHTML)
             for (const { name, value } of node.attributes) {
-                if (name.startsWith("on")) found.push(`${name}=${value}`)
-                if (/^(src|srcset|srcdoc|action|formaction|poster|background)$/.test(name)) found.push(value)
-                if (/href$/.test(name) && !/^(https?:\/\/|mailto:|#)/i.test(value)) found.push(value)
-                if (name === "style" && /url\(|fixed/i.test(value)) found.push(value)
+                if (name.startsWith("on")) suspect.push(`${name}=${value}`)
+                if (/^(src|srcset|srcdoc|(form)?action|poster|background)$/.test(name)) suspect.push(value)
+                if (/href$/.test(name) && !/^(https?:\/\/|mailto:|#)/i.test(value)) suspect.push(value)
+                if (name === "style" && /url\(|fixed/i.test(value)) suspect.push(value)
             }
         }
     }
-    return found
+    return suspect
 }
 """
 
 
 def assert_harmless(page: Page, beacon: Beacon) -> None:
     """Nothing ran, nothing was fetched, and nothing stands in the outputs that could."""
-    assert page.evaluate(FOUND, OURS) == []
+    wait_until_settled(page)
+    assert page.evaluate(SUSPECT, OURS) == []
     assert page.evaluate("() => window.__pwned") is None
-    assert beacon.heard == []
+    assert beacon.requests == []

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import expect, sync_playwright
 
 from tests.browser.conftest import FLAGS
-from tests.browser.lab import PANEL, Lab, Notebook
+from tests.browser.lab import Lab, Notebook, wait_until_settled
 
 PICTURE = Path(__file__).parents[2] / "notebooks" / "picture.png"
 PROMPT = "%%kimi\nWhy is the sky blue?"
@@ -24,14 +24,14 @@ def main() -> None:
             cells = ("%load_ext kimi_magic\n%kimi_config --offline --speed 0", PROMPT)
             notebook = Notebook(page, lab, lab.write("picture", *cells))
             notebook.open()
-            page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+            notebook.command("application:toggle-left-area")
             notebook.complete(0)
             notebook.complete(1)
             expect(notebook.output(1).locator("mjx-container")).to_have_count(1)
             notebook.output(1).locator("summary").click()
-            page.evaluate(f"() => {{ {PANEL}.content.activeCellIndex = 0 }}")
-            shown = notebook.cell(1).bounding_box()
-            page.screenshot(path=PICTURE, clip=shown)
+            notebook.cell(0).locator(".jp-InputPrompt").click()  # the other cell is shown as not selected
+            wait_until_settled(page)
+            page.screenshot(path=PICTURE, clip=notebook.cell(1).bounding_box())
             browser.close()
         finally:
             lab.stop()

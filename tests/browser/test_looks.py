@@ -6,13 +6,13 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Open
-from tests.browser.lab import Notebook
-from tests.browser.speaker import Speaker
+from tests.browser.conftest import SUITE, Open
+from tests.browser.lab import Notebook, wait_until_settled
+from tests.browser.manual_service import ManualService
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = SUITE
 
-THOUGHT = "The user asks why the sky is blue.\nA short answer with a formula and a table is enough.\n"
+REASONING = "The user asks why the sky is blue.\nA short answer with a formula and a table is enough.\n"
 ANSWER = r"""## Why the sky is blue
 
 Air scatters **short** waves far more [strongly](https://example.org/rayleigh) than long ones:
@@ -40,24 +40,25 @@ def scattered(wavelength: float) -> float:
 """
 
 
-def faults(page: Page, part: str) -> list[str]:
-    found = Axe().run(page, context=part).response["violations"]
+def violations(page: Page, selector: str) -> list[str]:
+    """What the checker says against the parts of the page that match."""
+    response = Axe().run(page, context=selector).response
     return [
-        f"{fault['impact']} {fault['id']}: {node['html']} {node['failureSummary']}"
-        for fault in found
-        if fault["impact"] in ("serious", "critical")
-        for node in fault["nodes"]
+        f"{violation['impact']} {violation['id']}: {node['html']} {node['failureSummary']}"
+        for violation in response["violations"]
+        if violation["impact"] in ("serious", "critical")
+        for node in violation["nodes"]
     ]
 
 
-def look(opened: Notebook, name: str, part: str) -> list[str]:
-    """Take pictures in both themes; the faults of `part` in both."""
-    found = []
+def check_in_both_themes(notebook: Notebook, name: str, selector: str) -> list[str]:
+    """Take a screenshot in dark and in light; return the violations in both."""
+    results = []
     for theme in ("Dark", "Light"):
-        opened.dress(theme)
-        opened.picture(f"{name}-{theme.lower()}")
-        found += [f"{theme}: {fault}" for fault in faults(opened.page, part)]
-    return found
+        notebook.set_theme(theme)
+        notebook.screenshot(f"{name}-{theme.lower()}")
+        results += [f"{theme}: {violation}" for violation in violations(notebook.page, selector)]
+    return results
 
 
 # Where everything stands in the output of the second cell.
@@ -76,57 +77,63 @@ PLACES = """
 """
 
 
-@pytest.mark.parametrize("thought", ["", THOUGHT], ids=["answer", "reasoning"])
-def test_nothing_moves_when_the_widgets_become_the_saved_page(notebook: Open, speaker: Speaker, thought: str):
-    opened = notebook("%%kimi\nWhy is the sky blue?")
-    opened.run(1)
-    answering, output = speaker.asked(), opened.output(1)
-    if thought:
-        answering.think(thought)
-    answering.say(ANSWER + "And the last paragraph.")
+@pytest.mark.parametrize("reasoning", ["", REASONING], ids=["answer", "reasoning"])
+def test_nothing_moves_when_the_widgets_become_the_saved_page(
+    open_notebook: Open, service: ManualService, reasoning: str
+):
+    notebook = open_notebook("%%kimi\nWhy is the sky blue?")
+    notebook.run(1)
+    exchange, output = service.next_request(), notebook.output(1)
+    if reasoning:
+        exchange.send_reasoning(reasoning)
+    exchange.send_text(ANSWER + "And the last paragraph.")
     expect(output).to_contain_text("And the last paragraph.")
     expect(output.locator("mjx-container")).to_have_count(1)
-    live = opened.page.evaluate(PLACES)
-    assert opened.runs(1)
-    answering.end()
+    wait_until_settled(notebook.page)
+    live = notebook.page.evaluate(PLACES)
+    assert notebook.is_running(1)
+    exchange.finish()
+    notebook.wait_until_over(1)
     expect(output.locator(".kimi-answer mjx-container")).to_have_count(1)
+    wait_until_settled(notebook.page)
     assert len(live) > 10
-    assert opened.page.evaluate(PLACES) == live
+    assert notebook.page.evaluate(PLACES) == live
 
 
-def test_the_reasoning_shows_its_end_while_it_grows(notebook: Open, speaker: Speaker):
-    opened = notebook("%%kimi\nWhy is the sky blue?")
-    opened.run(1)
-    answering, output = speaker.asked(), opened.output(1)
-    answering.think("The first of many lines.\n" + THOUGHT * 60 + "The last of them.")
+def test_the_reasoning_shows_its_end_while_it_grows(open_notebook: Open, service: ManualService):
+    notebook = open_notebook("%%kimi\nWhy is the sky blue?")
+    notebook.run(1)
+    exchange, output = service.next_request(), notebook.output(1)
+    exchange.send_reasoning("The first of many lines.\n" + REASONING * 60 + "The last of them.")
     expect(output.get_by_text("The last of them.")).to_be_in_viewport()
     expect(output.get_by_text("The first of many lines.")).not_to_be_in_viewport()
-    answering.think("\n" + THOUGHT * 30 + "And one more.")
+    exchange.send_reasoning("\n" + REASONING * 30 + "And one more.")
     expect(output.get_by_text("And one more.")).to_be_in_viewport()
-    answering.end()
+    exchange.finish()
+    notebook.wait_until_over(1)
 
 
-def test_live_final_and_reopened_are_for_everyone(notebook: Open, speaker: Speaker):
-    opened = notebook("%%kimi\nWhy is the sky blue?")
-    opened.run(1)
-    answering, output = speaker.asked(), opened.output(1)
-    answering.think(THOUGHT)
+def test_live_final_and_reopened_are_for_everyone(open_notebook: Open, service: ManualService):
+    notebook = open_notebook("%%kimi\nWhy is the sky blue?")
+    notebook.run(1)
+    exchange, output = service.next_request(), notebook.output(1)
+    exchange.send_reasoning(REASONING)
     expect(output).to_contain_text("a table is enough")
     live = "#jp-main-dock-panel .jp-OutputArea-output .jupyter-widgets"
-    found = look(opened, "thinking", live)
-    answering.say(ANSWER + "And the last par")
+    results = check_in_both_themes(notebook, "reasoning", live)
+    exchange.send_text(ANSWER + "And the last par")
     expect(output).to_contain_text("And the last par")
     expect(output.locator("mjx-container")).to_have_count(1)
-    found += look(opened, "live", live)
-    assert opened.runs(1)
-    answering.say("agraph.")
-    answering.end()
+    results += check_in_both_themes(notebook, "live", live)
+    assert notebook.is_running(1)
+    exchange.send_text("agraph.")
+    exchange.finish()
+    notebook.wait_until_over(1)
     expect(output.locator(".kimi-answer mjx-container")).to_have_count(1)
-    found += look(opened, "final", ".kimi-reply")
-    opened.save()
-    opened.shut_the_kernel_down()
-    opened.reload()
+    results += check_in_both_themes(notebook, "final", ".kimi-reply")
+    notebook.save()
+    notebook.reopen()
     expect(output.locator(".kimi-answer mjx-container")).to_have_count(1)
     output.locator("summary").first.click()
-    found += look(opened, "reopened", ".kimi-reply")
-    assert found == []
+    results += check_in_both_themes(notebook, "reopened", ".kimi-reply")
+    assert results == []

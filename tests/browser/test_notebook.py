@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import Watch
-from tests.browser.lab import Lab
-from tests.browser.speaker import Speaker
+from tests.browser.conftest import SUITE, Watch
+from tests.browser.lab import Lab, Notebook, close_notebooks
+from tests.browser.manual_service import ManualService
 
-pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser")]
+pytestmark = SUITE
 
 
 def test_an_answer_grows_is_stopped_and_stays_in_notebook_7(
-    lab: Lab, page: Page, speaker: Speaker, watch: Watch
+    lab: Lab, page: Page, service: ManualService, watch: Watch
 ):
     path = lab.write("notebook_7", "%load_ext kimi_magic", "%%kimi\nA long story")
-    page.goto(f"{lab.origin}/notebooks/{path.name}")
-    cells = page.locator(".jp-Notebook .jp-Cell")
-    expect(page.locator("[data-status=idle]").first).to_be_attached()
-    cells.nth(0).click()
-    page.keyboard.press("Shift+Enter")
-    expect(cells.nth(0).locator(".jp-InputArea-prompt")).to_have_text("[1]:")
-    page.keyboard.press("Shift+Enter")
-    answering, output = speaker.asked(), cells.nth(1).locator(".jp-Cell-outputArea")
-    answering.think("First thought.\n")
+    notebook = Notebook(page, lab, path)
+    notebook.load(f"{lab.origin}/notebooks/{path.name}")
+    notebook.cell(0).locator(".cm-content").click()
+    notebook.press("Shift+Enter", 0)
+    notebook.wait_for_prompt(0)
+    notebook.press("Shift+Enter", 1)
+    exchange, output = service.next_request(), notebook.output(1)
+    exchange.send_reasoning("First thought.\n")
     expect(output).to_contain_text("First thought.")
-    answering.say("Once **upon** a time, $x^2$")
+    exchange.send_text("Once **upon** a time, $x^2$")
     expect(output.locator("strong")).to_have_text("upon")
     expect(output.locator("mjx-container")).to_have_count(1)
     output.get_by_role("button", name="Stop").click()
@@ -37,4 +35,5 @@ def test_an_answer_grows_is_stopped_and_stays_in_notebook_7(
     expect(thought).to_be_hidden()
     output.locator("summary").click()
     expect(thought).to_be_visible()
+    close_notebooks(page)
     assert watch.outside(lab.origin) == []
