@@ -19,7 +19,7 @@ import pytest
 from kimi_magic.simulator import OFFLINE_KEY, Service, serve
 from kimi_magic.simulator.server import app, running
 
-from .asking import AUTH, fields, send, user
+from .chat import AUTH, fields, send, user
 
 CHAT = "/chat/completions"
 PROMPT = "a secret question about boats"
@@ -72,7 +72,7 @@ def test_a_client_that_leaves_is_noticed_at_once(faults: str, stream: bool, even
     with running(Service(speed=30, faults=faults), lines.put) as base_url:
         port = int(base_url.split(":")[2].split("/")[0])
         head = (
-            f"POST /v1{CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OFFLINE_KEY}\r\n"
+            f"POST /v1{CHAT} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OFFLINE_KEY}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:

@@ -16,7 +16,7 @@ from kimi_magic.simulator.completion import Draft, complete
 from kimi_magic.simulator.faults import Faults
 from kimi_magic.simulator.tokens import CACHE_FROM, LONGEST_PIECE, PrefixCache, split
 
-from .asking import CHAT, fields, send, user
+from .chat import CHAT, fields, send, user
 
 SKY = [user("Why is the sky blue?")]
 ASK_USAGE = {"include_usage": True}
