@@ -1,39 +1,34 @@
 """The chat-completions service of the Kimi thinking models, offline.
 
-A strict, deterministic copy of the public contract: what the service accepts, refuses, streams and
-counts. It thinks of nothing itself, reaches no network, and shares no code with the client it is
-there to test and to teach. Importing this package loads none of its parts.
+A strict, deterministic copy of the public contract: what the service accepts, refuses, streams and counts. It
+contains no model and reaches no network. It shares no code with the client, so that each can be tested
+against the other. Importing this package loads none of its modules; a name loads its module when it is first
+used.
 """
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .offline import OFFLINE_BASE_URL, OFFLINE_KEY
+    from .address import OFFLINE_BASE_URL, OFFLINE_KEY
     from .server import serve
     from .service import Service
     from .transport import SimulatorTransport
 
 __all__ = ["OFFLINE_BASE_URL", "OFFLINE_KEY", "Service", "SimulatorTransport", "serve"]
 
+_MODULES = {
+    "OFFLINE_BASE_URL": "address",
+    "OFFLINE_KEY": "address",
+    "Service": "service",
+    "SimulatorTransport": "transport",
+    "serve": "server",
+}
+
 
 def __getattr__(name: str) -> object:
-    match name:
-        case "OFFLINE_BASE_URL" | "OFFLINE_KEY":
-            from . import offline
-
-            return getattr(offline, name)
-        case "Service":
-            from .service import Service
-
-            return Service
-        case "SimulatorTransport":
-            from .transport import SimulatorTransport
-
-            return SimulatorTransport
-        case "serve":
-            from .server import serve
-
-            return serve
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

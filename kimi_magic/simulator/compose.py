@@ -1,194 +1,196 @@
-"""What to say: chooses between a plain answer, JSON, tool calls and the continuation of a prefix.
+"""What to say: a plain answer, JSON, tool calls, or the continuation of an answer that has begun.
 
 Deterministic: the same model, messages and parameters give the same drafts. Caps, stop strings, `n` and
-streaming do not enter, so that an answer cut short can be asked for again and continued.
+streaming have no influence, so that an answer that was cut short can be asked for again and continued.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from dataclasses import replace
 from random import Random
 from typing import Any
 
-from . import answers, asked, calls, records, schema_values, subjects
-from .answers import Talk, excerpt, gist
+from . import answers, content, misfits, prompt_schema, records, schema_values, subjects, tool_calls
+from .answers import Context, excerpt, shorten, wording
 from .completion import Draft
-from .dialogue import Message
+from .hashing import digest, random_for
+from .messages import Message
 from .request import Request
-from .samples import digest, seeded
-from .schemas import Schema
+from .schemas import JsonSchema
 
 _WITHOUT_EFFECT = ("messages", "max_tokens", "max_completion_tokens", "stop", "n", "user", "prompt_cache_key")
 _JSON_GAPS = ("", '"…"', ': "…"', '"more": "…"')  # what may be missing before the closing brackets
 _BLANKS = "\n  \n\t \n" * 50  # 350 characters: what JSON mode gives when the prompt never asks for JSON
-_CONTINUATIONS = (
-    "and so it goes on from there, in the same voice and towards the same end.",
-    "and what follows keeps to the path the beginning has taken.",
-    "and the rest is told as calmly as it began.",
-    "and from here the thought is carried to its close.",
-    "and that is where the beginning was leading.",
-)
+_FAILURE = re.compile(r"\s*(error|traceback|exception)\b", re.IGNORECASE)
 
 
-def drafts(request: Request, seed: int) -> list[Draft]:
-    """Write one draft for each choice asked for."""
+def drafts(request: Request, seed: int, misfit: str) -> list[Draft]:
+    """Write one draft for each choice that the request asks for; `misfit` is the fault switch of that name.
+
+    Raises `SchemaError` for a schema that turns out to be too much work.
+    """
     messages = request.messages
     prefix = messages[-1] if messages[-1].partial else None
     history = messages[:-1] if prefix is not None else messages
+    if request.json_mode != "text":  # a corrected answer is the answer to the question before it
+        history = prompt_schema.without_repairs(history)
     parameters = {
         name: value
         for name, value in request.body.items()
         if name not in _WITHOUT_EFFECT and not name.startswith("stream")
     }
-    if request.json_mode != "text":  # what mends an answer is that answer, right
-        history = asked.without_repairs(history)
-    spoken = request.body["messages"][: len(history)]
-    basis = digest(seed, parameters, spoken)
-    first = int(basis[:8], 16)
-    made: list[Draft] = []
+    basis = digest(seed, parameters, request.body["messages"][: len(history)])
+    first_variant = int(basis[:8], 16)
+    schema = _schema_of(request)
+    written: list[Draft] = []
     for index in range(request.n):
-        random = seeded(basis, index)
-        talk = answers.talk_of(history, index, first + index)
-        draft = _draft(request, history, talk, random)
+        random = random_for(basis, index)
+        context = answers.read_context(history, index, first_variant + index)
+        draft = _draft(request, history, context, random, schema)
         if prefix is not None:
-            draft = _continue(draft, prefix, talk, random)
-        made.append(draft if request.thinking else Draft("", draft.content, draft.calls, draft.runs_on))
-    return made
+            draft = _continue(draft, prefix, context, random)
+        if misfit:
+            draft = replace(draft, content=misfits.spoil(draft.content, misfit, schema[0]))
+        written.append(draft if request.thinking else replace(draft, reasoning=""))
+    return written
 
 
-def _draft(request: Request, history: tuple[Message, ...], talk: Talk, random: Random) -> Draft:
-    results = _results(history)
-    called = _call(request, history, talk, len(results), random)
-    if called is not None:
-        return called
-    if request.json_mode != "text":
-        return _json_object(request, history, talk, random)
-    if results and history[-1].role == "tool":
-        return _report(talk, results[-1])
-    return Draft(*answers.answer(talk, random))
-
-
-def _call(
-    request: Request, history: tuple[Message, ...], talk: Talk, rounds: int, random: Random
-) -> Draft | None:
-    """Call a tool if the question wants one, or once more if it asked for several steps."""
-    last = history[-1].role if history else "system"
-    if last not in ("user", "tool"):
-        return None
-    if last == "tool" and (rounds >= calls.steps_wanted(talk.question) or request.tool_choice == "none"):
-        return None
-    tool = calls.choose(talk.question, request.tools, request.tool_choice)
-    if tool is None:
-        return None
-    made = calls.make(tool, talk.question, history, random)
-    again = f"This is step {rounds + 1}. " if rounds else ""
-    thought = (
-        f"The user writes {excerpt(talk.question)}. {again}The tool {excerpt(tool.name)} is made for this: "
-        f"{excerpt(tool.description, 80)}. I call it with what the question gives."
-    )
-    return Draft(thought, "", made)
-
-
-def _results(history: tuple[Message, ...]) -> list[list[tuple[str, str]]]:
-    """Return the rounds of tool results since the last user message, each as (call, result)."""
-    rounds: list[list[tuple[str, str]]] = []
-    made: dict[str, str] = {}
-    for message in history:
-        match message.role:
-            case "user":
-                rounds = []
-            case "assistant" if message.calls:
-                made = {call.id: f"{call.name} {call.arguments}" for call in message.calls}
-                rounds.append([])
-            case "tool":
-                rounds[-1].append((made.get(message.call_id, message.name), message.text))
-    return rounds
-
-
-def _report(talk: Talk, results: list[tuple[str, str]]) -> Draft:
-    lines = [f"- {excerpt(call)} returned {excerpt(text, 200)}" for call, text in results]
-    failed = any(re.match(r"\s*(error|traceback|exception)\b", text, re.IGNORECASE) for _, text in results)
-    thought = (
-        f"The tools have answered, {len(results)} result(s) in all. "
-        + ("At least one of them reports an error, which I must say. " if failed else "They look plausible. ")
-        + f"Now I can answer {excerpt(talk.question)}."
-    )
-    verdict = "One of the calls failed, so take this with care." if failed else "That answers the question."
-    closings = (
-        "In short:",
-        "From the tools:",
-        "Here is what came back:",
-        "The results:",
-        "This is what I found:",
-    )
-    text = f"{closings[talk.variant % len(closings)]}\n\n" + "\n".join(lines) + f"\n\n{verdict}"
-    return Draft(thought, text)
-
-
-def schema_of(request: Request) -> tuple[Schema | None, str]:
+def _schema_of(request: Request) -> tuple[JsonSchema | None, str]:
     """Return the schema that the answer must fit, and its text where it stands in the prompt."""
     match request.json_mode:
         case "json_schema":
             return request.schema, ""
         case "json_object":
-            return asked.schema_in(asked.without_repairs(request.messages))
+            return prompt_schema.schema_in(prompt_schema.without_repairs(request.messages))
     return None, ""
 
 
-def _json_object(request: Request, history: tuple[Message, ...], talk: Talk, random: Random) -> Draft:
-    schema, written = schema_of(request)
-    if schema is not None:
-        last = next((message.text for message in reversed(history) if message.role == "user"), "")
-        question = gist(last.replace(written, " ")) if written else talk.question
-        value = schema_values.make(schema, random, subjects.read(question, random))
-        return Draft(_json_thought(talk), json.dumps(value, ensure_ascii=False))
-    if not records.mentions_json([message.text for message in history if message.role in ("system", "user")]):
-        return Draft(
-            "JSON mode is on, but nothing in the prompt says what to write as JSON.", _BLANKS, (), True
-        )
-    value = records.make(f"{talk.system}\n{talk.question}", talk.question, random)
-    return Draft(_json_thought(talk), json.dumps(value, ensure_ascii=False))
+def _draft(
+    request: Request,
+    history: tuple[Message, ...],
+    context: Context,
+    random: Random,
+    schema: tuple[JsonSchema | None, str],
+) -> Draft:
+    results = _results(history)
+    call = _tool_call(request, history, context, len(results), random)
+    if call is not None:
+        return call
+    if schema[0] is not None:
+        return _json_by_schema(schema[0], schema[1], history, context, random)
+    if request.json_mode != "text":
+        return _json_object(history, context, random)
+    if results and history[-1].role == "tool":
+        return _report(context, results[-1])
+    return Draft(*answers.answer(context, random))
 
 
-def _json_thought(talk: Talk) -> str:
-    ways = ("Strictly", "Carefully", "Plainly", "Exactly", "Simply")
-    return (
-        f"The user writes {excerpt(talk.question)} and the answer must be one JSON value. "
-        f"{ways[talk.variant % len(ways)]} the fields that are asked for, and nothing around them."
+def _tool_call(
+    request: Request, history: tuple[Message, ...], context: Context, rounds: int, random: Random
+) -> Draft | None:
+    """Call a tool if the question asks for one, or once more if it asks for several steps."""
+    last = history[-1].role if history else "system"
+    if last not in ("user", "tool"):
+        return None
+    if last == "tool" and (
+        rounds >= tool_calls.steps_wanted(context.question) or request.tool_choice == "none"
+    ):
+        return None
+    tool = tool_calls.choose(context.question, request.tools, request.tool_choice)
+    if tool is None:
+        return None
+    texts = content.load("answers")["tools"]
+    reasoning = texts["call_reasoning"].format(
+        question=excerpt(context.question),
+        again=texts["again"].format(step=rounds + 1) if rounds else "",
+        tool=excerpt(tool.name),
+        description=excerpt(tool.description, 80),
     )
+    return Draft(reasoning, "", tool_calls.make(tool, context.question, history, random))
 
 
-def _continue(draft: Draft, prefix: Message, talk: Talk, random: Random) -> Draft:
+def _results(history: tuple[Message, ...]) -> list[list[tuple[str, str]]]:
+    """Return the rounds of tool results since the last user message, each as (call, result)."""
+    rounds: list[list[tuple[str, str]]] = []
+    calls: dict[str, str] = {}
+    for message in history:
+        match message.role:
+            case "user":
+                rounds = []
+            case "assistant" if message.tool_calls:
+                calls = {call.id: f"{call.name} {call.arguments}" for call in message.tool_calls}
+                rounds.append([])
+            case "tool":
+                rounds[-1].append((calls.get(message.tool_call_id, message.name), message.text))
+    return rounds
+
+
+def _report(context: Context, results: list[tuple[str, str]]) -> Draft:
+    texts = content.load("answers")["tools"]
+    outcome = "failed" if any(_FAILURE.match(text) for _, text in results) else "good"
+    reasoning = texts["report_reasoning"].format(
+        count=len(results), verdict=texts[f"verdict_{outcome}"], question=excerpt(context.question)
+    )
+    lines = [texts["result"].format(call=excerpt(call), result=excerpt(text, 200)) for call, text in results]
+    parts = [wording(texts["openings"], context), "\n".join(lines), texts[f"closing_{outcome}"]]
+    return Draft(reasoning, "\n\n".join(parts))
+
+
+def _json_by_schema(
+    schema: JsonSchema, schema_text: str, history: tuple[Message, ...], context: Context, random: Random
+) -> Draft:
+    last = next((message.text for message in reversed(history) if message.role == "user"), "")
+    question = shorten(last.replace(schema_text, " ")) if schema_text else context.question
+    value = schema_values.make(schema, random, subjects.read(question, random))
+    return _json_draft(value, context)
+
+
+def _json_object(history: tuple[Message, ...], context: Context, random: Random) -> Draft:
+    if not records.mentions_json([message.text for message in history if message.role in ("system", "user")]):
+        return Draft(content.load("answers")["json"]["not_asked_reasoning"], _BLANKS, endless=True)
+    value = records.make(f"{context.system}\n{context.question}", context.question, random)
+    return _json_draft(value, context)
+
+
+def _json_draft(value: Any, context: Context) -> Draft:
+    texts = content.load("answers")["json"]
+    reasoning = texts["reasoning"].format(
+        question=excerpt(context.question), manner=wording(texts["manners"], context)
+    )
+    return Draft(reasoning, json.dumps(value, ensure_ascii=False))
+
+
+def _continue(draft: Draft, prefix: Message, context: Context, random: Random) -> Draft:
     """Return only what comes after the prefix: the rest of the draft if it begins so, else an ending."""
     if not prefix.text.strip():
         return draft
-    known = "" if prefix.reasoning else "The answer has begun already; I continue it and repeat nothing."
-    content = draft.content
+    texts = content.load("answers")["continuation"]
+    reasoning = "" if prefix.reasoning else texts["reasoning"]
+    whole = draft.content
     if "  \n" not in prefix.text:
-        content = content.replace("  \n", "\n")  # a reader may have dropped the spaces of line breaks
-    if content.startswith(prefix.text):
-        return Draft(known, content[len(prefix.text) :])
-    trimmed = prefix.text.rstrip()
-    if content.startswith(trimmed):  # or have added one at the end
-        return Draft(known, content[len(trimmed) :].lstrip())
-    if trimmed.lstrip().startswith("{"):
-        return Draft(known, _rest_of_json(prefix.text, talk, random))
-    if trimmed.count("```") % 2:
-        return Draft(known, 'print("continued")\n```\n')
-    sentence = _CONTINUATIONS[talk.variant % len(_CONTINUATIONS)]
-    if trimmed[-1] in ".!?":
+        whole = whole.replace("  \n", "\n")  # a reader may have dropped the spaces of line breaks
+    if whole.startswith(prefix.text):
+        return Draft(reasoning, whole[len(prefix.text) :])
+    begun = prefix.text.rstrip()
+    if whole.startswith(begun):  # or may have added a space at the end
+        return Draft(reasoning, whole[len(begun) :].lstrip())
+    if begun.lstrip().startswith("{"):
+        return Draft(reasoning, _rest_of_json(prefix.text, context, random))
+    if begun.count("```") % 2:
+        return Draft(reasoning, texts["code"])
+    sentence = wording(texts["sentences"], context)
+    if begun[-1] in ".!?":
         sentence = sentence.removeprefix("and ").capitalize()
     space = "" if prefix.text[-1].isspace() else " "
-    return Draft(known, f"{space}{sentence}")
+    return Draft(reasoning, f"{space}{sentence}")
 
 
-def _rest_of_json(prefix: str, talk: Talk, random: Random) -> str:
-    """Complete an object that the prefix has begun, as the trick of prefilling `{` expects."""
-    text = json.dumps(
-        records.make(f"{talk.system}\n{talk.question}", talk.question, random), ensure_ascii=False
-    )
+def _rest_of_json(prefix: str, context: Context, random: Random) -> str:
+    """Complete an object that the prefix has begun: prefilling `{` is a known way to ask for JSON."""
+    value = records.make(f"{context.system}\n{context.question}", context.question, random)
+    text = json.dumps(value, ensure_ascii=False)
     begun = prefix.lstrip()
     if text.startswith(begun.rstrip()):
         return text[len(begun.rstrip()) :]
@@ -198,7 +200,7 @@ def _rest_of_json(prefix: str, talk: Talk, random: Random) -> str:
 
 
 def _open_in(text: str) -> tuple[str, str]:
-    """Return the quote and the brackets that are still to be closed in a beginning of JSON."""
+    """Return the quote and the brackets that are still to be closed at the end of a piece of JSON."""
     stack: list[str] = []
     quoted = False
     for mark in re.findall(r'\\.|["{}\[\]]', text, re.DOTALL):
@@ -214,7 +216,6 @@ def _open_in(text: str) -> tuple[str, str]:
 
 def _is_object(text: str) -> bool:
     try:
-        value: Mapping[str, Any] = json.loads(text)
-    except ValueError:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict)

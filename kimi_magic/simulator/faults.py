@@ -1,9 +1,10 @@
-"""The fault switches: how a test asks the simulator to misbehave.
+"""The fault switches, by which a test makes the simulator misbehave.
 
-They are read from the request header `x-simulator-faults` (or given to `Service` for all requests):
-`name=value; name; ...`. This module only reads them; `service` and `stream` act on them.
+They are read from the request header `x-simulator-faults`, or from the parameter `faults` of `Service` for
+all requests: `name=value; name; ...`. This module only reads them; `service`, `compose`, `completion`, `wire`
+and `stream` obey them.
 
-Trouble, ended after N requests by `times=N` (counted per fault text and key):
+Failures; `times=N` ends them after N requests (counted for each text of switches and each key):
     status=429               refuse; with type=NAME, retry-after=S, retry-after-date[=S], retry-after-ms=MS
     html=504                 an HTML page with that status (html=200: where events were promised)
     empty                    200 and no bytes
@@ -20,12 +21,12 @@ Trouble, ended after N requests by `times=N` (counted per fault text and key):
     misfit=KIND              JSON mode gives what does not fit: type (a value of another type), missing (a
                              property left out), fence (right, but in a fence after a sentence), broken (a
                              comma left out), nan (a number that is NaN), twice (a key that comes twice);
-                             other requests are neither touched nor counted
+                             other requests are neither changed nor counted
 
-Manner, not limited by `times`:
+Variants of the format, which `times` does not end:
     comments, crlf, split    keep-alive comments; CRLF line ends; bytes in pieces of 1 to 7
-    reasoning-field          the thought under the name `reasoning`
-    think-tags               the thought as <think>...</think> in the content
+    reasoning-field          the reasoning under the name `reasoning`
+    think-tags               the reasoning as <think>...</think> in the content
     role-everywhere          the role in every delta
     usage=WHERE              choice, top, both or none
     index-less-tools         tool call fragments without their index
@@ -82,12 +83,12 @@ class Faults:
     images: str = ""
     body: str = ""
 
-    def without_trouble(self) -> Faults:
-        """Keep only the manner of answering."""
-        return Faults(**{name: getattr(self, name) for name in _MANNER})
+    def without_failures(self) -> Faults:
+        """Keep only the variants of the format."""
+        return Faults(**{name: getattr(self, name) for name in _VARIANTS})
 
 
-_MANNER = (
+_VARIANTS = (
     "comments",
     "crlf",
     "split",
@@ -177,8 +178,8 @@ _PARSERS: dict[str, Callable[[str], Any]] = {
 NAMES = tuple(field.name.replace("_", "-") for field in fields(Faults) if field.name != "text")
 
 
-def parse(text: str) -> Faults:
-    """Read switches; `ValueError` names the unknown one and the nearest known."""
+def parse_faults(text: str) -> Faults:
+    """Read switches. Raises `ValueError`, with the most similar name for an unknown switch."""
     values: dict[str, Any] = {}
     for item in filter(None, (part.strip() for part in text.split(";"))):
         name, _, value = (part.strip() for part in item.partition("="))

@@ -1,4 +1,7 @@
-"""Answers in JSON that do not fit what was asked for, as the fault `misfit` wants them."""
+"""JSON answers that do not fit what the request asks for, as the fault switch `misfit` wants them.
+
+The ways to find what does not fit are finished: they serve the tests as they are and are not meant to grow.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,19 @@ import copy
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
-from .schemas import Schema, fits
+from . import content
+from .schemas import JsonSchema
 
 KINDS = ("type", "missing", "fence", "broken", "nan", "twice")
 _COMMA = re.compile(r'"(?:\\.|[^"\\])*"|,')
+_TRIES = 40  # changes of a value that are compared with the schema
 
 
-def spoil(text: str, kind: str, schema: Schema | None) -> str:
-    """Return an answer with the fault; one that is no JSON object, or cannot have it, stays as it is."""
+def spoil(text: str, kind: str, schema: JsonSchema | None) -> str:
+    """Return an answer with the fault. What is no JSON object, or cannot have the fault, stays as it is."""
     try:
         value = json.loads(text)
     except ValueError:
@@ -24,8 +30,8 @@ def spoil(text: str, kind: str, schema: Schema | None) -> str:
         return text
     match kind:
         case "fence":
-            shown = json.dumps(value, ensure_ascii=False, indent=2)
-            return f"Here is the JSON you asked for:\n\n```json\n{shown}\n```"
+            form: str = content.load("answers")["json"]["fenced"]
+            return form.format(json=json.dumps(value, ensure_ascii=False, indent=2))
         case "broken":
             return _without_a_comma(text)
         case "nan":
@@ -34,8 +40,8 @@ def spoil(text: str, kind: str, schema: Schema | None) -> str:
         case "twice":
             return _with_a_key_twice(value)
     changes = _with_another_type(value) if kind == "type" else _with_less(value)
-    for changed in changes:
-        if schema is None or not fits(changed, schema, schema):
+    for changed in islice(changes, _TRIES):
+        if schema is None or not schema.fits(changed):
             return json.dumps(changed, ensure_ascii=False)
     return text
 

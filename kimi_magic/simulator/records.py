@@ -1,19 +1,22 @@
-"""JSON mode: what object a prompt asks for, guessed from its words, and filled with invented values."""
+"""JSON mode without a schema: the object that a prompt asks for, guessed from its words.
+
+Its values are true where `subjects` knows them, and invented elsewhere. The guessing is finished: it serves
+the lessons and tests as it is and is not meant to grow.
+"""
 
 from __future__ import annotations
 
-import json
 import re
 from random import Random
 from typing import Any
 
-from . import samples, subjects
-from .subjects import Wish
+from . import content, english, samples, strict_json, subjects
+from .subjects import Query
 
 _QUOTED = re.compile(r"""([`"'])([A-Za-z_][\w-]{0,40})\1""")
 _NAMED = re.compile(
     r"\b(?:keys?|fields?|propert(?:y|ies)|columns?|attributes?|with|containing|its|their)\b"
-    r"\s*(?:named|called|are|:)?\s*((?:(?:a|an|the|and|or)\s+)*[A-Za-z_]\w*"
+    r"\s*(?:(?:named|called|are|:)\s*)?((?:(?:a|an|the|and|or)\s+)*[A-Za-z_]\w*"
     r"(?:\s*(?:,\s*and|,|\band\b|&)\s*(?:(?:a|an|the)\s+)?[A-Za-z_]\w*)+)",
     re.IGNORECASE,
 )
@@ -22,92 +25,101 @@ _CONTAINER = re.compile(r"""["'`]?([A-Za-z_]\w*)["'`]?\s*:\s*\[""")
 _NOT_NAMES = frozenset(
     ["a", "an", "the", "and", "or", "json", "object", "list", "array", "keys", "fields", "each"]
 )
+_MAX_NAMES = 40  # of properties
+_MAX_COPIES = 2_000  # of one value in an example, through all lists around it
+_EXAMPLE_TRIES = 20  # places in a prompt where an example may begin
 
 
 def mentions_json(texts: list[str]) -> bool:
-    """Say whether the prompt asks for JSON at all, as JSON mode requires."""
+    """Return whether a prompt asks for JSON at all, as JSON mode requires."""
     return any("json" in text.lower() for text in texts)
 
 
 def make(prompt: str, question: str, random: Random) -> dict[str, Any]:
     """Make the object a prompt seems to ask for; without any hint, the question and a word of regret.
 
-    `prompt` is all that was said, `question` the part that says what the object is about.
+    `prompt` is the system message and the question, `question` the part that says what the object is about.
     """
     row = random.randrange(100)
-    wish = subjects.read(question, random)
+    query = subjects.read(question, random)
     count, noun = subjects.how_many(prompt)
     example = _example(prompt)
     if example is not None:
-        filled: dict[str, Any] = _like(example, "", count, row, random)
-        return filled
+        copy: dict[str, Any] = _like(example, "", row, random, count=count, room=_MAX_COPIES)
+        return copy
     container = _CONTAINER.search(prompt)
     key = container.group(1) if container else noun
     names = _names(prompt, key)
     if noun or container:
-        size = wish.count or count or subjects.SOME
-        kind = samples.singular(noun or key)
-        return {key or "items": [_record(names, kind, row, wish, random, at=at) for at in range(size)]}
+        size = query.count or count or subjects.USUAL_RECORDS
+        kind = english.singular(noun or key)
+        return {key or "items": [_record(names, kind, row, query, random, at=at) for at in range(size)]}
     if names:
-        return {name: _value(name, row, wish, random) for name in names}
-    return {"question": " ".join(prompt.split())[:80], "answer": "The offline simulator does not know."}
+        return {name: _value(name, row, query, random) for name in names}
+    return {"question": " ".join(prompt.split())[:80], "answer": content.load("answers")["json"]["unknown"]}
 
 
-def _record(names: list[str], kind: str, row: int, wish: Wish, random: Random, *, at: int) -> dict[str, Any]:
-    """Make one of several; the `name` of a city is the name of a city."""
+def _record(
+    names: list[str], kind: str, row: int, query: Query, random: Random, *, at: int
+) -> dict[str, Any]:
+    """Make one of several records; the `name` of a city is the name of a city."""
     record: dict[str, Any] = {}
     for name in names or ["name", "description"]:
-        known = wish.subject.value(name, at) if wish.subject else None
+        known = query.subject.value(name, at) if query.subject else None
         if known is None and name == "name" and kind:
             known = samples.text(kind, row + at, row) if samples.knows(kind) else samples.member(kind, at)
         record[name] = samples.value(name, row + at, random) if known is None else known
     return record
 
 
-def _value(name: str, row: int, wish: Wish, random: Random) -> Any:
-    known = wish.subject.value(name, 0) if wish.subject else None
+def _value(name: str, row: int, query: Query, random: Random) -> Any:
+    known = query.subject.value(name, 0) if query.subject else None
     return samples.value(name, row, random) if known is None else known
 
 
 def _names(prompt: str, key: str) -> list[str]:
-    """Return the field names a prompt gives: quoted ones, else those after `keys`, `fields` or `with`."""
-    found = [match.group(2) for match in _QUOTED.finditer(prompt)]
-    if not set(found) - {key}:
+    """Return the property names in a prompt: quoted ones, else those after `keys`, `fields` or `with`."""
+    names = [match.group(2) for match in _QUOTED.finditer(prompt)]
+    if not set(names) - {key}:
         lists = [match.group(1) for match in _NAMED.finditer(prompt)]
-        found = [word for text in lists for word in re.findall(r"[A-Za-z_]\w*", text)]
-    if not found:
-        found = [match.group(1) for match in _SINGLE.finditer(prompt)]
-    wanted = [name for name in found if name.lower() not in _NOT_NAMES and name != key]
-    return list(dict.fromkeys(wanted))[:40]
+        names = [word for text in lists for word in re.findall(r"[A-Za-z_]\w*", text)]
+    if not names:
+        names = [match.group(1) for match in _SINGLE.finditer(prompt)]
+    names = [name for name in names if name.lower() not in _NOT_NAMES and name != key]
+    return list(dict.fromkeys(names))[:_MAX_NAMES]
 
 
 def _example(prompt: str) -> dict[str, Any] | None:
     """Return the first JSON object written out in the prompt."""
-    decoder = json.JSONDecoder()
-    for match in list(re.finditer(r"\{", prompt))[:20]:
+    decoder = strict_json.decoder()
+    for match in list(re.finditer(r"\{", prompt))[:_EXAMPLE_TRIES]:
         try:
             value, _ = decoder.raw_decode(prompt, match.start())
         except (ValueError, RecursionError):
             continue
-        if isinstance(value, dict) and value:
+        if isinstance(value, dict) and value and not strict_json.is_too_deep(value):
             return value
     return None
 
 
-def _like(example: Any, name: str, count: int, row: int, random: Random) -> Any:
-    """Make a value of the shape of an example, with other contents."""
+def _like(example: Any, name: str, row: int, random: Random, *, count: int, room: int) -> Any:
+    """Make a value of the shape of an example, with other contents; lists multiply it up to `room` times."""
     match example:
         case bool():
             return random.random() < 0.5
         case int():
-            return samples.whole(name, random)
+            return samples.integer(name, random)
         case float():
-            return samples.real(random, name)
+            return samples.decimal(name, random)
         case str():
             return samples.text(name, row)
         case list():
-            one, single = (example[0] if example else ""), samples.singular(name)
-            return [_like(one, single, 0, row + at, random) for at in range(count or max(2, len(example)))]
+            one, single = (example[0] if example else ""), english.singular(name)
+            size = count or max(2, len(example))
+            size = size if size <= room else 1
+            return [_like(one, single, row + at, random, count=0, room=room // size) for at in range(size)]
         case dict():
-            return {key: _like(value, key, count, row, random) for key, value in example.items()}
+            return {
+                key: _like(value, key, row, random, count=count, room=room) for key, value in example.items()
+            }
     return None

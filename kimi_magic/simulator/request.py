@@ -9,20 +9,21 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
-from . import schema_values, tooling
-from .dialogue import Message, read_messages
-from .profiles import ModelCard, Profile, RefusalError, invalid
-from .schemas import SchemaError
-from .tooling import Tool
+from . import schema_values, strict_json, tools
+from .messages import Message, read_messages
+from .profiles import ModelCard, Profile
+from .refusals import RefusalError, invalid, wrong_type
+from .schemas import JsonSchema, SchemaError
+from .tools import Tool
 
 MAX_STOPS = 5
 MAX_STOP_BYTES = 32  # UTF-8 bytes, so ten Chinese characters and no more
-ONLY_ONE_RESULT = 0.01  # at or below this temperature n must be 1; the vendor says "very close to 0"
-_MAX_DEPTH = 100  # nesting of the request; deeper is an attack, not a schema
+MAX_SINGLE_TEMPERATURE = 0.01  # up to this temperature n must be 1; the vendor says "very close to 0"
 _FIXED = {"temperature": 1, "top_p": 0.95, "n": 1, "presence_penalty": 0, "frequency_penalty": 0}
 _MAX_NUMBER = 2**63 - 1  # what fits a 64-bit integer, as in most servers
 _SAMPLING = ("temperature", "top_p", "n", "presence_penalty", "frequency_penalty")
@@ -37,7 +38,7 @@ _FIELDS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request that passed every check. `cap` is in tokens, thought and answer together."""
+    """A request that passed every check. `cap` is in tokens, reasoning and answer together."""
 
     card: ModelCard
     messages: tuple[Message, ...]
@@ -47,40 +48,45 @@ class Request:
     n: int
     stops: tuple[str, ...]
     tools: tuple[Tool, ...]
-    tool_choice: str  # auto, none or required
+    tool_choice: str  # auto, none, required, or = and the name of a function
     json_mode: str  # text, json_object or json_schema
-    schema: Mapping[str, Any] | None
+    schema: JsonSchema | None
     thinking: bool
-    unknown: tuple[str, ...]  # top-level fields nobody reads, and those given twice
+    unknown: tuple[str, ...]  # top-level fields that are not read, and those that stand there twice
     body: Mapping[str, Any]
 
 
 def read_json(body: bytes) -> tuple[dict[str, Any], tuple[str, ...]]:
-    """Parse a JSON object; also return the top-level names that stand in it twice."""
-    pairs: list[tuple[str, Any]] = []
+    """Parse a JSON object; also return the top-level names that stand in it twice. Raises `RefusalError`."""
+    names: list[str] = []
 
-    def keep(found: list[tuple[str, Any]]) -> dict[str, Any]:
-        nonlocal pairs
-        pairs = found  # the outermost object is finished last
-        return dict(found)
+    def keep_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal names
+        names = [name for name, _ in pairs]  # those of the outermost object come last
+        return dict(pairs)
 
     try:
         text = body.decode("utf-8")
-        value = json.loads(text, object_pairs_hook=keep, parse_constant=_no_constant, parse_float=_finite)
+        value = json.loads(
+            text,
+            object_pairs_hook=keep_names,
+            parse_constant=strict_json.refuse_constant,
+            parse_float=strict_json.finite,
+        )
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # half a surrogate pair is not text
     except (ValueError, RecursionError):
         raise invalid("the request body is not valid JSON") from None
     if not isinstance(value, dict):
         raise invalid(f"the request body must be a JSON object, not {_json_type(value)}")
-    _check_depth(value)
-    names = [name for name, _ in pairs]
-    return value, tuple(sorted({name for name in names if names.count(name) > 1}))
+    if strict_json.is_too_deep(value):
+        raise invalid(f"the request body is nested more than {strict_json.MAX_DEPTH} levels deep")
+    return value, tuple(sorted(name for name, count in Counter(names).items() if count > 1))
 
 
 def read_request(body: bytes, profile: Profile, *, accept_images: bool = False) -> Request:
     """Check a chat request completely and return it, or raise `RefusalError`."""
-    fields, twice = read_json(body)
+    fields, repeated = read_json(body)
     for name in ("model", "messages"):
         if fields.get(name) is None:
             raise invalid(f"{name} is required")
@@ -100,8 +106,8 @@ def read_request(body: bytes, profile: Profile, *, accept_images: bool = False) 
     stops = _stops(fields)
     tool_list = _typed(fields, "tools", list, "array") or []
     _check_across(fields, numbers, messages, json_mode)
-    tools = tooling.read_tools(tool_list)
-    choice = tooling.read_choice(fields.get("tool_choice"), tools, card, thinking=thinking)
+    functions = tools.read_tools(tool_list)
+    choice = tools.read_choice(fields.get("tool_choice"), functions, card, thinking=thinking)
     known = (
         _FIELDS | ({"top_k"} if profile.top_k else set()) | ({"reasoning_effort"} if card.effort else set())
     )
@@ -114,12 +120,12 @@ def read_request(body: bytes, profile: Profile, *, accept_images: bool = False) 
         cap=int(numbers["max_completion_tokens"] or numbers["max_tokens"] or card.default_cap),
         n=int(numbers["n"] or 1),
         stops=stops,
-        tools=tools,
+        tools=functions,
         tool_choice=choice,
         json_mode=json_mode,
         schema=schema,
         thinking=thinking,
-        unknown=tuple(sorted({*(fields.keys() - known), *twice})),
+        unknown=tuple(sorted({*(fields.keys() - known), *repeated})),
         body=fields,
     )
 
@@ -132,15 +138,6 @@ def find_model(name: object, profile: Profile) -> ModelCard:
     if card is None:
         raise RefusalError(404, f"Not found the model {name[:200]} or Permission denied")
     return card
-
-
-def wrong_type(field: str, expected: str, value: object) -> RefusalError:
-    """Build Moonshot's refusal of a wrong JSON type, as published from live answers."""
-    got = json.dumps(value, ensure_ascii=False)[:80]
-    return invalid(
-        f"the `{field}` field in the request (expected type {expected}) is illegal, "
-        f"and {got} is not acceptable"
-    )
 
 
 def _typed(fields: Mapping[str, Any], name: str, kind: type, expected: str) -> Any:
@@ -222,7 +219,7 @@ def _effort(fields: Mapping[str, Any], card: ModelCard) -> None:
         raise invalid("reasoning_effort must be one of low, high, max")
 
 
-def _response_format(fields: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] | None]:
+def _response_format(fields: Mapping[str, Any]) -> tuple[str, JsonSchema | None]:
     value = _typed(fields, "response_format", dict, "object")
     if value is None:
         return "text", None
@@ -238,16 +235,20 @@ def _response_format(fields: Mapping[str, Any]) -> tuple[str, Mapping[str, Any] 
         raise wrong_type("response_format.json_schema.name", "string", wrapper.get("name"))
     if not isinstance(wrapper.get("strict", True), bool):
         raise wrong_type("response_format.json_schema.strict", "bool", wrapper["strict"])
-    schema = wrapper.get("schema")
-    if not isinstance(schema, dict):
-        raise wrong_type("response_format.json_schema.schema", "object", schema)
+    document = wrapper.get("schema")
+    if not isinstance(document, dict):
+        raise wrong_type("response_format.json_schema.schema", "object", document)
     try:
-        schema_values.check(schema)
+        return "json_schema", schema_values.check(document)
     except SchemaError as problem:
-        raise invalid(
-            f"response_format.json_schema is not a valid moonshot flavored json schema, details: <{problem}>"
-        ) from None
-    return "json_schema", schema
+        raise bad_schema(problem) from None
+
+
+def bad_schema(problem: SchemaError) -> RefusalError:
+    """Build the refusal of the schema of an answer."""
+    return invalid(
+        f"response_format.json_schema is not a valid moonshot flavored json schema, details: <{problem}>"
+    )
 
 
 def _stops(fields: Mapping[str, Any]) -> tuple[str, ...]:
@@ -278,22 +279,11 @@ def _check_across(
     json_mode: str,
 ) -> None:
     temperature = numbers["temperature"]
-    if (numbers["n"] or 1) > 1 and temperature is not None and temperature <= ONLY_ONE_RESULT:
+    if (numbers["n"] or 1) > 1 and temperature is not None and temperature <= MAX_SINGLE_TEMPERATURE:
         raise invalid("n must be 1 when temperature is close to 0, only one result can be returned")
     last = messages[-1]
     if json_mode == "json_object" and isinstance(last, dict) and last.get("partial"):
         raise invalid("partial mode must not be combined with response_format json_object")
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is out of range")
-    return value
 
 
 def _json_type(value: object) -> str:
@@ -307,18 +297,3 @@ def _json_type(value: object) -> str:
         case list():
             return "an array"
     return "a number"
-
-
-def _check_depth(value: object) -> None:
-    layer: list[Any] = [value]
-    for _ in range(_MAX_DEPTH):
-        inner: list[Any] = []
-        for item in layer:
-            if isinstance(item, dict):
-                inner.extend(item.values())
-            elif isinstance(item, list):
-                inner.extend(item)
-        layer = [item for item in inner if isinstance(item, dict | list)]
-        if not layer:
-            return
-    raise invalid(f"the request body is nested more than {_MAX_DEPTH} levels deep")

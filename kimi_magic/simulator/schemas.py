@@ -1,260 +1,163 @@
-"""JSON Schema, as far as the service takes it: is a schema well formed, does a value fit it.
+"""JSON Schema as far as the service knows it: its keywords, and which values fit.
 
-The dialect is the vendor's "moonshot flavored json schema": every property says its type, none stands beside
-`anyOf` or `$ref`, references lead to `#` or a definition at the top, and items is an object. What the dialect
-does not know (`not`, `if`, `prefixItems`) is accepted and of no effect. Values are made in `schema_values`.
-Texts are those of the vendor's validator, MoonshotAI/walle, at its level "lite". Its newest version lets some
-schemas pass that the service refused until August 2026; they are refused here, so that a client is safe with
-either.
+The rules are those of JSON Schema 2020-12. Formats are not checked, references lead to the same document
+only, and keywords that the service does not know (`not`, `if`, `prefixItems`) have no effect. `dialect`
+refuses the schemas that the vendor refuses; `schema_values` makes values.
 """
 
 from __future__ import annotations
 
 import json
-import math
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping
+from contextvars import ContextVar
+from functools import cache
 from typing import Any
+from urllib.parse import unquote
 
 Schema = Mapping[str, Any]
 
-_TYPES = ("string", "number", "integer", "boolean", "null", "array", "object")
-_BOUNDS = ("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf")
-_SIZES = ("minLength", "maxLength", "minItems", "maxItems", "minProperties", "maxProperties")
-_REF = re.compile(r"#(/(\$defs|definitions)/[^/]+)?")  # the parts of a schema that are checked
-_TOGETHER = frozenset(("anyOf", "description", "title"))  # what may stand beside anyOf and in its parts
 CHOICES = ("anyOf", "oneOf", "allOf")
+DEFINITIONS = ("$defs", "definitions")
+MAX_COMPARISONS = 1_000_000  # of values with parts of a schema, for one request
+_MAX_REFERENCES = 20  # from one to the next
+_KEYWORDS = frozenset(
+    (
+        *("$ref", *DEFINITIONS, *CHOICES, "type", "enum", "const", "format", "description"),
+        *("minLength", "maxLength", "pattern"),
+        *("minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"),
+        *("items", "minItems", "maxItems", "uniqueItems"),
+        *("properties", "required", "additionalProperties", "minProperties", "maxProperties"),
+    )
+)
+_COUNTED = ("$ref", *CHOICES, "properties", "required")  # keywords that compare a value with several parts
 
 
 class SchemaError(ValueError):
-    """A schema the service refuses; the text begins with the path of the fault."""
+    """A schema that the service refuses; the text begins with the path of the part that is wrong."""
+
+
+def wrong(path: str, problem: str) -> SchemaError:
+    """Build the error in the vendor's form."""
+    return SchemaError(f"At path '{path[:200] or 'root'}': {problem}")
+
+
+class JsonSchema:
+    """A schema that passed `dialect.check`, made ready for checking and making values.
+
+    `root` is the schema without the keywords that have no effect.
+    """
+
+    def __init__(self, document: Schema) -> None:
+        """Prepare a schema; once for a request, because this costs more than checking a value."""
+        from referencing import Registry
+
+        self.root: Schema = _known_part(document)
+        self._validator = _validator_class()(self.root, registry=Registry())
+        self._comparisons = 0
+
+    def fits(self, value: Any, part: Schema | None = None) -> bool:
+        """Return whether a value is valid for the schema, or for a part of it.
+
+        Raises `SchemaError` after `MAX_COMPARISONS`, `RecursionError` for a schema without end.
+        """
+        validator = self._validator if part is None else self._validator.evolve(schema=part)
+        token = _current.set(self)
+        try:
+            return bool(validator.is_valid(value))
+        finally:
+            _current.reset(token)
+
+    def count(self, comparisons: int) -> None:
+        """Count work, so that a small schema cannot ask for an endless amount of it."""
+        self._comparisons += comparisons
+        if self._comparisons > MAX_COMPARISONS:
+            raise wrong("", "the schema takes too long to check")
+
+
+_current: ContextVar[JsonSchema] = ContextVar("_current")  # the schema that a value is being compared with
 
 
 def resolve(schema: Schema, root: Schema) -> Schema:
-    """Follow `$ref` (within the document) and return the schema it names."""
-    seen = 0
-    while "$ref" in schema:
-        target: Any = root
-        ref = str(schema["$ref"])
-        for step in filter(None, ref[1:].split("/")):
-            key = step.replace("~1", "/").replace("~0", "~")
-            target = target.get(key) if isinstance(target, Mapping) else None
-        seen += 1
-        if not _REF.fullmatch(ref) or not isinstance(target, Mapping) or seen > 20:
-            raise bad("", f"invalid $ref path: {ref[:100]}")
-        schema = {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
-    return schema
+    """Return a schema with what it refers to; of keywords that contradict each other the nearer counts."""
+    if "$ref" not in schema:
+        return schema
+    merged: dict[str, Any] = {}
+    for part in reversed(referenced(schema, root)):
+        merged |= part
+    del merged["$ref"]
+    return merged
 
 
-def fits(value: Any, schema: Schema, root: Schema) -> bool:
-    """Say whether a value is valid for a schema that passed `check`."""
-    schema = resolve(schema, root)
-    if "const" in schema and not _same(value, schema["const"]):
-        return False
-    if "enum" in schema and not any(_same(value, option) for option in schema["enum"]):
-        return False
-    kinds = kinds_of(schema)
-    if kinds and not any(is_a(value, kind) for kind in kinds):
-        return False
-    if not all(fits(value, part, root) for part in schema.get("allOf", ())):
-        return False
-    if "anyOf" in schema and not any(fits(value, part, root) for part in schema["anyOf"]):
-        return False
-    if "oneOf" in schema and sum(fits(value, part, root) for part in schema["oneOf"]) != 1:
-        return False
-    match value:
-        case bool() | None:
-            return True
-        case str():
-            return fits_text(value, schema)
-        case int() | float():
-            return fits_number(value, schema)
-        case list():
-            return _fits_list(value, schema, root)
-        case dict():
-            return _fits_object(value, schema, root)
-    return True
+def referenced(schema: Schema, root: Schema) -> list[Schema]:
+    """Return a schema, the one it refers to, and so on. Raises `SchemaError` for a bad reference."""
+    chain = [schema]
+    while "$ref" in chain[-1]:
+        reference = chain[-1]["$ref"]
+        if len(chain) > _MAX_REFERENCES:
+            raise _bad_reference(reference)
+        chain.append(_target(reference, root))
+    return chain
 
 
-def fits_text(value: str, schema: Schema) -> bool:
-    """Say whether a string has the length and the pattern."""
-    if not schema.get("minLength", 0) <= len(value) <= schema.get("maxLength", math.inf):
-        return False
-    return "pattern" not in schema or re.search(schema["pattern"], value) is not None
+def _target(reference: Any, root: Schema) -> Schema:
+    """Return the part of a document that a reference names: the whole or one of its definitions."""
+    found: Any = root
+    match unquote(str(reference)).split("/"):
+        case ["#"]:
+            pass
+        case ["#", group, name] if group in DEFINITIONS:
+            definitions = root.get(group)
+            key = name.replace("~1", "/").replace("~0", "~")
+            found = definitions.get(key) if isinstance(definitions, Mapping) else None
+        case _:
+            found = None
+    if not isinstance(found, Mapping):
+        raise _bad_reference(reference)
+    return found
 
 
-def fits_number(value: float, schema: Schema) -> bool:
-    """Say whether a number is within the bounds and a multiple of the step."""
-    if not schema.get("minimum", -math.inf) <= value <= schema.get("maximum", math.inf):
-        return False
-    if not schema.get("exclusiveMinimum", -math.inf) < value < schema.get("exclusiveMaximum", math.inf):
-        return False
-    step = schema.get("multipleOf")
-    return step is None or abs(value / step - round(value / step)) < 1e-9
+def _bad_reference(reference: Any) -> SchemaError:
+    return wrong("", f"invalid $ref path: {str(reference)[:100]}")
 
 
-def _fits_list(value: list[Any], schema: Schema, root: Schema) -> bool:
-    if not schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", math.inf):
-        return False
-    texts = [json.dumps(item, sort_keys=True) for item in value]
-    if schema.get("uniqueItems") and len(set(texts)) < len(texts):
-        return False
-    return "items" not in schema or all(fits(item, schema["items"], root) for item in value)
-
-
-def _fits_object(value: dict[str, Any], schema: Schema, root: Schema) -> bool:
-    if any(name not in value for name in schema.get("required", ())):
-        return False
-    if not schema.get("minProperties", 0) <= len(value) <= schema.get("maxProperties", math.inf):
-        return False
-    properties = schema.get("properties", {})
-    extra = schema.get("additionalProperties", True)
-    for name, item in value.items():
-        part = properties.get(name, extra)
-        if part is False or (isinstance(part, Mapping) and not fits(item, part, root)):
-            return False
-    return True
-
-
-def check_shape(schema: Any, path: str, root: Schema, *, needs_type: bool, dialect: bool = True) -> None:
-    """Refuse a malformed schema; `path` is where it stands in `root`.
-
-    `dialect`: by the vendor's own rules too.
-    """
-    if not isinstance(schema, Mapping):
-        raise bad(path, "the schema must be an object")
-    _check_keywords(schema, path)
-    if dialect:
-        if needs_type and not any(key in schema for key in ("type", "$ref", *CHOICES)):
-            raise bad(path, "type is not defined")
-        _check_dialect(schema, path, root)
-    if not isinstance(schema.get("items", {}), Mapping):
-        raise bad(_join(path, "items"), "items must be an object")
-    if "$ref" in schema:
-        resolve(schema, root)
-    for steps, part in _parts(schema):
-        inner = _join(path, *steps)
-        check_shape(part, inner, root, needs_type=steps[0] == "properties", dialect=dialect)
-
-
-def _check_dialect(schema: Schema, path: str, root: Schema) -> None:
-    """Refuse what other validators take."""
-    for key, where in (("anyOf", "anyOf items"), ("$ref", "the referenced schema")):
-        if key in schema and "type" in schema:
-            right = f"type should be defined in {where} instead of the parent schema"
-            raise bad(path, f"when using {key}, {right}")
-    for part in schema.get("anyOf", ()):
-        both = set(part) & set(schema) - _TOGETHER if isinstance(part, Mapping) else ()
-        if both:
-            raise bad(path, f"conflicting keywords found in anyOf with parent: {', '.join(sorted(both))}")
-    if "$ref" in schema:
-        _check_reference(schema["$ref"], _join(path, "$ref"), root)
-    if "enum" in schema:
-        kinds = kinds_of(schema)
-        if not kinds:
-            raise bad(path, "type is not defined")
-        for value in schema["enum"]:
-            if not any(is_a(value, kind) for kind in kinds):
-                problem = f"enum value ({_brief(value)}) does not match any type in [{' '.join(kinds)}]"
-                raise bad(_join(path, "enum"), problem)
-    for name in schema.get("$defs", {}):
-        if "/" in name:
-            raise bad(_join(path, "$defs"), f"$defs property name '{name}' cannot contain '/' character")
-
-
-def _check_reference(ref: Any, path: str, root: Schema) -> None:
-    if not isinstance(ref, str):
-        raise bad(path, "$ref must be a string")
-    if ref == "#":
-        return
-    name = ref.removeprefix("#/$defs/")
-    if name == ref:
-        raise bad(path, "references must start with #/$defs/")
-    if not name:
-        raise bad(path, "definition name cannot be empty")
-    if "$defs" not in root:
-        raise bad(path, f"$defs not found for reference: {ref}")
-    if name not in root["$defs"]:  # definitions elsewhere than at the top do not count
-        raise bad("", f"invalid $ref path: {ref}")
-
-
-def _brief(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False).strip('"')[:60]
-
-
-def _parts(schema: Schema) -> Iterator[tuple[tuple[str, ...], Any]]:
-    """Yield the schemas inside a schema, each with the steps that lead to it."""
-    for group in ("properties", "$defs", "definitions"):
-        for name, part in schema.get(group, {}).items():
-            yield (group, name), part
-    if "items" in schema:
-        yield ("items",), schema["items"]
-    if not isinstance(schema.get("additionalProperties", True), bool):
-        yield ("additionalProperties",), schema["additionalProperties"]
-    for key in CHOICES:
-        for part in schema.get(key, ()):
-            yield (key,), part  # the vendor's paths leave out which one
-
-
-def _check_keywords(schema: Schema, path: str) -> None:
-    kinds = kinds_of(schema)
-    if "type" in schema and (not kinds or any(kind not in _TYPES for kind in kinds)):
-        raise bad(path, f"type must be one of {', '.join(_TYPES)}")
-    for key in ("properties", "$defs", "definitions"):
-        if not isinstance(schema.get(key, {}), Mapping):
-            raise bad(_join(path, key), f"{key} must be an object")
-    names = schema.get("required", [])
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise bad(path, "required must be an array of strings")
-    for key in ("enum", *CHOICES):
-        if key in schema and (not isinstance(schema[key], list) or not schema[key]):
-            raise bad(path, f"{key} must be a non-empty array")
-    for key in _BOUNDS:
-        bound = schema.get(key, 1)
-        if isinstance(bound, bool) or not isinstance(bound, int | float) or abs(bound) > 1e15:
-            raise bad(path, f"{key} must be a number")
-    if schema.get("multipleOf", 1) < 1e-6:
-        raise bad(path, "multipleOf must be greater than 0")
-    for key in _SIZES:
-        size = schema.get(key, 0)
-        if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= 1_000_000:
-            raise bad(path, f"{key} must be a whole number")
-    try:
-        re.compile(schema.get("pattern", ""))
-    except (re.error, TypeError):
-        raise bad(path, "pattern must be a regular expression") from None
-
-
-def merge(first: Schema, second: Schema) -> dict[str, Any]:
-    """Join two schemas that must both hold; of contradicting keywords the second wins."""
-    merged = {**first, **second}
-    merged["properties"] = {**first.get("properties", {}), **second.get("properties", {})}
-    merged["required"] = [*first.get("required", ()), *second.get("required", ())]
+def merge(parts: Iterable[Schema]) -> dict[str, Any]:
+    """Join schemas that must all hold; of keywords that contradict each other the last one counts."""
+    merged: dict[str, Any] = {}
+    properties: dict[str, Any] = {}
+    required: list[str] = []
+    for part in parts:
+        merged |= part
+        properties |= part.get("properties", {})
+        required += part.get("required", ())
+    merged |= {"properties": properties, "required": required}
     return {key: value for key, value in merged.items() if value or key not in ("properties", "required")}
 
 
 def kinds_of(schema: Schema) -> list[Any]:
-    """Return the allowed types, an empty list if none are named."""
+    """Return the types that a schema names, an empty list if it names none."""
     kind = schema.get("type", [])
     return kind if isinstance(kind, list) else [kind]
 
 
-def guess(schema: Schema) -> str:
-    """Return the type a schema means that does not name one."""
+def main_kind(schema: Schema) -> str:
+    """Return the first type that a schema names, or the one that its keywords suggest."""
+    kinds = kinds_of(schema)
+    if kinds:
+        return str(kinds[0])
     if "properties" in schema or "required" in schema:
         return "object"
     return "array" if "items" in schema else "string"
 
 
 def is_a(value: Any, kind: str) -> bool:
-    """Say whether a value is of a JSON Schema type; 2.0 is an integer there, True is not."""
+    """Return whether a value is of a JSON Schema type; 2.0 is an integer there, True is not."""
     match kind:
         case "null":
             return value is None
         case "boolean":
             return isinstance(value, bool)
         case "integer":
-            return not isinstance(value, bool) and isinstance(value, int | float) and value == int(value)
+            return not isinstance(value, bool) and (isinstance(value, int) or _is_whole(value))
         case "number":
             return not isinstance(value, bool) and isinstance(value, int | float)
         case "string":
@@ -264,14 +167,70 @@ def is_a(value: Any, kind: str) -> bool:
     return isinstance(value, dict)
 
 
-def _same(first: Any, second: Any) -> bool:
-    return isinstance(first, bool) == isinstance(second, bool) and bool(first == second)
+def _is_whole(value: Any) -> bool:
+    return isinstance(value, float) and value.is_integer()
 
 
-def _join(path: str, *steps: str) -> str:
-    return ".".join(filter(None, (path, *steps)))
+def identity(value: Any) -> Hashable:
+    """Return what is equal for values that JSON Schema calls equal; `True` and 1 are not."""
+    if isinstance(value, list | dict):
+        return json.dumps(value, sort_keys=True)
+    return isinstance(value, bool), value
 
 
-def bad(path: str, problem: str) -> SchemaError:
-    """Build the error in the vendor's form."""
-    return SchemaError(f"At path '{path[:200] or 'root'}': {problem}")
+class _Options(list[Any]):
+    """The values of an `enum`, which are found without comparing each."""
+
+    def __init__(self, values: Iterable[Any]) -> None:
+        super().__init__(values)
+        self.identities = frozenset(map(identity, self))
+
+
+def _known_part(schema: Schema) -> dict[str, Any]:
+    """Copy a schema without the keywords that have no effect; and with enums that are quick to search."""
+    known = {key: value for key, value in schema.items() if key in _KEYWORDS}
+    for key, value in known.items():
+        match key:
+            case "properties" | "$defs" | "definitions":
+                known[key] = {name: _known_part(part) for name, part in value.items()}
+            case "anyOf" | "oneOf" | "allOf":
+                known[key] = [_known_part(part) for part in value]
+            case "items" | "additionalProperties" if isinstance(value, Mapping):
+                known[key] = _known_part(value)
+            case "enum":
+                known[key] = _Options(value)
+    return known
+
+
+@cache
+def _validator_class() -> Callable[..., Any]:
+    """Return the validator of JSON Schema 2020-12, with counted work and without quadratic cost."""
+    from jsonschema import Draft202012Validator, validators
+
+    standard = Draft202012Validator.VALIDATORS
+    counted = {key: _counted(standard[key]) for key in _COUNTED}
+    changed = {**counted, "enum": _enum, "uniqueItems": _unique_items}
+    validator: Callable[..., Any] = validators.extend(Draft202012Validator, changed)
+    return validator
+
+
+def _counted(keyword: Callable[..., Any]) -> Callable[..., Any]:
+    def check(validator: Any, parts: Any, value: Any, schema: Schema) -> Any:
+        _current.get().count(len(parts) if isinstance(parts, list | dict) else 1)
+        return keyword(validator, parts, value, schema)
+
+    return check
+
+
+def _enum(validator: Any, options: _Options, value: Any, schema: Schema) -> Iterator[Exception]:
+    from jsonschema import ValidationError
+
+    if identity(value) not in options.identities:
+        yield ValidationError("the value is not one of the enum")
+
+
+def _unique_items(validator: Any, unique: Any, value: Any, schema: Schema) -> Iterator[Exception]:
+    from jsonschema import ValidationError
+
+    if unique and isinstance(value, list) and len(set(map(identity, value))) < len(value):
+        yield ValidationError("an item comes twice")

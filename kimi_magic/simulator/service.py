@@ -9,40 +9,27 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 from urllib.parse import quote
 
-from . import compose, misfits, tooling, wire
+from . import compose, content, tools, wire
+from .address import OFFLINE_KEY
 from .completion import complete
-from .dialogue import prompt_length, prompt_pieces, read_messages
-from .faults import Faults
-from .faults import parse as parse_faults
-from .offline import OFFLINE_KEY
-from .profiles import RefusalError, error_body, error_object, invalid, model_list, profile_named
-from .request import Request, find_model, read_json, read_request, wrong_type
-from .samples import digest
+from .faults import Faults, parse_faults
+from .hashing import digest
+from .messages import prompt_pieces, prompt_size, read_messages
+from .profiles import model_list, profile_named
+from .refusals import RefusalError, error_body, error_object, invalid, wrong_type
+from .request import Request, bad_schema, find_model, read_json, read_request
+from .schemas import SchemaError
 from .stream import Clock, events
-from .tokens import LONGEST_PIECE, PrefixCache
+from .tokens import PrefixCache
 
 MAX_BODY = 100 * 1024 * 1024  # bytes; Moonshot's documented limit of a whole request
-_REMEMBERED_FAULTS = 1_000  # (fault text, key) pairs whose `times` are counted
-_HTML = b"<!DOCTYPE html>\n<html><head><title>%d</title></head><body><h1>%d</h1><hr>gateway</body></html>\n"
-_MESSAGES = {
-    "content_filter": "The request was rejected because it was considered high risk",
-    "engine_overloaded_error": "The engine is currently overloaded, please try again later",
-    "exceeded_current_quota_error": (
-        "Your account is suspended due to insufficient balance, please recharge your account or check "
-        "your plan and billing details"
-    ),
-    "rate_limit_reached_error": (
-        "Your account reached organization max RPM: 3, please try again after 1 seconds"
-    ),
-    "rate_limit_error": "Rate limit exceeded, please try again after 1 seconds",
-    "insufficient_quota_error": "Insufficient credits, please top up your account",
-    "unexpected_output": "invalid state transition",
-}
+DEFAULT_SPEED = 80.0  # events a second
+_MAX_COUNTED_FAULTS = 1_000  # pairs of a text of switches and a key whose `times` are counted
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,68 +46,86 @@ class Response:
 
 
 class Service:
-    """An offline host of the thinking models.
+    """An offline stand-in for a provider of the thinking models.
 
-    `profile` is "evolink" or "moonshot"; `speed` the events a second (0: as fast as possible); `keys` the
-    accepted keys; `seed` changes every answer; `faults` are switches for all requests, as in the header
-    `x-simulator-faults`. Raises `ValueError` for an unknown profile or fault, or a negative speed.
+    `profile` is "evolink" or "moonshot"; `speed` the events a second of requests that name none (0: as fast
+    as possible); `keys` the accepted keys; `seed` changes every answer; `faults` are switches for all
+    requests, as in the header `x-simulator-faults`. Raises `ValueError` for an unknown profile or switch, or
+    a speed below 0.
     """
 
     def __init__(
         self,
         *,
         profile: str = "evolink",
-        speed: float = 80.0,
+        speed: float = DEFAULT_SPEED,
         keys: Collection[str] = (OFFLINE_KEY,),
         seed: int = 0,
         faults: str = "",
     ) -> None:
-        """Set up the host; see the class."""
-        if not speed >= 0:
-            raise ValueError(f"speed must be at least 0 events a second, not {speed}")
+        """Set up the provider; see the class."""
         self._profile = profile_named(profile)
-        self._speed = speed
+        self._speed = _checked_speed(speed)
         self._keys = frozenset([keys] if isinstance(keys, str) else keys)
         self._seed = seed
         self._default_faults = faults
         parse_faults(faults)
         self._cache = PrefixCache()
-        self._failed: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._failures: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._count = 0
+
+    @property
+    def speed(self) -> float:
+        """The events a second of requests that name no speed of their own."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, value: float) -> None:
+        self._speed = _checked_speed(value)
 
     async def respond(
         self,
         method: str,
         path: str,
         headers: Mapping[str, str],
-        body: bytes,
+        body: bytes | None,
         *,
         speed: float | None = None,
     ) -> Response:
-        """Answer one request; header names are lower-case, `speed` is that of this answer if not None.
+        """Answer one request; returns when the response's headers would be sent.
 
-        Returns when the response's headers would be sent: at once for a stream, after the whole
-        generation otherwise.
+        That is at once for a stream, and after the whole generation otherwise. Header names are lower-case;
+        `body` is None for one that is larger than `MAX_BODY` and was not read; `speed` is in events a second
+        (0: as fast as possible; None: the service's own). Raises `ValueError` for a speed below 0.
         """
+        speed = self._speed if speed is None else _checked_speed(speed)
         self._count += 1
         switches = Faults()
         try:
             switches = self._read_faults(headers)
-            pace = self._speed if speed is None else speed
-            return await self._route(method, path, headers, body, switches=switches, speed=pace)
+            key = self._check_head(method, path, headers)
+            body = _checked_body(body)
+            if path == "/v1/chat/completions":
+                return await self._chat(body, key, switches, speed)
+            return await self._small(path, body, key, switches)
         except RefusalError as refusal:
-            return self._refuse(refusal, switches)
+            return self.refuse(refusal, switches.body)
 
-    async def _route(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        body: bytes,
-        *,
-        switches: Faults,
-        speed: float,
-    ) -> Response:
+    def refuse(self, refusal: RefusalError, shape: str = "") -> Response:
+        """Return the response for a refusal, in the provider's shape or in a gateway's `shape`."""
+        kind, body = error_body(self._profile, refusal, shape)
+        headers = [("content-type", kind), ("content-length", str(len(body))), *refusal.headers]
+        return Response(refusal.status, self._with_id(headers), _once(body))
+
+    def _read_faults(self, headers: Mapping[str, str]) -> Faults:
+        text = "; ".join(filter(None, (self._default_faults, headers.get("x-simulator-faults", ""))))
+        try:
+            return parse_faults(text)
+        except ValueError as problem:
+            raise invalid(str(problem)) from None
+
+    def _check_head(self, method: str, path: str, headers: Mapping[str, str]) -> str:
+        """Check path, method and key, in this order; return the key."""
         allowed = {"/v1/chat/completions": "POST", "/v1/models": "GET"}
         if self._profile.accounts:
             allowed |= {"/v1/tokenizers/estimate-token-count": "POST", "/v1/users/me/balance": "GET"}
@@ -130,12 +135,17 @@ class Service:
             refusal = RefusalError(405, f"method {method[:20]} is not allowed, use {allowed[path]}")
             refusal.headers.append(("allow", allowed[path]))
             raise refusal
-        key = self._authenticate(headers.get("authorization"))
-        if len(body) > MAX_BODY:
-            raise RefusalError(413, f"Request body too large: at most {MAX_BODY} bytes are accepted")
+        scheme, _, key = headers.get("authorization", "").partition(" ")
+        key = key.strip()
+        if scheme.lower() != "bearer" or not key:
+            raise RefusalError(401, "Incorrect API key provided", kind="incorrect_api_key_error")
+        if key not in self._keys:
+            raise RefusalError(401, "Invalid Authentication")
+        return key
+
+    async def _small(self, path: str, body: bytes, key: str, switches: Faults) -> Response:
+        """Answer at one of the smaller endpoints."""
         match path:
-            case "/v1/chat/completions":
-                return await self._chat(body, key, switches, speed)
             case "/v1/models":
                 answer = model_list(self._profile)
             case "/v1/users/me/balance":
@@ -143,60 +153,61 @@ class Service:
             case _:
                 answer = _account({"total_tokens": self._estimate(body)})
         active = self._spend(switches, key)
-        early = await self._scripted(active, stream=False)
-        return early or self._json(json.dumps(answer).encode(), (), active)
+        return self._failure(active, stream=False) or self._json(json.dumps(answer).encode(), (), active)
 
     async def _chat(self, body: bytes, key: str, switches: Faults, speed: float) -> Response:
         request = read_request(body, self._profile, accept_images=switches.images == "accept")
-        tools_text = tooling.as_text(request.tools)
-        if prompt_length(request.messages, tools_text) > request.card.context * LONGEST_PIECE:
+        tools_text = tools.as_text(request.tools)
+        if prompt_size(request.messages, tools_text) > request.card.context:
             raise RefusalError(400, "Input token length too long")
         prompt = list(prompt_pieces(request.messages, tools_text))
         _check_context(len(prompt), request)
         active = self._spend(switches, key, as_json=request.json_mode != "text")
-        early = await self._scripted(active, stream=request.stream)
-        if early is not None:
-            return early
-        reply = self._reply(request, prompt, key, active)
+        failure = self._failure(active, stream=request.stream)
+        if failure is not None:
+            return failure
+        completion = self._complete(request, prompt, key, active)
         extra = _unknown_header(request.unknown)
         if request.stream and not active.json:
-            return self._stream(reply, extra, active, speed)
+            return self._stream(completion, extra, active, speed)
         clock = Clock(speed)
         clock.shift(active.slow_start)
-        await clock.reach(sum(completion.total for completion in reply.completions))
-        return self._json(wire.whole(reply, active), extra, active)
+        await clock.reach(sum(choice.total for choice in completion.choices))
+        return self._json(wire.whole(completion, active), extra, active)
 
-    def _reply(self, request: Request, prompt: list[str], key: str, active: Faults) -> wire.Reply:
-        drafts = compose.drafts(request, self._seed)
-        if active.misfit:
-            schema, _ = compose.schema_of(request)
-            drafts = [
-                replace(draft, content=misfits.spoil(draft.content, active.misfit, schema))
-                for draft in drafts
-            ]
-        completions = [
+    def _complete(self, request: Request, prompt: list[str], key: str, active: Faults) -> wire.ChatCompletion:
+        try:
+            drafts = compose.drafts(request, self._seed, active.misfit)
+        except SchemaError as problem:
+            raise bad_schema(problem) from None
+        choices = [
             complete(draft, index, request.cap, request.stops, active) for index, draft in enumerate(drafts)
         ]
         identity = {name: value for name, value in request.body.items() if not name.startswith("stream")}
-        return wire.Reply(
+        return wire.ChatCompletion(
             id=f"cmpl-{digest(self._seed, identity)}",
             created=int(time.time()),
             model=request.card.name,
             prompt_total=len(prompt),
-            cached=self._cache.hit(key, prompt),
+            cached_total=self._cache.hit(key, prompt),
             include_usage=request.include_usage,
             thinking=request.thinking,
-            completions=tuple(completions),
+            choices=tuple(choices),
         )
 
     def _stream(
-        self, reply: wire.Reply, extra: Iterable[tuple[str, str]], active: Faults, speed: float
+        self,
+        completion: wire.ChatCompletion,
+        extra: Iterable[tuple[str, str]],
+        active: Faults,
+        speed: float,
     ) -> Response:
-        failure = RefusalError(500, _message_for(active.type or "engine_overloaded_error", 503))
-        failure.literal = active.type or "engine_overloaded_error"
-        error = json.dumps(error_object(self._profile, failure))
+        kind = active.type or "engine_overloaded_error"
+        error = json.dumps(
+            error_object(self._profile, RefusalError(500, _message_for(kind, 503), literal=kind))
+        )
         headers = (("content-type", "text/event-stream"), ("cache-control", "no-cache"), *extra)
-        body = events(wire.chunks(reply, active), error, speed, active)
+        body = events(wire.chunks(completion, active), error, speed, active)
         return Response(200, self._with_id(headers), body)
 
     def _json(self, body: bytes, extra: Iterable[tuple[str, str]], active: Faults) -> Response:
@@ -208,56 +219,35 @@ class Service:
         headers.append(("content-length", str(len(body))))
         return Response(200, self._with_id(headers), _once(body))
 
-    def _refuse(self, refusal: RefusalError, switches: Faults) -> Response:
-        kind, body = error_body(self._profile, refusal, switches.body)
-        headers = [("content-type", kind), ("content-length", str(len(body))), *refusal.headers]
-        return Response(refusal.status, self._with_id(headers), _once(body))
-
-    def _read_faults(self, headers: Mapping[str, str]) -> Faults:
-        text = "; ".join(filter(None, (self._default_faults, headers.get("x-simulator-faults", ""))))
-        try:
-            return parse_faults(text)
-        except ValueError as problem:
-            raise invalid(str(problem)) from None
-
-    def _authenticate(self, header: str | None) -> str:
-        scheme, _, key = (header or "").partition(" ")
-        key = key.strip()
-        if scheme.lower() != "bearer" or not key:
-            raise RefusalError(401, "Incorrect API key provided", kind="incorrect_api_key_error")
-        if key not in self._keys:
-            raise RefusalError(401, "Invalid Authentication")
-        return key
-
     def _spend(self, switches: Faults, key: str, *, as_json: bool = False) -> Faults:
-        """Count a request against `times`; afterwards only the manner of the faults remains."""
+        """Count a request against `times`; after the last time only the variants of the format remain."""
         if switches.misfit and not as_json:
-            return switches.without_trouble()
+            return switches.without_failures()
         if switches.times is None:
             return switches
-        counted = self._failed.get((switches.text, key), 0)
+        counted = self._failures.get((switches.text, key), 0)
         if counted >= switches.times:
-            return switches.without_trouble()
-        self._failed[switches.text, key] = counted + 1
-        while len(self._failed) > _REMEMBERED_FAULTS:
-            self._failed.popitem(last=False)
+            return switches.without_failures()
+        self._failures[switches.text, key] = counted + 1
+        while len(self._failures) > _MAX_COUNTED_FAULTS:
+            self._failures.popitem(last=False)
         return switches
 
-    async def _scripted(self, active: Faults, *, stream: bool) -> Response | None:
-        """Answer as a fault demands, or return None."""
+    def _failure(self, active: Faults, *, stream: bool) -> Response | None:
+        """Return the response that a fault switch demands instead of an answer, or None."""
         if active.status is not None:
-            raise self._scripted_refusal(active, active.status)
+            raise self._demanded_refusal(active, active.status)
         if active.html is not None:
-            page = _HTML % (active.html, active.html)
+            page = content.load("faults")["page"].format(status=active.html).encode()
             return Response(active.html, self._with_id([("content-type", "text/html")]), _once(page))
         if active.empty:
             kind = "text/event-stream" if stream else "application/json"
             return Response(200, self._with_id([("content-type", kind), ("content-length", "0")]), _once(b""))
         return None
 
-    def _scripted_refusal(self, active: Faults, status: int) -> RefusalError:
-        default = self._profile.error_types.get(status, "server_error")
-        refusal = RefusalError(status, _message_for(active.type or default, status), literal=active.type)
+    def _demanded_refusal(self, active: Faults, status: int) -> RefusalError:
+        usual = self._profile.error_types.get(status, "server_error")
+        refusal = RefusalError(status, _message_for(active.type or usual, status), literal=active.type)
         if active.retry_after:
             refusal.headers += [("retry-after", active.retry_after), ("x-retry-after", active.retry_after)]
         if active.retry_after_date is not None:
@@ -278,12 +268,24 @@ class Service:
         if not fields["messages"]:
             raise invalid("messages must not be empty")
         messages = read_messages(fields["messages"], card, self._profile, thinking=False, accept_images=False)
-        if prompt_length(messages, "") > 4 * card.context * LONGEST_PIECE:
+        if prompt_size(messages, "") > 4 * card.context:
             raise RefusalError(400, "Input token length too long")
         return sum(1 for _ in prompt_pieces(messages, ""))
 
     def _with_id(self, headers: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
         return (*headers, (self._profile.request_id_header, digest(self._seed, self._count)))
+
+
+def _checked_body(body: bytes | None) -> bytes:
+    if body is None or len(body) > MAX_BODY:
+        raise RefusalError(413, f"Request body too large: at most {MAX_BODY} bytes are accepted")
+    return body
+
+
+def _checked_speed(speed: float) -> float:
+    if not speed >= 0:
+        raise ValueError(f"speed must be at least 0 events a second, not {speed}")
+    return speed
 
 
 def _check_context(prompt: int, request: Request) -> None:
@@ -302,11 +304,12 @@ def _account(data: dict[str, Any]) -> dict[str, object]:
 
 
 def _message_for(kind: str, status: int) -> str:
-    return _MESSAGES.get(kind, f"The service answered {status}, as a fault switch asked")
+    texts = content.load("faults")
+    return str(texts["messages"].get(kind) or texts["other"].format(status=status))
 
 
 def _unknown_header(names: tuple[str, ...]) -> list[tuple[str, str]]:
-    """List fields nobody reads, quoted: their names come from the client."""
+    """List fields that are not read, quoted: their names come from the client."""
     if not names:
         return []
     return [("x-simulator-unknown-fields", ", ".join(quote(name[:60]) for name in names[:20]))]

@@ -1,7 +1,7 @@
-"""Counting: a fixed splitter that stands in for the tokenizer, and the prefix cache.
+"""Tokens: a fixed way to cut text that stands in for the tokenizer, and the cache of prompts.
 
-The pieces are not the vendor's tokens; they are of the same size (about four characters) and always
-the same for the same text, which is what tests, lessons and cost figures need.
+The pieces are not the vendor's tokens. They are of about the same size (four characters) and always the same
+for the same text, which is enough for tests, lessons and cost figures.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from collections import OrderedDict
 from collections.abc import Iterable
 from hashlib import blake2b
 
-LONGEST_PIECE = 9  # characters: a word of eight letters with the space before it
+LONGEST_PIECE = 9  # characters: eight letters with the space before them
 CACHE_FROM = 256  # tokens; Moonshot caches prompts longer than this
-_BLOCK = 64  # tokens per remembered step of a prefix
-_CACHE_BLOCKS = 16_384  # about a million tokens of remembered prompts, 2 MB
+_BLOCK = 64  # tokens per block
+_CACHE_BLOCKS = 16_384  # about a million tokens of prompts; 2 MB
 
 _CJK = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U0001f000-\U0003ffff"
 _LETTER = f"[^\\W\\d_{_CJK}]"
@@ -35,13 +35,13 @@ def split(text: str) -> list[str]:
 
 
 class PrefixCache:
-    """The prompts seen before, as chains of hashed blocks; the least used are forgotten first.
+    """The prompts of earlier requests, as chains of hashed blocks; the least recently used are dropped.
 
     The key is part of every hash, so that one user's prompts never show in another's usage.
     """
 
     def __init__(self) -> None:
-        """Start with nothing remembered."""
+        """Start without any prompt."""
         self._blocks: OrderedDict[bytes, None] = OrderedDict()
 
     def hit(self, key: str, prompt: Iterable[str]) -> int:

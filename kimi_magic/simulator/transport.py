@@ -1,7 +1,7 @@
 """The simulator inside the process: an httpx transport that needs no socket.
 
-It streams for real: each event is made when the reader asks for it and its time has come, a read
-time-out fires as it would on a socket, and closing the response ends the generation.
+Each event of a stream is made when the reader asks for it and its time has come. A read time-out occurs as it
+would on a socket, and closing the response ends the generation.
 """
 
 from __future__ import annotations
@@ -15,10 +15,11 @@ from .service import Response, Service
 
 
 class SimulatorTransport(httpx.AsyncBaseTransport):
-    """Answers every request from `service`, whatever the host in its URL.
+    """Answers every request from a `Service`, whatever the host in its address.
 
-    The request extension `simulator_speed` sets the events a second of one answer. Raises
-    `httpx.ReadTimeout` and `httpx.ReadError` as a network would.
+    The request extension `simulator_speed` (a number, in events a second; 0: as fast as possible) is the
+    speed of one request; without it the service's own speed counts. Raises `httpx.ReadTimeout` and
+    `httpx.ReadError` as a network would, and `ValueError` for a speed below 0.
     """
 
     def __init__(self, service: Service | None = None) -> None:
@@ -30,16 +31,13 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         body = await request.aread()
         headers = {name.lower(): value for name, value in request.headers.items()}
         limit = request.extensions.get("timeout", {}).get("read")
-        if trace := request.extensions.get("trace"):  # as httpcore tells of it
+        speed = request.extensions.get("simulator_speed")
+        if trace := request.extensions.get("trace"):  # the event by which httpcore reports a sent request
             await trace("http11.send_request_body.complete", {"return_value": None})
         try:
             async with asyncio.timeout(limit):
                 response = await self._service.respond(
-                    request.method,
-                    request.url.path,
-                    headers,
-                    body,
-                    speed=request.extensions.get("simulator_speed"),
+                    request.method, request.url.path, headers, body, speed=speed
                 )
         except TimeoutError:
             raise httpx.ReadTimeout("the simulator was silent for too long", request=request) from None
@@ -52,7 +50,7 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
 
 
 class _Body(httpx.AsyncByteStream):
-    """The events of one response; forwards closing to the generation."""
+    """The events of one response; closing it ends the generation. `limit` in seconds for each event."""
 
     def __init__(self, response: Response, request: httpx.Request, limit: float | None) -> None:
         self._events = response.body

@@ -10,7 +10,7 @@ import pytest
 from kimi_magic.simulator import Service
 from kimi_magic.simulator.server import running
 
-from .asking import AUTH
+from .chat import AUTH
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from kimi_magic.simulator import Service
 from kimi_magic.simulator.answers import excerpt
 
-from .asking import PNG, send, user
+from .chat import PNG, send, user
 
 
 def said(question: str, *earlier: dict[str, Any], **changes: Any) -> str:

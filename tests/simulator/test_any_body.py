@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kimi_magic.simulator import Service
 
-from .asking import called, fields, send, tool, user
+from .chat import call_message, fields, send, tool, user
 
 
 def schema(value: Any, **more: Any) -> dict[str, Any]:
@@ -82,7 +82,9 @@ PARTS = st.dictionaries(
     st.sampled_from(
         ["role", "content", "tool_calls", "tool_call_id", "partial", "reasoning_content", "name"]
     ),
-    st.sampled_from(["user", "system", "tool", "assistant", "a:0", "", True, called("a:0")["tool_calls"]])
+    st.sampled_from(
+        ["user", "system", "tool", "assistant", "a:0", "", True, call_message("a:0")["tool_calls"]]
+    )
     | VALUES,
     max_size=5,
 )

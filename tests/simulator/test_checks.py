@@ -9,7 +9,7 @@ import pytest
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.service import MAX_BODY
 
-from .asking import fields, send, tool
+from .chat import fields, send, tool
 
 
 def test_k3_may_be_forced_to_use_a_tool_and_takes_an_effort(services: dict[str, Service]) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .asking import send, tool, user
+from .chat import send, tool, user
 from .test_json_contents import single
 
 A = {"type": "string"}

@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from kimi_magic.simulator import OFFLINE_KEY, Service
-from kimi_magic.simulator.faults import NAMES, parse
+from kimi_magic.simulator.faults import NAMES, parse_faults
 
-from .asking import AUTH, CHAT, PNG, Answer, fields, send, tool, user
+from .chat import AUTH, CHAT, PNG, Answer, fields, send, tool, user
 
 WEATHER = {"messages": [user("temperature in Oslo")], "tools": [tool()]}
 
@@ -49,7 +49,7 @@ def test_an_unknown_switch_is_named_with_the_nearest_known():
 def test_a_switch_with_a_wrong_value_says_what_it_takes(text: str):
     name = text.partition("=")[0]
     with pytest.raises(ValueError, match=f"fault '{name}' takes "):
-        parse(text)
+        parse_faults(text)
 
 
 def test_every_switch_is_documented():

@@ -11,10 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kimi_magic.simulator.culture import TABLES
-from kimi_magic.simulator.facts import CAPITALS, COUNTRIES, PLANETS
+from kimi_magic.simulator.facts import table_named
 
-from .asking import send, user
+from .chat import send, user
 
 JSON_MODE = {"type": "json_object"}
 WISH = "Answer with one JSON object and nothing else. It must be valid for this JSON Schema:\n"
@@ -61,7 +60,7 @@ BOTH = pytest.mark.parametrize("ask", [by_prompt, by_format])
 def test_capitals_have_their_country_and_their_inhabitants(ask: Any):
     schema = records(city="string", country="string", population="integer")
     items = ask("List five European capitals with country and population", schema)["items"]
-    known = {row[:3] for row in CAPITALS.rows}
+    known = {row[:3] for row in table_named("capitals").rows}
     assert len({tuple(item.values()) for item in items}) == 5
     assert {tuple(item.values()) for item in items} <= known
 
@@ -70,7 +69,7 @@ def test_capitals_have_their_country_and_their_inhabitants(ask: Any):
 def test_the_planets_are_all_there_in_their_order_and_in_the_unit_of_the_name(ask: Any):
     schema = records(name="string", distance_million_km="number", moons="integer", has_rings="boolean")
     items = ask("The planets of the solar system as a table", schema)["items"]
-    assert [item["name"] for item in items] == [row[0] for row in PLANETS.rows]
+    assert [item["name"] for item in items] == [row[0] for row in table_named("planets").rows]
     assert (items[2]["distance_million_km"], items[2]["moons"], items[5]["has_rings"]) == (149.6, 1, True)
 
 
@@ -94,7 +93,7 @@ def test_those_that_are_named_are_meant():
 
 def test_a_continent_limits_what_is_meant():
     items = by_prompt("Four countries in Africa", records(country="string", population_millions="number"))
-    known = {(row[0], row[2] / 1e6) for row in COUNTRIES.rows if row[4] == "Africa"}
+    known = {(row[0], row[2] / 1e6) for row in table_named("countries").rows if row[4] == "Africa"}
     assert {tuple(item.values()) for item in items["items"][:3]} == known
     assert len(items["items"]) == 4
 
@@ -234,14 +233,6 @@ def test_a_repaired_answer_is_the_first_one_put_right(rounds: int, mode: str):
 def test_a_repair_without_an_answer_before_it_is_one_too():
     messages = [prompt(records(city="string")), user("Seven European capitals")]
     assert said([*messages, correction("the answer is no JSON")]) == said(messages)
-
-
-def test_all_records_have_all_columns_and_none_comes_twice():
-    for table in TABLES:
-        assert {len(row) for row in table.rows} == {len(table.columns)}
-        assert len({row[0] for row in table.rows}) == len(table.rows)
-        names = [name for column in table.columns for name in column.split()]
-        assert len(set(names)) == len(names), table.columns[0]
 
 
 QUESTIONS = st.sampled_from(

@@ -8,9 +8,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kimi_magic.simulator.facts import CITIES
+from kimi_magic.simulator.facts import table_named
 
-from .asking import send, user
+from .chat import send, user
 
 JSON_MODE = {"type": "json_object"}
 
@@ -52,7 +52,7 @@ def test_json_mode_gives_as_many_records_as_asked_for():
     assert len({item["question"] for item in quiz["items"]}) == 5
     cities = as_json("JSON: a list of three cities with name and country")["cities"]
     assert len(cities) == 3
-    pairs = {row[:2] for row in CITIES.rows}
+    pairs = {row[:2] for row in table_named("cities").rows}
     assert {(city["name"], city["country"]) for city in cities} <= pairs
     assert len(as_json("a list of books as json")["books"]) > 1
 

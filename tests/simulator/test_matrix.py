@@ -9,7 +9,7 @@ import pytest
 
 from kimi_magic.simulator import Service
 
-from .asking import PNG, called, fields, result, send, tool, user
+from .chat import PNG, call_message, fields, result_message, send, tool, user
 
 JSON_MODE = {"type": "json_object"}
 PARTIAL = {"role": "assistant", "content": "{", "partial": True}
@@ -173,46 +173,54 @@ MATRIX = [
     refused("partial on a user message", "assistant", messages=[{**user("x"), "partial": True}]),
     refused("partial as text", "boolean", messages=[user("x"), {**PARTIAL, "partial": "yes"}]),
     accepted("an empty partial message", messages=[user("x"), {**PARTIAL, "content": ""}]),
-    accepted("a tool turn", messages=[user("x"), called("a:0"), result("a:0")]),
+    accepted("a tool turn", messages=[user("x"), call_message("a:0"), result_message("a:0")]),
     accepted(
-        "content left out beside calls", messages=[user("x"), called("a:0", content=...), result("a:0")]
+        "content left out beside calls",
+        messages=[user("x"), call_message("a:0", content=...), result_message("a:0")],
     ),
-    accepted("content null beside calls", messages=[user("x"), called("a:0", content=None), result("a:0")]),
     accepted(
-        "empty thought beside calls", messages=[user("x"), called("a:0", reasoning_content=""), result("a:0")]
+        "content null beside calls",
+        messages=[user("x"), call_message("a:0", content=None), result_message("a:0")],
+    ),
+    accepted(
+        "empty thought beside calls",
+        messages=[user("x"), call_message("a:0", reasoning_content=""), result_message("a:0")],
     ),
     refused(
         "no thought beside calls",
         "thinking is enabled but reasoning_content is missing in assistant tool call message at index 1",
-        messages=[user("x"), called("a:0", reasoning_content=...), result("a:0")],
+        messages=[user("x"), call_message("a:0", reasoning_content=...), result_message("a:0")],
     ),
     refused(
         "one of two calls unanswered",
         "The following tool_call_ids did not have response messages: a:0",
-        messages=[user("x"), called("a:0", "a:1"), result("a:1"), user("y")],
+        messages=[user("x"), call_message("a:0", "a:1"), result_message("a:1"), user("y")],
     ),
-    refused("calls at the end", "response messages: a:0", messages=[user("x"), called("a:0")]),
+    refused("calls at the end", "response messages: a:0", messages=[user("x"), call_message("a:0")]),
     accepted(
-        "results in another order", messages=[user("x"), called("a:0", "a:1"), result("a:1"), result("a:0")]
+        "results in another order",
+        messages=[user("x"), call_message("a:0", "a:1"), result_message("a:1"), result_message("a:0")],
     ),
     refused(
         "a result twice",
         "a:0 is not found",
-        messages=[user("x"), called("a:0"), result("a:0"), result("a:0")],
+        messages=[user("x"), call_message("a:0"), result_message("a:0"), result_message("a:0")],
     ),
-    refused("a result of nothing", "tool_call_id b:7 is not found", messages=[user("x"), result("b:7")]),
-    refused("a result without id", "tool_call_id  is not found", messages=[user("x"), result("")]),
+    refused(
+        "a result of nothing", "tool_call_id b:7 is not found", messages=[user("x"), result_message("b:7")]
+    ),
+    refused("a result without id", "tool_call_id  is not found", messages=[user("x"), result_message("")]),
     refused(
         "an empty result",
         "position 2 with role 'tool'",
-        messages=[user("x"), called("a:0"), result("a:0", "")],
+        messages=[user("x"), call_message("a:0"), result_message("a:0", "")],
     ),
     refused(
         "arguments as an object",
         "arguments",
         messages=[
             user("x"),
-            called(
+            call_message(
                 "a:0",
                 tool_calls=[{"id": "a:0", "type": "function", "function": {"name": "f", "arguments": {}}}],
             ),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from kimi_magic.simulator import Service
 from kimi_magic.simulator.misfits import KINDS, spoil
 
-from .asking import Answer, send, user
+from .chat import Answer, send, user
 from .test_json_contents import JSON_MODE, PARTS, prompt, records, single
 
 SCHEMA = records(city="string", country="string", population="integer")

@@ -12,7 +12,7 @@ import pytest
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
 
-from .asking import MODEL, send, tool, user
+from .chat import MODEL, send, tool, user
 
 SKY: Any = [user("Why is the sky blue?")]
 

@@ -11,15 +11,18 @@ import socket
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 
 from kimi_magic.simulator import OFFLINE_KEY, Service, serve
 from kimi_magic.simulator.server import app, running
+from kimi_magic.simulator.service import MAX_BODY
 
-from .asking import AUTH, fields, send, user
+from .chat import AUTH, fields, send, user
 
 CHAT = "/chat/completions"
 PROMPT = "a secret question about boats"
@@ -72,7 +75,7 @@ def test_a_client_that_leaves_is_noticed_at_once(faults: str, stream: bool, even
     with running(Service(speed=30, faults=faults), lines.put) as base_url:
         port = int(base_url.split(":")[2].split("/")[0])
         head = (
-            f"POST /v1{CHAT} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {OFFLINE_KEY}\r\n"
+            f"POST /v1{CHAT} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {OFFLINE_KEY}\r\n"
             f"Content-Length: {len(body)}\r\n\r\n"
         )
         with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
@@ -135,7 +138,7 @@ def test_a_body_beyond_the_limit_is_read_to_its_end_but_not_kept():
     async def send_one(message: Any) -> None:
         sent.append(message)
 
-    headers = [(name.encode(), value.encode()) for name, value in AUTH.items()]
+    headers = [(name.encode(), value.encode()) for name, value in {**AUTH, "host": "localhost"}.items()]
     scope = {"type": "http", "method": "POST", "path": "/v1" + CHAT, "headers": headers}
     asyncio.run(app(Service(speed=0), None)(scope, receive, send_one))
     assert left == 0
@@ -210,3 +213,60 @@ def test_an_unknown_name_of_the_package_is_an_attribute_error():
 
     with pytest.raises(AttributeError, match="no attribute 'Server'"):
         _ = simulator.Server  # type: ignore[attr-defined]
+
+
+def raw_request(base_url: str, head: str, body: bytes = b"") -> bytes:
+    """What the server answers to these bytes, up to the end of the connection."""
+    address = urlsplit(base_url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as client:
+        client.sendall(head.replace("\n", "\r\n").encode() + body)
+        received = b""
+        while piece := client.recv(65_536):
+            received += piece
+    return received
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ours"),
+    [
+        ("localhost", True),
+        ("LOCALHOST:8000", True),
+        ("127.0.0.1:1", True),
+        ("127.1.2.3", True),
+        ("[::1]:80", True),
+        ("rebound.example", False),
+        ("localhost.rebound.example", False),
+        ("127.0.0.1.rebound.example", False),
+        ("10.0.0.1", False),
+        ("[fe80::1]", False),
+        ("999.0.0.1", False),
+        ("", False),
+    ],
+)
+def test_only_names_of_this_machine_are_answered(host: str, is_ours: bool):
+    with running(Service(speed=0)) as base_url:
+        answer = raw_request(base_url, f"GET /v1/models HTTP/1.1\nHost: {host}\nConnection: close\n\n")
+    assert (b" 421 " not in answer.split(b"\r\n")[0]) is is_ours
+    if not is_ours:
+        assert b"the Host header must be localhost" in answer
+
+
+def test_a_body_that_is_announced_as_too_large_is_refused_before_it_is_sent():
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\nHost: localhost\nConnection: close\n"
+        f"Authorization: Bearer {OFFLINE_KEY}\nContent-Length: {MAX_BODY + 1}\n\n"
+    )
+    with running(Service(speed=0)) as base_url:
+        assert b" 413 " in raw_request(base_url, head).split(b"\r\n")[0]
+
+
+def test_a_client_that_sends_its_body_too_slowly_is_ended_and_keeps_nobody_waiting():
+    head = (
+        "POST /v1/chat/completions HTTP/1.1\nHost: localhost\n"
+        f"Authorization: Bearer {OFFLINE_KEY}\nContent-Length: 1000\n\n"
+    )
+    with running(Service(speed=0), body_timeout=0.3) as base_url, ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(raw_request, base_url, head, b'{"model"')
+        answer = httpx.get(base_url + "/models", headers=AUTH)
+        assert answer.status_code == 200
+        assert b" 408 " in slow.result(20).split(b"\r\n")[0]

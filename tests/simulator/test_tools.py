@@ -6,7 +6,7 @@ import itertools
 import json
 from typing import Any
 
-from .asking import called, result, send, tool, user
+from .chat import call_message, result_message, send, tool, user
 
 
 def calls_of(question: str, *tools: dict[str, Any], **changes: Any) -> list[tuple[str, str, Any]]:
@@ -89,20 +89,24 @@ def test_a_call_is_streamed_in_fragments_that_join_to_its_arguments():
 
 
 def test_results_are_quoted_in_the_answer():
-    history = [user("What is the temperature in Oslo?"), called("get_temp:0"), result("get_temp:0", "4 `C`")]
+    history = [
+        user("What is the temperature in Oslo?"),
+        call_message("get_temp:0"),
+        result_message("get_temp:0", "4 `C`"),
+    ]
     answer = send(messages=history, tools=[tool()])
     assert 'get_temp {"city": "Oslo"}` returned `4 \'C\'`' in answer.message["content"]
     assert answer.json["choices"][0]["finish_reason"] == "stop"
-    history[-1] = result("get_temp:0", "Error: no such city")
+    history[-1] = result_message("get_temp:0", "Error: no such city")
     assert "failed" in send(messages=history, tools=[tool()]).message["content"]
 
 
 def test_call_ids_count_on_over_the_conversation():
     history = [
         user("temperature in Oslo?"),
-        called("get_temp:0", "get_temp:1"),
-        result("get_temp:0"),
-        result("get_temp:1"),
+        call_message("get_temp:0", "get_temp:1"),
+        result_message("get_temp:0"),
+        result_message("get_temp:1"),
         {"role": "assistant", "content": "4 degrees."},
         user("And the temperature in Turin?"),
     ]
@@ -117,7 +121,7 @@ def test_a_question_may_ask_for_several_steps():
         if "tool_calls" not in message:
             break
         assert message["tool_calls"][0]["id"] == f"get_temp:{step}"
-        messages += [message, result(f"get_temp:{step}")]
+        messages += [message, result_message(f"get_temp:{step}")]
     assert step == 3
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 import httpx
@@ -12,7 +12,7 @@ import pytest
 from kimi_magic.simulator import OFFLINE_BASE_URL, OFFLINE_KEY, Service, SimulatorTransport
 from kimi_magic.simulator.service import Response
 
-from .asking import AUTH, fields, user
+from .chat import AUTH, fields, user
 
 
 class Watched(Service):
@@ -23,8 +23,16 @@ class Watched(Service):
         self.made = 0
         self.ended = asyncio.Event()
 
-    async def respond(self, *request: Any, **settings: Any) -> Response:
-        response = await super().respond(*request, **settings)
+    async def respond(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        speed: float | None = None,
+    ) -> Response:
+        response = await super().respond(method, path, headers, body, speed=speed)
         return Response(response.status, response.headers, self._watch(response.body))
 
     async def _watch(self, body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

@@ -1,4 +1,4 @@
-"""Tool definitions and `tool_choice`: what a request may offer. Calls are made in `calls`.
+"""Tool definitions and `tool_choice`: what a request may offer. `tool_calls` decides on calls.
 
 Sources: EvoLink's parameter table (type, name, description and parameters are required, at most 128),
 Moonshot's live answers for names, duplicates and untyped properties.
@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import schema_values
-from .profiles import ModelCard, RefusalError, invalid
-from .schemas import SchemaError
+from .profiles import ModelCard
+from .refusals import RefusalError, invalid
+from .schemas import JsonSchema, SchemaError
 
 MAX_TOOLS = 128
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,127}")
@@ -22,15 +23,16 @@ _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """One function offered; `parameters` is a JSON Schema."""
+    """One function that the model may call; `schema` is made from `parameters`, ready for use."""
 
     name: str
     description: str
     parameters: Mapping[str, Any]
+    schema: JsonSchema
 
 
 def read_tools(values: list[Any]) -> tuple[Tool, ...]:
-    """Check the list of tools."""
+    """Check the list of tools. Raises `RefusalError`."""
     if len(values) > MAX_TOOLS:
         raise invalid(
             f"tools array too long. Expected an array with maximum length {MAX_TOOLS}, but got {len(values)}"
@@ -47,7 +49,10 @@ def read_tools(values: list[Any]) -> tuple[Tool, ...]:
 
 
 def read_choice(value: Any, tools: tuple[Tool, ...], card: ModelCard, *, thinking: bool) -> str:
-    """Check `tool_choice`; thinking models may not be forced, except where the card says so."""
+    """Check `tool_choice` and return auto, none, required, or the name of a function after an equals sign.
+
+    Thinking models cannot be forced to call a tool, except where the card says so. Raises `RefusalError`.
+    """
     match value:
         case None | "auto":
             return "auto"
@@ -69,7 +74,7 @@ def read_choice(value: Any, tools: tuple[Tool, ...], card: ModelCard, *, thinkin
 
 
 def as_text(tools: tuple[Tool, ...]) -> str:
-    """Write the tools as the prompt text they cost."""
+    """Write the tools as text that is counted as part of the prompt."""
     return "".join(
         f"{tool.name}: {tool.description} {json.dumps(tool.parameters, ensure_ascii=False)}\n"
         for tool in tools
@@ -98,9 +103,9 @@ def _read(value: Any, path: str) -> Tool:
     if not isinstance(parameters, dict):
         raise invalid(f"{path}.function.parameters must be an object")
     try:
-        schema_values.check_parameters(parameters)
+        schema = schema_values.check_parameters(parameters)
     except SchemaError as problem:
         raise invalid(
             f"tools.function.parameters is not a valid moonshot flavored json schema, details: <{problem}>"
         ) from None
-    return Tool(name, description, parameters)
+    return Tool(name, description, parameters, schema)

@@ -101,7 +101,7 @@ def tool(name: str = "get_temp", **changes: Any) -> dict[str, Any]:
     }
 
 
-def called(*ids: str, **changes: Any) -> dict[str, Any]:
+def call_message(*ids: str, **changes: Any) -> dict[str, Any]:
     """An assistant message that calls `get_temp` with these ids."""
     calls = [
         {"id": ident, "type": "function", "function": {"name": "get_temp", "arguments": '{"city": "Oslo"}'}}
@@ -117,5 +117,5 @@ def called(*ids: str, **changes: Any) -> dict[str, Any]:
     return {key: value for key, value in message.items() if value is not ...}
 
 
-def result(ident: str, text: str = "4 C") -> dict[str, Any]:
+def result_message(ident: str, text: str = "4 C") -> dict[str, Any]:
     return {"role": "tool", "tool_call_id": ident, "content": text}

@@ -1,6 +1,7 @@
-"""The messages of a request: their shapes, and the order in which they may stand.
+"""The messages of a request: their fields, and the order in which they may stand.
 
-Texts in quotes are Moonshot's, from live answers that users published. Positions count from 0.
+The texts of refusals that name a role or a field in quotes are Moonshot's, from live answers that users
+published. Positions count from 0.
 """
 
 from __future__ import annotations
@@ -8,18 +9,21 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from itertools import repeat
 from typing import Any
 
-from .profiles import ModelCard, Profile, RefusalError, invalid
-from .tokens import split
+from .profiles import ModelCard, Profile
+from .refusals import RefusalError, invalid
+from .tokens import LONGEST_PIECE, split
 
 IMAGE_TOKENS = 1024  # what one image costs here; the vendor's figure depends on its size
 _ROLES = ("system", "user", "assistant", "tool")
-_DATA_URL = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,(.*)", re.DOTALL)
-_MAGIC = (
+_DATA_ADDRESS = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,(.*)", re.DOTALL)
+_FIRST_BYTES = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
     (b"GIF87a", "image/gif"),
@@ -29,8 +33,8 @@ _MAGIC = (
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One tool call as it stands in the history; `arguments` is JSON text, possibly malformed."""
+class ToolCall:
+    """One request of the model to run a function; `arguments` is JSON text, possibly malformed."""
 
     id: str
     name: str
@@ -54,8 +58,8 @@ class Message:
     text: str
     reasoning: str = ""
     name: str = ""
-    calls: tuple[Call, ...] = ()
-    call_id: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
     partial: bool = False
     images: tuple[Image, ...] = ()
 
@@ -63,12 +67,16 @@ class Message:
 def read_messages(
     values: list[Any], card: ModelCard, profile: Profile, *, thinking: bool, accept_images: bool
 ) -> tuple[Message, ...]:
-    """Check all messages and their order."""
-    may_show = card.images or accept_images
-    messages = [_read(value, at, may_show, profile) for at, value in enumerate(values)]
+    """Check all messages and their order.
+
+    `thinking` demands the reasoning of earlier tool calls; `accept_images` overrides the model's card.
+    Raises `RefusalError`.
+    """
+    images_allowed = card.images or accept_images
+    messages = [_read(value, at, images_allowed, profile) for at, value in enumerate(values)]
     _check_order(messages)
     for at, (value, message) in enumerate(zip(values, messages, strict=True)):
-        if thinking and message.calls and value.get("reasoning_content") is None:
+        if thinking and message.tool_calls and value.get("reasoning_content") is None:
             raise RefusalError(
                 400,
                 "thinking is enabled but reasoning_content is missing in assistant tool call message "
@@ -78,28 +86,30 @@ def read_messages(
 
 
 def prompt_pieces(messages: tuple[Message, ...], tools: str) -> Iterator[str]:
-    """Yield the prompt as tokens: tools, then every message with a few tokens of frame."""
+    """Yield the prompt as tokens: the tools, then each message between a few tokens that mark it off."""
     yield from split(tools)
     for message in messages:
         yield from ("<|im|>", message.role, "<|/|>")
         yield from split(message.name)
-        yield from split(message.call_id)
+        yield from split(message.tool_call_id)
         yield from split(message.reasoning)
         for image in message.images:
-            yield from (f"<{image.digest}>" for _ in range(IMAGE_TOKENS))
+            yield from repeat(f"<{image.digest}>", IMAGE_TOKENS)
         yield from split(message.text)
-        for call in message.calls:
+        for call in message.tool_calls:
             yield from split(f"{call.id}{call.name}{call.arguments}")
     yield from ("<|im|>", "assistant")
 
 
-def prompt_length(messages: tuple[Message, ...], tools: str) -> int:
-    """Return the characters of a prompt, a cheap lower bound for refusing huge ones."""
-    calls = sum(len(call.arguments) for message in messages for call in message.calls)
-    return len(tools) + calls + sum(len(m.text) + len(m.reasoning) for m in messages)
+def prompt_size(messages: tuple[Message, ...], tools: str) -> int:
+    """Return a lower bound of a prompt's tokens, quick to compute, by which huge prompts are refused."""
+    calls = sum(len(call.arguments) for message in messages for call in message.tool_calls)
+    texts = sum(len(message.text) + len(message.reasoning) for message in messages)
+    images = sum(len(message.images) for message in messages)
+    return (len(tools) + calls + texts) // LONGEST_PIECE + images * IMAGE_TOKENS
 
 
-def _read(value: Any, at: int, may_show: bool, profile: Profile) -> Message:
+def _read(value: Any, at: int, images_allowed: bool, profile: Profile) -> Message:
     if not isinstance(value, dict):
         raise invalid(f"the message at position {at} must be an object")
     role = value.get("role")
@@ -107,24 +117,24 @@ def _read(value: Any, at: int, may_show: bool, profile: Profile) -> Message:
         raise invalid(f"the message at position {at} must have a role of {', '.join(_ROLES)}")
     name = _text_or_none(value, "name", at)
     reasoning = _text_or_none(value, "reasoning_content", at) if role == "assistant" else ""
-    calls = _calls(value.get("tool_calls"), at) if role == "assistant" else ()
+    tool_calls = _tool_calls(value.get("tool_calls"), at) if role == "assistant" else ()
     partial = value.get("partial")
     if partial is not None and not isinstance(partial, bool):
         raise invalid(f"the partial flag of the message at position {at} must be a boolean")
     if partial and role != "assistant":
         raise invalid(f"partial is only allowed on an assistant message, not on position {at}")
-    text, images = _content(value.get("content"), at, may_show, profile)
-    continued = bool(partial) and isinstance(value.get("content"), str)
-    if not text and not images and not calls and not continued:
+    text, images = _content(value.get("content"), at, images_allowed, profile)
+    is_prefix = bool(partial) and isinstance(value.get("content"), str)
+    if not text and not images and not tool_calls and not is_prefix:
         raise invalid(f"the message at position {at} with role '{role}' must not be empty")
-    call_id = value.get("tool_call_id") if role == "tool" else ""
+    tool_call_id = value.get("tool_call_id") if role == "tool" else ""
     return Message(
         role=role,
         text=text,
         reasoning=reasoning,
         name=name,
-        calls=calls,
-        call_id=call_id if isinstance(call_id, str) else "",
+        tool_calls=tool_calls,
+        tool_call_id=tool_call_id if isinstance(tool_call_id, str) else "",
         partial=bool(partial),
         images=images,
     )
@@ -139,12 +149,12 @@ def _text_or_none(value: Mapping[str, Any], field: str, at: int) -> str:
     return text
 
 
-def _calls(value: Any, at: int) -> tuple[Call, ...]:
+def _tool_calls(value: Any, at: int) -> tuple[ToolCall, ...]:
     if value is None:
         return ()
     if not isinstance(value, list) or not value:
         raise invalid(f"tool_calls of the message at position {at} must be a non-empty array")
-    calls: list[Call] = []
+    calls: list[ToolCall] = []
     for entry in value:
         function = entry.get("function") if isinstance(entry, dict) else None
         if not isinstance(function, dict) or entry.get("type") != "function":
@@ -156,11 +166,11 @@ def _calls(value: Any, at: int) -> tuple[Call, ...]:
             raise invalid(f"tool_calls of the message at position {at} must have a function name")
         if not isinstance(arguments, str):
             raise invalid(f"arguments of tool call {ident} must be a string of JSON")
-        calls.append(Call(ident, name, arguments))
+        calls.append(ToolCall(ident, name, arguments))
     return tuple(calls)
 
 
-def _content(value: Any, at: int, may_show: bool, profile: Profile) -> tuple[str, tuple[Image, ...]]:
+def _content(value: Any, at: int, images_allowed: bool, profile: Profile) -> tuple[str, tuple[Image, ...]]:
     if value is None:
         return "", ()
     if isinstance(value, str):
@@ -180,7 +190,7 @@ def _content(value: Any, at: int, may_show: bool, profile: Profile) -> tuple[str
                     raise RefusalError(400, "text content is empty")
                 texts.append(text)
             case "image_url":
-                if not may_show:
+                if not images_allowed:
                     raise invalid("this model does not support image input")
                 images.append(_image(part.get("image_url"), profile))
             case _:
@@ -194,20 +204,20 @@ def _image(value: Any, profile: Profile) -> Image:
         raise invalid("image_url must be a string or an object with a url")
     if url.startswith("ms://") and profile.stored_files and len(url) > len("ms://"):
         return Image("image/stored", 0, blake2b(url.encode(), digest_size=8).hexdigest())
-    found = _DATA_URL.fullmatch(url)
-    if found is None:
+    match = _DATA_ADDRESS.fullmatch(url)
+    if match is None:
         raise RefusalError(400, "unsupported image url")
     try:
-        data = base64.b64decode(found.group(2), validate=True)
+        data = base64.b64decode(match.group(2), validate=True)
     except (binascii.Error, ValueError):
         raise invalid("the image is not valid base64") from None
-    return Image(_sniff(data), len(data), blake2b(data, digest_size=8).hexdigest())
+    return Image(_image_type(data), len(data), blake2b(data, digest_size=8).hexdigest())
 
 
-def _sniff(data: bytes) -> str:
-    """Name the format by its first bytes; the declared type is not believed, as on the real service."""
-    for magic, mime in _MAGIC:
-        if data.startswith(magic):
+def _image_type(data: bytes) -> str:
+    """Return the media type by the first bytes: the real service ignores the type in the address, too."""
+    for first_bytes, mime in _FIRST_BYTES:
+        if data.startswith(first_bytes):
             return mime
     if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         return "image/webp"
@@ -221,24 +231,26 @@ def _sniff(data: bytes) -> str:
 
 
 def _check_order(messages: list[Message]) -> None:
-    open_ids: list[str] = []
+    open_ids: Counter[str] = Counter()
     for message in messages:
         if message.role == "tool":
-            if message.call_id not in open_ids:
-                raise invalid(f"tool_call_id {message.call_id[:200]} is not found")
-            open_ids.remove(message.call_id)
+            if not open_ids[message.tool_call_id]:
+                raise invalid(f"tool_call_id {message.tool_call_id[:200]} is not found")
+            open_ids[message.tool_call_id] -= 1
             continue
-        _check_answered(open_ids)
-        open_ids = [call.id for call in message.calls]
-    _check_answered(open_ids)
+        _check_answers(open_ids)
+        open_ids = Counter(call.id for call in message.tool_calls)
+    _check_answers(open_ids)
     if any(message.partial for message in messages[:-1]):
         raise invalid("partial is only allowed on the last message")
 
 
-def _check_answered(open_ids: list[str]) -> None:
-    if not open_ids:
+def _check_answers(open_ids: Counter[str]) -> None:
+    """Refuse a message that follows tool calls before each has its result."""
+    missing = list(open_ids.elements())
+    if not missing:
         return
     raise invalid(
         "an assistant message with 'tool_calls' must be followed by tool messages responding to each "
-        "'tool_call_id'. The following tool_call_ids did not have response messages: " + ", ".join(open_ids)
+        "'tool_call_id'. The following tool_call_ids did not have response messages: " + ", ".join(missing)
     )
