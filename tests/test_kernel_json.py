@@ -16,7 +16,7 @@ from nbclient import NotebookClient
 from kimi_magic.conversation import Parsed
 from kimi_magic.messages import Finished, ReasoningDelta, TextDelta
 from kimi_magic.view.terminal import TerminalView
-from tests.browser.speaker import Speaker, speaking
+from tests.browser.manual_service import ManualService, manual_service
 from tests.conftest import PATIENCE
 from tests.kernel import Cell, Kernel, text_of_widgets
 from tests.peers import Scripted, streamed
@@ -53,11 +53,11 @@ def scripted(offline_kernel: Kernel, script: Scripted) -> Iterator[Kernel]:
 
 
 @pytest.fixture
-def speaker(offline_kernel: Kernel) -> Iterator[Speaker]:
+def service(offline_kernel: Kernel) -> Iterator[ManualService]:
     """The service that answers as the test says; the kernel talks to it."""
-    with speaking() as service:
-        offline_kernel.run(f"%kimi_config --base-url {service.base_url}")
-        yield service
+    with manual_service() as running:
+        offline_kernel.run(f"%kimi_config --base-url {running.base_url}")
+        yield running
     offline_kernel.run("%kimi_config --unset base_url\n%kimi_config --offline")
 
 
@@ -216,38 +216,38 @@ def test_several_answers_are_shown_as_one_list(scripted: Kernel, script: Scripte
     assert_no_widget_is_left(scripted, cell)
 
 
-def test_json_grows_in_rows_while_it_comes(offline_kernel: Kernel, speaker: Speaker):
+def test_json_grows_in_rows_while_it_comes(offline_kernel: Kernel, service: ManualService):
     request = offline_kernel.send("%%kimi --json\nWho?")
-    answering = speaker.asked()
-    answering.say('{"name": "Ada", "bio": "She wro')
+    answering = service.next_request()
+    answering.send_text('{"name": "Ada", "bio": "She wro')
     before = offline_kernel.wait_until(request, lambda message: "“She wro”" in text_of_widgets(message))
     assert any("“Ada”" in text_of_widgets(message) for _, message in before)
-    answering.say('te."}')
-    answering.end()
+    answering.send_text('te."}')
+    answering.finish()
     cell = offline_kernel.finish(request, before)
     assert displays(cell)[1]["application/json"] == {"name": "Ada", "bio": "She wrote."}
     assert_no_widget_is_left(offline_kernel, cell)
 
 
 def test_a_repair_takes_the_widgets_of_the_first_answer_away_and_shows_its_own(
-    offline_kernel: Kernel, speaker: Speaker
+    offline_kernel: Kernel, service: ManualService
 ):
     request = offline_kernel.send("%%kimi -o ada --schema 'name, age int'\nWho?")
-    first = speaker.asked()
-    first.say('{"name": "First", "age": "unknown", "more": [')
+    first = service.next_request()
+    first.send_text('{"name": "First", "age": "unknown", "more": [')
     before = offline_kernel.wait_until(request, lambda message: "“First”" in text_of_widgets(message))
     opened = {m["content"]["comm_id"] for _, m in before if m["msg_type"] == "comm_open"}
-    first.say("]}")
-    first.end()
-    second = speaker.asked()
+    first.send_text("]}")
+    first.finish()
+    second = service.next_request()
     before += offline_kernel.wait_until(request, lambda message: "repair 1: " in text_of_widgets(message))
-    second.say('{"name": "Second", ')
+    second.send_text('{"name": "Second", ')
     before += offline_kernel.wait_until(request, lambda message: "“Second”" in text_of_widgets(message))
     closed = {m["content"]["comm_id"] for _, m in before if m["msg_type"] == "comm_close"}
     assert opened
     assert opened <= closed
-    second.say('"age": 2}')
-    second.end()
+    second.send_text('"age": 2}')
+    second.finish()
     cell = offline_kernel.finish(request, before)
     html = displays(cell)[0]["text/html"]
     assert "· 1 repair ·" in html
@@ -258,13 +258,13 @@ def test_a_repair_takes_the_widgets_of_the_first_answer_away_and_shows_its_own(
 
 
 def test_an_interrupt_of_a_repair_shows_the_answer_that_was_paid_for(
-    offline_kernel: Kernel, speaker: Speaker
+    offline_kernel: Kernel, service: ManualService
 ):
     request = offline_kernel.send("%%kimi -o never --schema 'name, age int'\nWho?")
-    first = speaker.asked()
-    first.say('{"name": "First"}')
-    first.end()
-    speaker.asked()
+    first = service.next_request()
+    first.send_text('{"name": "First"}')
+    first.finish()
+    service.next_request()
     before = offline_kernel.wait_until(request, lambda message: "repair 1: " in str(message["content"]))
     offline_kernel.interrupt()
     cell = offline_kernel.finish(request, before)

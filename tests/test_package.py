@@ -78,7 +78,7 @@ def test_the_wheel_has_the_package_and_the_lessons_and_nothing_else(built: Path)
     with zipfile.ZipFile(wheel(built)) as archive:
         names = set(archive.namelist())
     assert "kimi_magic/py.typed" in names
-    assert {Path(name).suffix for name in package} == {".py", ".typed"}
+    assert {Path(name).suffix for name in package} == {".py", ".toml", ".typed"}
     assert names == package | lessons | {f"kimi_magic-0.1.0.dist-info/{name}" for name in about}
 
 

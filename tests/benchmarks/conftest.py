@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.browser.conftest import chromium, context, lab, page, service, speaker, watch
+from tests.browser.conftest import chromium, context, lab, page, service, shared_service, watch
 
-__all__ = ["chromium", "context", "lab", "page", "service", "speaker", "watch"]
+__all__ = ["chromium", "context", "lab", "page", "service", "shared_service", "watch"]

@@ -17,7 +17,7 @@ from playwright.sync_api import Page
 from tests.benchmarks import by_hand
 from tests.benchmarks.metronome import answer
 from tests.browser.lab import Lab, Notebook
-from tests.browser.speaker import Speaker
+from tests.browser.manual_service import ManualService
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600), pytest.mark.usefixtures("observed")]
 
@@ -112,29 +112,29 @@ def watch(name: str, opened: Notebook, cell: int, stream: Callable[[], Callable[
     return seen
 
 
-def say(speaker: Speaker, texts: list[str]) -> Callable[[], object]:
-    answering, began = speaker.asked(), time.monotonic()
+def say(service: ManualService, texts: list[str]) -> Callable[[], object]:
+    answering, began = service.next_request(), time.monotonic()
     for number, text in enumerate(texts, 1):
-        answering.say(text)
+        answering.send_text(text)
         time.sleep(max(0.0, began + number / PACE - time.monotonic()))
-    return answering.end
+    return answering.finish
 
 
 def texts_of(characters: int) -> list[str]:
     return [*answer(characters), f"\n\n{LAST}"]
 
 
-def ours(page: Page, lab: Lab, speaker: Speaker, characters: int) -> list[Seen]:
+def ours(page: Page, lab: Lab, service: ManualService, characters: int) -> list[Seen]:
     """The first answer in a page, a short one that brings the code of the widgets; and the one to measure."""
     cells = ("%load_ext kimi_magic", "%%kimi --no-history\nHello", "%%kimi --no-history\nWrite a lot")
     opened = Notebook(page, lab, lab.write(f"ours_{characters}", *cells))
     opened.open()
     opened.complete(0)
     seen = [
-        watch(f"ours, {len(''.join(texts)) / 1e3:.0f} kB", opened, cell, partial(say, speaker, texts))
+        watch(f"ours, {len(''.join(texts)) / 1e3:.0f} kB", opened, cell, partial(say, service, texts))
         for cell, texts in ((1, [LAST]), (2, texts_of(characters)))
     ]
-    opened.shut_the_kernel_down()
+    opened.shut_down_kernel()
     return seen
 
 
@@ -151,13 +151,13 @@ def markdown(page: Page, lab: Lab, characters: int, every: float) -> Seen:
         return lambda: None
 
     seen = watch(name, opened, 0, wait)
-    opened.shut_the_kernel_down()
+    opened.shut_down_kernel()
     return seen
 
 
-def test_long_tasks(page: Page, lab: Lab, speaker: Speaker, capsys: pytest.CaptureFixture[str]):
-    first, short = ours(page, lab, speaker, ANSWER)
-    _, long = ours(page, lab, speaker, 4 * ANSWER)
+def test_long_tasks(page: Page, lab: Lab, service: ManualService, capsys: pytest.CaptureFixture[str]):
+    first, short = ours(page, lab, service, ANSWER)
+    _, long = ours(page, lab, service, 4 * ANSWER)
     framed = markdown(page, lab, ANSWER, 1 / 15)
     each = markdown(page, lab, ANSWER // 4, 0)  # with all of it the page is minutes behind
     with capsys.disabled():
