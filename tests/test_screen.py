@@ -261,7 +261,7 @@ def test_no_line_is_wider_than_asked_unless_one_sign_is(text: str, width: int, p
         ("one  two", 5, "one\ntwo"),
         ("中文段落很长", 6, "中文段\n落很长"),
         ("中文段。落", 6, "中文\n段。落"),
-        ("a👩‍👩‍👧b", 7, "a👩‍👩‍👧\nb"),
+        ("a👩‍👩‍👧b", 3, "a👩‍👩‍👧\nb"),
         ("  - item and more", 10, "  - item\nand more"),
         ("abcdefghij", 4, "abcd\nefgh\nij"),
         ("a\n\nb\n", 10, "a\n\nb\n"),
@@ -285,3 +285,22 @@ def test_a_line_that_is_cut_ends_in_an_ellipsis():
     assert cut("short", 5) == "short"
     assert cut("longer", 5) == "long…"
     assert cut("中文段落", 5) == "中文…"
+
+
+@pytest.mark.parametrize(
+    ("text", "width"),
+    [
+        ("👩‍🔬", 2),
+        ("👨‍👩‍👧‍👦", 2),
+        ("👍🏽", 2),
+        ("🇳🇴", 2),
+        ("❤️", 2),
+        ("é", 1),
+        ("中文", 4),
+        ("a\x07b", 2),
+        ("", 0),
+    ],
+)
+def test_a_sign_of_several_characters_is_as_wide_as_one(text: str, width: int) -> None:
+    assert cells(text) == width
+    assert cut(text + "x" * 10, width + 2) == text + "x…"

@@ -6,7 +6,8 @@ Cells, not characters: a Chinese character takes two, an accent none.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from unicodedata import category, east_asian_width
+
+from wcwidth import iter_graphemes, wcswidth
 
 _JOINER = "\u200d"
 _KEPT_BACK = set("、。，．！？；：）」』】》〉”’…")  # what does not begin a line in Chinese and Japanese
@@ -15,25 +16,24 @@ _TAB = 8  # cells from one tab stop to the next
 
 
 def cells(text: str) -> int:
-    """How wide `text` is. Where terminals differ (signs of several characters), as wide as it can be."""
-    return sum(map(_cells, text))
+    """The width of `text` in cells; a sign of several characters, such as 👩‍🔬, is as wide as one."""
+    return sum(map(_cells, iter_graphemes(text)))
 
 
-def _cells(letter: str) -> int:
-    if letter == "\ufe0f":  # the letter before it as a picture: one cell, or two
-        return 1
-    if category(letter) in ("Mn", "Me", "Cf"):
-        return 0
-    return 2 if east_asian_width(letter) in "WF" else 1
+def _cells(sign: str) -> int:
+    """The width of one sign; what a terminal does not show (a control character) has none."""
+    return max(wcswidth(sign), 0)
 
 
 def cut(text: str, width: int) -> str:
     """As much of `text` as fits into `width` cells; where it does not fit, its end is an ellipsis."""
     if cells(text) <= width:
         return text
-    while text and cells(text) >= width:
-        text = text[:-1]
-    return text.rstrip(_JOINER) + "…"
+    signs = list(iter_graphemes(text))
+    size = sum(map(_cells, signs))
+    while signs and size >= width:
+        size -= _cells(signs.pop())
+    return "".join(signs) + "…"
 
 
 class Lines:
@@ -82,7 +82,7 @@ class Lines:
 
     def _joins(self, letter: str) -> bool:
         """Whether no line may end between the open word and `letter`."""
-        if not _cells(letter) or letter == "\ufe0f" or letter in _KEPT_BACK or self._word[-1] == _JOINER:
+        if not _cells(letter) or letter in _KEPT_BACK or self._word[-1] == _JOINER:
             return True
         if "\U0001f3fb" <= letter <= "\U0001f3ff":  # the colour of the skin before it
             return True
@@ -106,11 +106,11 @@ class Lines:
             yield self._prefix
             self._begun = True
         yield space + word
-        for letter in space + word:
-            self._column += _cells(letter)
+        for sign in iter_graphemes(space + word):
+            self._column += _cells(sign)
             if self._column > self._width:  # the terminal itself goes on in the next row
                 self.rows += 1
-                self._column = _cells(letter)
+                self._column = _cells(sign)
 
     def _break(self, before: str = "") -> Iterator[str]:
         yield before + "\n"
