@@ -72,29 +72,29 @@ def _run(words: list[str]) -> int:
 
 
 def _ask(words: list[str]) -> int:
-    given, prompt = options.parse(words, ASK, positional=True)
-    if given.pop("help", False):
+    values, prompt = options.parse(words, ASK, positional=True)
+    if values.pop("help", False):
         print(options.help_text("kimi-magic ask [options] PROMPT...", "Stream an answer.", ASK))
         return 0
     from kimi_magic import kernel, view
 
     text = " ".join(prompt) if prompt else sys.stdin.read()
-    plan = kernel.current.plan(text, given)
+    plan = kernel.current.plan(text, values)
     decided = plan.options
     kernel.current.run(plan, view.choose(None, "hidden" if decided.hide_reasoning else decided.reasoning))
     return 0
 
 
 def _serve(words: list[str]) -> int:
-    given, _ = options.parse(words, SERVE)
-    if given.pop("help", False):
+    values, _ = options.parse(words, SERVE)
+    if values.pop("help", False):
         print(options.help_text("kimi-magic serve [options]", "The service on loopback, offline.", SERVE))
         return 0
     from kimi_magic import simulator
 
-    port = given.pop("port", 0)
+    port = values.pop("port", 0)
     try:
-        simulator.serve(port=port, service=simulator.Service(**given))
+        simulator.serve(port=port, service=simulator.Service(**values))
     except (ValueError, OSError, ImportError) as error:
         raise KimiUsageError(f"cannot serve on port {port}: {error}") from None
     return 0
@@ -103,14 +103,14 @@ def _serve(words: list[str]) -> int:
 def _demo(words: list[str]) -> int:
     from kimi_magic import demo
 
-    given, folders = options.parse(words, DEMO, positional=True)
-    if given.pop("help", False):
+    values, folders = options.parse(words, DEMO, positional=True)
+    if values.pop("help", False):
         about = f"The lessons in FOLDER (default {demo.FOLDER}), shown in JupyterLab, offline."
         print(options.help_text("kimi-magic demo [options] [FOLDER]", about, DEMO))
         return 0
     if len(folders) > 1:
         raise KimiUsageError(f"demo takes one folder, but got {len(folders)}: {' '.join(folders)}")
-    demo.run(Path(*folders or [demo.FOLDER]), **given)
+    demo.run(Path(*folders or [demo.FOLDER]), **values)
     return 0
 
 

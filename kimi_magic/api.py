@@ -76,9 +76,9 @@ def ask(
         KimiError: Its one line says what to do; what had arrived is in `kimi_magic.last`.
         KimiInterrupted: Ctrl-C or ■.
     """
-    given = {name: value for name, value in locals().items() if name != "prompt"}
+    values = {name: value for name, value in locals().items() if name != "prompt"}
     with in_words_of(PYTHON_WORDS):
-        return kernel.current.run(_plan(prompt, given))
+        return kernel.current.run(_plan(prompt, values))
 
 
 async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> Reply[Any]:
@@ -107,7 +107,7 @@ def usage_records() -> list[dict[str, Any]]:
     return kernel.current.ledger.rows()
 
 
-def _plan(prompt: Any, given: dict[str, Any]) -> Plan:
+def _plan(prompt: Any, values: dict[str, Any]) -> Plan:
     if not isinstance(prompt, str | list | tuple):
         raise KimiUsageError(f"prompt {prompt!r}: expected a text, got {type(prompt).__name__}")
-    return kernel.current.plan(prompt, options.check(given, options.PYTHON), stands_alone=True)
+    return kernel.current.plan(prompt, options.check(values, options.PYTHON), stands_alone=True)

@@ -36,8 +36,8 @@ def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
         raise KimiError("the demo needs JupyterLab: install it with pip install 'kimi_magic[lab]'")
     if port:
         _check_free(port)
-    first, told = copy(lessons(), folder)
-    _say(*told)
+    first, remarks = copy(lessons(), folder)
+    _say(*remarks)
     with tempfile.TemporaryDirectory(prefix="kimi-magic-demo-", ignore_cleanup_errors=True) as own:
         _serve(folder, first, Path(own), browser=browser, port=port)
 
@@ -45,8 +45,8 @@ def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
 def lessons() -> list[Path]:
     """The lesson notebooks in their order: beside this file in a wheel, in `notebooks` of a checkout."""
     for place in (HERE / "lessons", HERE.parent / "notebooks"):
-        if found := sorted(place.glob("[0-9]*.ipynb")):
-            return found
+        if notebooks := sorted(place.glob("[0-9]*.ipynb")):
+            return notebooks
     raise KimiError(
         f"no lessons in {HERE / 'lessons'}: expected those of the package; install its wheel again"
     )
@@ -57,7 +57,7 @@ def copy(sources: list[Path], folder: Path) -> tuple[str, list[str]]:
 
     A file that is there is never written to: whoever has run a lesson has changed it.
     """
-    told = []
+    remarks = []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for source in sources:
@@ -67,13 +67,13 @@ def copy(sources: list[Path], folder: Path) -> tuple[str, list[str]]:
                     file.write(lesson)
             except FileExistsError:
                 if target.read_bytes() != lesson:
-                    told.append(f"kept {target}: you changed it; delete it to get the lesson anew")
+                    remarks.append(f"kept {target}: you changed it; delete it to get the lesson anew")
     except OSError as error:
         raise KimiUsageError(
             f"cannot put the lessons into {folder}: {error.strerror}; "
             "expected a folder that can be written to, such as kimi-magic demo ~/lessons"
         ) from None
-    return sources[0].name, [f"lessons in {folder}: {len(sources)}", *told]
+    return sources[0].name, [f"lessons in {folder}: {len(sources)}", *remarks]
 
 
 def _say(*lines: str) -> None:

@@ -56,7 +56,7 @@ class KimiError(_OneLine, Exception):
     def __str__(self) -> str:
         text = f"{self.message}\n{self.hint}" if self.hint else self.message
         # Who used a lower layer directly reads the plain names of the options.
-        return _IN_BRACES.sub(lambda found: _PLAIN_WORDS.get(found[1], found[1]), text)
+        return _IN_BRACES.sub(lambda match: _PLAIN_WORDS.get(match[1], match[1]), text)
 
 
 class KimiUsageError(KimiError):

@@ -99,8 +99,8 @@ def preferred_address() -> tuple[str, str]:
     It is that of the first key in the environment; without a key, the first base URL in the environment, for
     which a key can be typed; else the default.
     """
-    for found in environment_keys(PREFERRED):
-        return found.base_url, found.url_source
+    for entry in environment_keys(PREFERRED):
+        return entry.base_url, entry.url_source
     for name in PREFERRED:
         for variable in PROVIDERS[name].url_variables:
             if own := os.environ.get(variable, "").strip():

@@ -66,29 +66,29 @@ class Kernel:
     def plan(
         self,
         prompt: str | Sequence[Mapping[str, Any]],
-        given: Mapping[str, Any],
+        values: Mapping[str, Any],
         namespace: Mapping[str, Any] = _NO_NAMES,
         *,
         stands_alone: bool = False,
     ) -> Plan:
         """A turn that is ready to run. Nothing is sent yet.
 
-        `prompt` is the user's text, or all messages of a conversation of its own. `given` holds the checked
+        `prompt` is the user's text, or all messages of a conversation of its own. `values` holds the checked
         options that were given with it; `namespace`, the names of the notebook. `--pick` and `--continue` do
         not speak of a turn that `stands_alone`, unless it joins the conversation.
 
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
-        decided = self.settings.options(given)
+        decided = self.settings.options(values)
         connection = self.settings.connection(decided)
-        plan = engine.plan(prompt, decided, connection, self.conversation, cell=given, namespace=namespace)
+        plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)
         new = [warning for warning in plan.warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
         return replace(plan, stands_alone=stands_alone and plan.conversation is None)
 
-    def continue_last(self, given: Mapping[str, Any]) -> Plan:
+    def continue_last(self, values: Mapping[str, Any]) -> Plan:
         """A turn that goes on with the last answer, which was cut or stopped, and takes its place.
 
         Raises:
@@ -96,7 +96,7 @@ class Kernel:
         """
         if self.last_plan is None:
             raise KimiUsageError("{@continue}: nothing was asked yet, there is nothing to continue")
-        return engine.continue_plan(self.last_plan, given)
+        return engine.continue_plan(self.last_plan, values)
 
     def pick(self, number: int) -> Choice:
         """Let answer `number` of the last turn, counted from 1, enter the conversation.

@@ -99,24 +99,24 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
         words, prompt = options.split(line), cell.rstrip("\n")
-    given, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns)
-    if given.pop("help", False):
+    values, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns)
+    if values.pop("help", False):
         print(_help("kimi"))  # noqa: T201
         return None
     from kimi_magic import kernel, view
 
-    if alone := next((name for name in ALONE if name in given), None):
-        _check_alone(alone, given, prompt, cell)
-    if "show" in given:
+    if alone := next((name for name in ALONE if name in values), None):
+        _check_alone(alone, values, prompt, cell)
+    if "show" in values:
         view.show_history(shell, kernel.current.conversation.before())
         return None
-    if "pick" in given:
-        kernel.current.pick(given["pick"])
-        print(f"Answer {given['pick']} is in the conversation now.")  # noqa: T201
+    if "pick" in values:
+        kernel.current.pick(values["pick"])
+        print(f"Answer {values['pick']} is in the conversation now.")  # noqa: T201
         return None
-    if given.pop("resume", False):
-        return kernel.current.continue_last(given)
-    return kernel.current.plan(prompt, given, shell.user_ns)
+    if values.pop("resume", False):
+        return kernel.current.continue_last(values)
+    return kernel.current.plan(prompt, values, shell.user_ns)
 
 
 def _view(shell: Any, plan: Plan) -> Any:
@@ -133,14 +133,14 @@ def _end(shell: Any, plan: Plan, reply: Reply[Any]) -> None:
         cells.note_shown(reply.turn)
 
 
-def _check_alone(name: str, given: dict[str, Any], prompt: str, cell: str | None) -> None:
+def _check_alone(name: str, values: dict[str, Any], prompt: str, cell: str | None) -> None:
     """They speak of what was said: lines without a prompt, and where nothing is asked without options."""
     from kimi_magic.errors import KimiUsageError
 
     flag, usage = ALONE[name], f"%kimi {ALONE[name]}{' N' * (name == 'pick')}"
     if cell is not None or prompt:
         raise KimiUsageError(f"{flag} takes no prompt, it is for what was said: {usage}")
-    if name != "resume" and len(given) > 1:
+    if name != "resume" and len(values) > 1:
         raise KimiUsageError(f"{flag} takes no other options, nothing is asked: {usage}")
 
 
@@ -161,20 +161,20 @@ def configure(line: str) -> None:
     from kimi_magic import kernel, options
 
     settings = kernel.current.settings
-    given, _ = options.parse(options.split(line), options.at(options.CONFIG))
-    if given.pop("help", False):
+    values, _ = options.parse(options.split(line), options.at(options.CONFIG))
+    if values.pop("help", False):
         print(_help("kimi_config"))  # noqa: T201
         return
-    if "base_url" in given and "offline" not in given:
-        given["offline"] = False  # who names an address wants to go there
-    reset, login, unset = (given.pop(name, None) for name in ("reset", "login", "unset"))
-    models, check = (given.pop(name, None) for name in ("models", "check"))
-    if not (given or reset or login or unset or models or check):
+    if "base_url" in values and "offline" not in values:
+        values["offline"] = False  # who names an address wants to go there
+    reset, login, unset = (values.pop(name, None) for name in ("reset", "login", "unset"))
+    models, check = (values.pop(name, None) for name in ("models", "check"))
+    if not (values or reset or login or unset or models or check):
         _print_table(settings.table())
         return
     if unset:
         settings.unset(unset)
-    settings.update(given)
+    settings.update(values)
     if login:
         import getpass
 
@@ -189,18 +189,18 @@ def show_usage(shell: Any, line: str) -> None:
     """`%kimi_usage`: the ledger as a table, or as records in a variable; then it may be emptied."""
     from kimi_magic import options
 
-    given, _ = options.parse(options.split(line), options.at(options.USAGE))
-    if given.get("help"):
+    values, _ = options.parse(options.split(line), options.at(options.USAGE))
+    if values.get("help"):
         print(_help("kimi_usage"))  # noqa: T201
         return
     from kimi_magic import kernel, view
 
     ledger = kernel.current.ledger
-    if not given:
+    if not values:
         view.show_ledger(shell, ledger)
-    if "out" in given:
-        shell.push({given["out"]: ledger.rows()})
-    if given.get("reset"):
+    if "out" in values:
+        shell.push({values["out"]: ledger.rows()})
+    if values.get("reset"):
         ledger.clear()
 
 

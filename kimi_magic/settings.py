@@ -138,9 +138,9 @@ class Settings:
         """The key that belongs to the origin of `address`, and where it came from."""
         if self._login and self._login[0] == hosts.origin(address):
             return self._login[1], LOGIN
-        for found in hosts.environment_keys():
-            if hosts.origin(found.base_url) == hosts.origin(address):
-                return found.key, found.variable
+        for entry in hosts.environment_keys():
+            if hosts.origin(entry.base_url) == hosts.origin(address):
+                return entry.key, entry.variable
         return None, ""
 
     def _no_key(self, address: str) -> KimiAuthError:
@@ -150,7 +150,7 @@ class Settings:
             return KimiAuthError(
                 f"no API key: none of {', '.join(variables)} is set", hint=f"Set one before starting, {hint}"
             )
-        others = [found.variable for found in hosts.environment_keys()]
+        others = [entry.variable for entry in hosts.environment_keys()]
         belong = f"; those that are set belong to other hosts: {', '.join(others)}" if others else ""
         return KimiAuthError(
             f"no API key for {hosts.origin(address)}{belong}",

@@ -20,8 +20,8 @@ from kimi_magic.client.retries import (
     FIRST_PAUSE,
     LONGEST_PAUSE,
     LONGEST_WAIT,
-    asked_wait,
     pause,
+    requested_wait,
 )
 from kimi_magic.keys import Key
 from kimi_magic.messages import Event, Finished, Message, Opened, Request, Retrying, Sent, TextDelta
@@ -373,26 +373,28 @@ def test_these_errors_are_never_waited_for(error: errors.KimiError) -> None:
 
 @given(st.integers(0, 10**9), HEADER_NAMES)
 def test_seconds_are_read_from_either_header(seconds: int, name: str) -> None:
-    assert asked_wait(httpx.Headers({name.title(): f" {seconds} "}), "") == seconds
+    assert requested_wait(httpx.Headers({name.title(): f" {seconds} "}), "") == seconds
 
 
 @given(st.integers(0, 10**9))
 def test_milliseconds_are_read_and_come_first(milliseconds: int) -> None:
     headers = httpx.Headers({"Retry-After": "7", "Retry-After-Ms": str(milliseconds)})
-    assert asked_wait(headers, "try again after 9 seconds") == milliseconds / 1000
+    assert requested_wait(headers, "try again after 9 seconds") == milliseconds / 1000
 
 
 @given(st.integers(-(10**6), 10**6), HEADER_NAMES)
 def test_a_date_is_read_and_one_that_has_passed_means_now(seconds: int, name: str) -> None:
     moment = datetime.now(UTC) + timedelta(seconds=seconds)
-    wait = asked_wait(httpx.Headers({name: format_datetime(moment, usegmt=True)}), "")
+    wait = requested_wait(httpx.Headers({name: format_datetime(moment, usegmt=True)}), "")
     assert wait is not None
     assert max(0, seconds - 2) <= wait <= max(0, seconds)
 
 
 def test_a_date_in_another_zone_is_the_same_moment() -> None:
     moment = (datetime.now(UTC) + timedelta(seconds=50)).strftime("%a, %d %b %Y %H:%M:%S")
-    waits = [asked_wait({"retry-after": f"{moment} {zone}"}, "") for zone in ("GMT", "+0000", "-0000", "")]
+    waits = [
+        requested_wait({"retry-after": f"{moment} {zone}"}, "") for zone in ("GMT", "+0000", "-0000", "")
+    ]
     assert all(wait is not None and 45 < wait <= 50 for wait in waits)
 
 
@@ -408,9 +410,9 @@ def test_a_date_in_another_zone_is_the_same_moment() -> None:
     ],
 )
 def test_the_words_of_a_refusal_are_the_last_resort(message: str, wait: float | None) -> None:
-    assert asked_wait({}, message) == wait
-    assert asked_wait({"retry-after": "soon"}, message) == wait
-    assert asked_wait({"retry-after": "3"}, message) == 3
+    assert requested_wait({}, message) == wait
+    assert requested_wait({"retry-after": "soon"}, message) == wait
+    assert requested_wait({"retry-after": "3"}, message) == 3
 
 
 DATES = st.builds(
@@ -429,6 +431,6 @@ DATES = st.builds(
     st.one_of(st.text(max_size=40), DATES, st.from_regex(r"-?\d{1,400}(\.\d+)?", fullmatch=True)), st.text()
 )
 def test_whatever_a_header_says_it_is_a_wait_or_nothing(value: str, message: str) -> None:
-    wait = asked_wait({"retry-after": value, "retry-after-ms": value}, message)
+    wait = requested_wait({"retry-after": value, "retry-after-ms": value}, message)
     assert wait is None or wait >= 0
     assert pause(refusal(wait), 1) is None or pause(refusal(wait), 1) <= LONGEST_WAIT

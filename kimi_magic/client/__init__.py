@@ -15,7 +15,7 @@ import httpx
 from kimi_magic.client.connection import Connection
 from kimi_magic.client.reading import Emit, read
 from kimi_magic.client.refusals import status_error, transport_error
-from kimi_magic.client.retries import ATTEMPTS, asked_wait, pause
+from kimi_magic.client.retries import ATTEMPTS, pause, requested_wait
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
 from kimi_magic.errors import KimiError, KimiStatusError, KimiStreamError
 from kimi_magic.messages import Event, Request, Retrying, Sent, model_names
@@ -131,7 +131,7 @@ def _refusal(
     response: httpx.Response, body: bytes, connection: Connection, model: str = ""
 ) -> KimiStatusError:
     error = status_error(response, body, connection, model)
-    error.retry_after = asked_wait(response.headers, error.message)
+    error.retry_after = requested_wait(response.headers, error.message)
     return error
 
 

@@ -18,8 +18,10 @@ from kimi_magic.client.refusals import refused
 from kimi_magic.messages import Chunk, Event, Finished, Opened, decode_chunk
 
 READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups, nothing is shown faster
-FULL_READ = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
-REST_OF_BODY = 0.1  # s to wait for the end of the body after [DONE], so that the connection can be used again
+FULL_READ_SIZE = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
+BODY_END_TIMEOUT = (
+    0.1  # s to wait for the end of the body after [DONE], so that the connection can be used again
+)
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
 _BOM = b"\xef\xbb\xbf"
 
@@ -39,7 +41,7 @@ async def read(response: httpx.Response, connection: Connection, emit: Emit) -> 
     body = _Body(connection, emit)
     try:
         async with asyncio.timeout(None) as patience:
-            body.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + REST_OF_BODY)
+            body.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + BODY_END_TIMEOUT)
             try:
                 await _read_parts(response, body, pauses=connection.speed > 0 or not connection.is_simulated)
             finally:
@@ -56,17 +58,17 @@ async def read(response: httpx.Response, connection: Connection, emit: Emit) -> 
 
 
 async def _read_parts(response: httpx.Response, body: _Body, *, pauses: bool) -> None:
-    rested = False
+    has_paused = False
     async for part in _parts(response):
         new_read, last_size = not body.undecoded, body.size
         body.add(part)
         if not new_read:
             continue
-        if pauses and body.heard and not rested and last_size < FULL_READ:
+        if pauses and body.has_emitted and not has_paused and last_size < FULL_READ_SIZE:
             await asyncio.sleep(READ_INTERVAL)
-            rested = True
+            has_paused = True
         else:
-            rested = False
+            has_paused = False
 
 
 def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
@@ -85,14 +87,14 @@ class _Body:
         self._head = b""  # what came until the kind was known; all of it where that is not a stream
         self._kind: Literal["unknown", "stream", "json", "page"] = "unknown"
         self._opened: list[Event] = []  # held back until there is something to show with it
-        self._known = False
+        self._has_answer = False
         self._failure: errors.KimiError | None = None
         self._done = False  # [DONE] came
         self.undecoded: list[bytes] = []
         self.size = 0  # bytes of the last read
-        self.heard = False  # something was emitted
-        self._begun: set[int] = set()  # the choices that were heard of
-        self._ended: set[int] = set()  # those that gave their reason
+        self.has_emitted = False  # something was emitted
+        self._choices_begun: set[int] = set()  # the choices that were heard of
+        self._choices_ended: set[int] = set()  # those that gave their reason
         self.on_end: Callable[[], None] = lambda: None
 
     @property
@@ -103,7 +105,7 @@ class _Body:
     @property
     def finished(self) -> bool:
         """Whether every choice that was heard of gave its reason."""
-        return bool(self._ended) and self._begun <= self._ended
+        return bool(self._choices_ended) and self._choices_begun <= self._choices_ended
 
     def add(self, part: bytes) -> None:
         """Take a part; it is decoded when the loop turns."""
@@ -154,7 +156,7 @@ class _Body:
                 )
             case "json" if self._failure is None:
                 self._take([self._head])
-                if not (self._known or self._failure):
+                if not (self._has_answer or self._failure):
                     text = self._connection.excerpt(self._head, 200)
                     raise errors.KimiStreamError(
                         f"{host} sent JSON without an answer in it: {text}", hint=hint
@@ -164,10 +166,10 @@ class _Body:
                 self._take(self._decoder.end())
         if self._failure is not None:
             raise self._failure
-        if self._kind == "stream" and not self._known:
-            said = self._connection.excerpt(self._head)
-            raise errors.KimiStreamError(f"{host} sent no answer, but: {said}", hint=hint)
-        if not (self.finished or (self._done and self._known)):
+        if self._kind == "stream" and not self._has_answer:
+            excerpt = self._connection.excerpt(self._head)
+            raise errors.KimiStreamError(f"{host} sent no answer, but: {excerpt}", hint=hint)
+        if not (self.finished or (self._done and self._has_answer)):
             raise errors.KimiStreamError(
                 f"the answer broke off: {host} ended the stream before saying why it ends",
                 hint="What arrived is kept. {@again} for a whole answer.",
@@ -196,16 +198,16 @@ class _Body:
             except errors.KimiError as error:
                 self._fail(error)
                 break
-            if chunk.choices and not self._known:
-                self._known = True
+            if chunk.choices and not self._has_answer:
+                self._has_answer = True
                 self._opened.append(Opened(chunk.id or "", chunk.model or ""))
-            self._begun.update(choice.index for choice in chunk.choices or ())
+            self._choices_begun.update(choice.index for choice in chunk.choices or ())
             for event in chunk.events():
                 if isinstance(event, Finished):
-                    self._ended.add(event.index)
+                    self._choices_ended.add(event.index)
                 events.append(event)
         if events:
-            self.heard = True
+            self.has_emitted = True
             self._emit(self._opened + events)
             self._opened.clear()
 

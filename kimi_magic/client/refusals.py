@@ -42,27 +42,27 @@ def refused(
     error: Any, connection: Connection, *, status: int = httpx.codes.OK, request_id: str = "", model: str = ""
 ) -> errors.KimiStatusError:
     """The error for a refusal: a decoded error body, or the `error` of a chunk in a stream (status 200)."""
-    said = refusal(error)
-    said = Refusal(connection.excerpt(said.message), connection.excerpt(said.type, 80))
-    kind, what, hint = _kind(said, status, connection, model)
+    reason = refusal(error)
+    reason = Refusal(connection.excerpt(reason.message), connection.excerpt(reason.type, 80))
+    kind, what, hint = _kind(reason, status, connection, model)
     number = "" if status == httpx.codes.OK else f" ({status})"
-    told = f": {said.message}" if said.message else ""
+    quote = f": {reason.message}" if reason.message else ""
     ident = f" [request {request_id}]" if request_id else ""
-    line = f"{connection.host} {what}{number}{told}{ident}"
-    return kind(line, hint=hint, status=status, type=said.type, request_id=request_id)
+    line = f"{connection.host} {what}{number}{quote}{ident}"
+    return kind(line, hint=hint, status=status, type=reason.type, request_id=request_id)
 
 
 def _kind(
-    said: Refusal, status: int, connection: Connection, model: str
+    reason: Refusal, status: int, connection: Connection, model: str
 ) -> tuple[type[errors.KimiStatusError], str, str]:
     """The class of a refusal, what happened as the words after the host, and what to do next."""
-    words = f"{said.type} {said.message}"
+    words = f"{reason.type} {reason.message}"
     if status == httpx.codes.OK:
         return _kind_in_stream(words)
     if status in (400, 413, 422) and _FILTER.search(words):
         return errors.KimiContentFilterError, "will not answer this", "Change the words of the prompt."
     if status in (400, 413, 422) and _CONTEXT.search(words):
-        return errors.KimiContextError, "cannot take that much text", _shorten(said.message, model)
+        return errors.KimiContextError, "cannot take that much text", _shorten(reason.message, model)
     match status:
         case 401:
             source = f" from {connection.key_source}" if connection.key_source else ""

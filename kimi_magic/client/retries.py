@@ -23,11 +23,11 @@ def pause(error: errors.KimiError, attempt: int) -> float | None:
     """Seconds to wait before the next attempt after `attempt` (from 1) failed so; None to give up."""
     if not _may_succeed(error):
         return None
-    asked = error.retry_after if isinstance(error, errors.KimiStatusError) else None
-    if asked is None:
+    wait = error.retry_after if isinstance(error, errors.KimiStatusError) else None
+    if wait is None:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (attempt - 1))
         return float(longest * random.uniform(0.75, 1.0))  # noqa: S311 (a spread, not a secret)
-    return asked if asked <= LONGEST_WAIT else None
+    return wait if wait <= LONGEST_WAIT else None
 
 
 def _may_succeed(error: errors.KimiError) -> bool:
@@ -43,7 +43,7 @@ def _may_succeed(error: errors.KimiError) -> bool:
     return False
 
 
-def asked_wait(headers: Mapping[str, str], message: str) -> float | None:
+def requested_wait(headers: Mapping[str, str], message: str) -> float | None:
     """Seconds that a refusal asks to wait: by header as milliseconds, seconds or a date, or in its text."""
     for name, unit in (("retry-after-ms", 1000.0), ("retry-after", 1.0), ("x-retry-after", 1.0)):
         value = headers.get(name, "").strip()
@@ -55,5 +55,5 @@ def asked_wait(headers: Mapping[str, str], message: str) -> float | None:
             continue
         then = then if then.tzinfo else then.replace(tzinfo=UTC)
         return max(0.0, (then - datetime.now(UTC)).total_seconds())
-    said = _AFTER.search(message)
-    return float(said[1]) if said else None
+    match = _AFTER.search(message)
+    return float(match[1]) if match else None

@@ -54,7 +54,7 @@ class _Call(msgspec.Struct):
     function: _Function | None = None
 
 
-class _Said(msgspec.Struct):
+class _Message(msgspec.Struct):
     """A `delta` or a `message`. Proxies rename `reasoning_content` to `reasoning`; both are the same."""
 
     content: str | None = None
@@ -65,8 +65,8 @@ class _Said(msgspec.Struct):
 
 class _Choice(msgspec.Struct):
     index: int = 0
-    delta: _Said | None = None
-    message: _Said | None = None
+    delta: _Message | None = None
+    message: _Message | None = None
     finish_reason: str | None = None
     usage: _WireUsage | None = None  # Moonshot's own place for it
 
@@ -83,18 +83,18 @@ class Chunk(msgspec.Struct):
     def events(self) -> Iterable[Event]:
         """What this chunk says, in the order in which it happened: thought, answer, tool calls, end."""
         for choice in self.choices or ():
-            said = choice.delta or choice.message
-            if said is not None:
-                if thought := said.reasoning_content or said.reasoning:
-                    yield ReasoningDelta(thought, choice.index)
-                if said.content:
-                    yield TextDelta(said.content, choice.index)
-                for place, call in enumerate(said.tool_calls or ()):
+            message = choice.delta or choice.message
+            if message is not None:
+                if reasoning := message.reasoning_content or message.reasoning:
+                    yield ReasoningDelta(reasoning, choice.index)
+                if message.content:
+                    yield TextDelta(message.content, choice.index)
+                for place, call in enumerate(message.tool_calls or ()):
                     # Pieces without an index follow each other; in a whole message each is a call of its own.
                     position = place if call.index is None and choice.message else call.index
-                    made = call.function or _Function()
+                    function = call.function or _Function()
                     yield ToolCallDelta(
-                        call.id or "", made.name or "", made.arguments or "", position, choice.index
+                        call.id or "", function.name or "", function.arguments or "", position, choice.index
                     )
             if choice.finish_reason:
                 yield Finished(choice.finish_reason, choice.index)

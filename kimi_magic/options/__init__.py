@@ -56,24 +56,24 @@ def parse(
     `KimiUsageError` for anything not in `options`, and one for all values that are not as expected.
     """
     by_flag = {flag: option for option in options for flag in option.flags}
-    given: list[tuple[str, Option, object]] = []
+    assignments: list[tuple[str, Option, object]] = []
     others: list[str] = []
     words = iter(words)
     for word in words:
         if positional and word == "--":
             others += words
         elif word.startswith("-") and len(word) > 1:
-            given.append(_given(word, words, by_flag, namespace or {}))
+            assignments.append(_assignment(word, words, by_flag, namespace or {}))
         elif positional:
             others.append(word)
         else:
             raise KimiUsageError(
                 f"{word!r} is no option", hint="The prompt goes below the %%kimi line; a model is -m NAME."
             )
-    return _checked(given), others
+    return _values_of(assignments), others
 
 
-def _given(
+def _assignment(
     word: str, words: Iterator[str], by_flag: dict[str, Option], namespace: Mapping[str, Any]
 ) -> tuple[str, Option, object]:
     """The flag that `word` is, its option and its value, which may be the next of `words`."""
@@ -88,11 +88,11 @@ def _given(
     return flag, option, namespace[value] if option.named and value in namespace else value
 
 
-def _checked(given: list[tuple[str, Option, object]]) -> dict[str, Any]:
+def _values_of(assignments: list[tuple[str, Option, object]]) -> dict[str, Any]:
     """The values by name; all that are not as expected are told at once."""
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for flag, option, value in given:
+    for flag, option, value in assignments:
         try:
             checked: Any = option.check(value, flag) if option.metavar else value
         except KimiUsageError as fault:

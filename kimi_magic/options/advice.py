@@ -71,18 +71,18 @@ def phrase(text: str) -> str:
     """`text` with what stands in braces in the words of the entry point that was used."""
     words = _current.get()
 
-    def replaced(found: re.Match[str]) -> str:
-        name, value = found[1], found[2] or ""
+    def replacement(match: re.Match[str]) -> str:
+        name, value = match[1], match[2] or ""
         if name in words.phrases:
             return f"{words.phrases[name]} {value}".strip()
         if name not in BY_NAME:
-            return found[0]
+            return match[0]
         flag = BY_NAME[name].flags[-1]
         if value:
             return words.option.format(flag=flag, name=name, value=value)
         return name if words is PYTHON_WORDS else flag
 
-    return _IN_BRACES.sub(replaced, text)
+    return _IN_BRACES.sub(replacement, text)
 
 
 @contextlib.contextmanager

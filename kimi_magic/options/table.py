@@ -52,9 +52,9 @@ class Option(NamedTuple):
             raise KimiUsageError(f"{shown or self.name} {text}: expected {error}") from None
 
     def _each(self, value: object) -> list[Any]:
-        given = [value] if isinstance(value, str) else value
-        if isinstance(given, list | tuple) and 1 <= len(given) <= self.most:
-            return [self.convert(each) for each in given]
+        items = [value] if isinstance(value, str) else value
+        if isinstance(items, list | tuple) and 1 <= len(items) <= self.most:
+            return [self.convert(each) for each in items]
         raise ValueError(f"1 to {self.most} of them")
 
 

@@ -22,8 +22,8 @@ def html(messages: Sequence[Message]) -> str:
 
 def plain(messages: Sequence[Message]) -> str:
     """The same as text, without the reasoning."""
-    said = [f"{message.role}:\n{words.printable(_text(message))}" for message in messages]
-    return "\n\n".join(said) or EMPTY
+    texts = [f"{message.role}:\n{words.printable(_text(message))}" for message in messages]
+    return "\n\n".join(texts) or EMPTY
 
 
 def _message(message: Message) -> str:

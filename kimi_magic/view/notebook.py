@@ -27,7 +27,7 @@ GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger
 ROW = 10  # widgets in one box: the list of its children is sent whole for each that is added
 PAINT = 1_500  # characters of new text in one repaint; more at once is read by nobody, the end shows all
 REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
-PATIENCE = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
+WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
 _CONTROL = re.compile(r"[\x7f-\x9f]")  # of those that terminals obey, what `json.dumps` leaves as it is
@@ -63,7 +63,7 @@ class NotebookView:
             self._live = None
         elif self._live is not None:
             self._live.update(turn)
-        elif not turn.has_begun and (self._stop is None or turn.seconds < PATIENCE):
+        elif not turn.has_begun and (self._stop is None or turn.seconds < WIDGET_DELAY):
             self._show_status(turn)
         else:
             self._go_live(turn)
@@ -213,32 +213,32 @@ class _Panel:
 
     def __init__(
         self,
-        made: _Widgets,
+        factory: _Widgets,
         before: tuple[Any, ...],
         habit: Habit | None,
         json: bool,
         classes: tuple[str, ...] = (),
     ) -> None:
-        self._widgets = made
+        self._widgets = factory
         self._before = before
         self._habit = habit
         kind = widgets.HTML if json else widgets.HTMLMath
-        self._answer = _Column(made, kind)
-        self._thought: _Column | None = None
+        self._answer = _Column(factory, kind)
+        self._reasoning_column: _Column | None = None
         self._accordion: Any = None
         self._calls: Any = None
         self._title = ""
         self._text = self._reasoning = 0  # characters shown so far
         self._blocks: Blocks | tree.Rows = tree.Rows() if json else Blocks()
-        self._open_thought = ""
-        self._folded = False
-        self._touched = False  # the person opened or closed the reasoning
-        self.box = widgets.VBox((*before, self._answer.box), layout=made.layout, _dom_classes=classes)
+        self._open_reasoning = ""
+        self._was_folded = False
+        self._was_touched = False  # the person opened or closed the reasoning
+        self.box = widgets.VBox((*before, self._answer.box), layout=factory.layout, _dom_classes=classes)
 
     @property
     def reasoning_opened(self) -> bool:
         """Whether the person wants the reasoning open: by habit, or having opened it and left it so."""
-        wanted = self._touched or self._habit == "open"
+        wanted = self._was_touched or self._habit == "open"
         return wanted and self._accordion is not None and self._accordion.selected_index == 0
 
     def update(self, turn: Turn, choice: Choice) -> None:
@@ -248,8 +248,8 @@ class _Panel:
             self._reasoning += len(new)
         if self._accordion is not None:
             self._show_title(words.reasoning_title(turn, choice))
-            if choice.text and self._habit == "auto" and not self._folded:
-                self._folded = True
+            if choice.text and self._habit == "auto" and not self._was_folded:
+                self._was_folded = True
                 self._fold()
         if len(choice.text) > self._text:
             new = choice.text[self._text : self._text + PAINT]
@@ -260,7 +260,7 @@ class _Panel:
 
     def close(self) -> None:
         self.box.close()
-        if self._thought is not None:
+        if self._reasoning_column is not None:
             self._accordion.close()
 
     def _place(self) -> None:
@@ -278,19 +278,21 @@ class _Panel:
         self._answer.show(finished, self._blocks.tail())
 
     def _show_reasoning(self, new: str) -> None:
-        if self._thought is None:
+        if self._reasoning_column is None:
             layout = self._widgets.layout
-            self._thought = _Column(self._widgets, widgets.HTML)
+            self._reasoning_column = _Column(self._widgets, widgets.HTML)
             shown = None if self._habit == "closed" else 0
-            self._accordion = widgets.Accordion((self._thought.box,), selected_index=shown, layout=layout)
+            self._accordion = widgets.Accordion(
+                (self._reasoning_column.box,), selected_index=shown, layout=layout
+            )
             self._accordion.observe(self._note_touch, "selected_index")
             self._place()
-        self._open_thought += words.printable(new)
-        cut = self._open_thought.rfind("\n") + 1
-        if not cut and len(self._open_thought) > LONGEST_LINE:
-            cut = self._open_thought.rfind(" ") + 1 or LONGEST_LINE
-        finished, self._open_thought = self._open_thought[:cut], self._open_thought[cut:]
-        self._thought.show(escape(finished), escape(self._open_thought))
+        self._open_reasoning += words.printable(new)
+        cut = self._open_reasoning.rfind("\n") + 1
+        if not cut and len(self._open_reasoning) > LONGEST_LINE:
+            cut = self._open_reasoning.rfind(" ") + 1 or LONGEST_LINE
+        finished, self._open_reasoning = self._open_reasoning[:cut], self._open_reasoning[cut:]
+        self._reasoning_column.show(escape(finished), escape(self._open_reasoning))
 
     def _show_title(self, title: str) -> None:
         if title != self._title:
@@ -298,13 +300,13 @@ class _Panel:
             self._accordion.set_title(0, title)
 
     def _fold(self) -> None:
-        if not self._touched:
+        if not self._was_touched:
             self._accordion.unobserve(self._note_touch, "selected_index")
             self._accordion.selected_index = None
             self._accordion.observe(self._note_touch, "selected_index")
 
     def _note_touch(self, _change: object) -> None:
-        self._touched = True
+        self._was_touched = True
 
 
 class _Column:
@@ -313,13 +315,13 @@ class _Column:
     The groups stand in rows: a box's list of children is sent whole with each that is added.
     """
 
-    def __init__(self, made: _Widgets, kind: type) -> None:
-        self._made, self._kind = made, kind
-        self._tail = made.html(kind)
+    def __init__(self, factory: _Widgets, kind: type) -> None:
+        self._factory, self._kind = factory, kind
+        self._tail = factory.html(kind)
         self._rows: list[Any] = []
         self._groups: list[Any] = []  # of the last row
         self._last = ""  # HTML in the last group
-        self.box = made.box((self._tail,))
+        self.box = factory.box((self._tail,))
 
     def show(self, finished: str, tail: str) -> None:
         if finished and self._groups and len(self._last) + len(finished) <= GROUP:
@@ -327,7 +329,7 @@ class _Column:
             self._groups[-1].value = self._last
         elif finished:
             self._last = finished
-            self._append(self._made.html(self._kind, finished))
+            self._append(self._factory.html(self._kind, finished))
         self._tail.value = tail
 
     def _append(self, group: Any) -> None:
@@ -336,7 +338,7 @@ class _Column:
             self._rows[-1].children = tuple(self._groups)
             return
         self._groups = [group]
-        self._rows.append(self._made.box((group,)))
+        self._rows.append(self._factory.box((group,)))
         self.box.children = (*self._rows, self._tail)
 
 

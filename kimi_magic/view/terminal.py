@@ -29,7 +29,7 @@ class TerminalView:
         self._hide = hide_reasoning
         self._lasting = lasting
         self._text = 0  # characters of the answer written so far
-        self._thought = 0
+        self._reasoning = 0
         self._repairs = 0
 
     def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
@@ -59,7 +59,7 @@ class TerminalView:
         self._err.show_status("")
         if self._text:
             self._end_answer(turn)
-        elif self._thought:
+        elif self._reasoning:
             self._err.end(dim=True)
             self._err.write("\n")
         self._write_ending(turn, turn.choice)
@@ -76,7 +76,7 @@ class TerminalView:
         if self._text:
             self._out.end()
             self._out.write("\n")
-        self._repairs, self._text, self._thought = len(turn.rejections), 0, 0
+        self._repairs, self._text, self._reasoning = len(turn.rejections), 0, 0
         self._write_quiet(endings.repaired(turn.rejections[-1]) + "\n")
 
     def _write_other(self, turn: Turn, choice: Choice, number: int) -> None:
@@ -109,13 +109,13 @@ class TerminalView:
         self._err.begin(_BAR)
 
     def _write_reasoning(self, turn: Turn) -> None:
-        new = turn.choice.reasoning[self._thought :]
+        new = turn.choice.reasoning[self._reasoning :]
         if not new or self._hide or self._text:  # thought that follows the answer is not put inside it
             return
         self._err.show_status("")
-        if not self._thought:
+        if not self._reasoning:
             self._begin_reasoning()
-        self._thought += len(new)
+        self._reasoning += len(new)
         self._err.grow(words.printable(new), dim=True)
 
     def _write_answer(self, turn: Turn) -> None:
@@ -124,7 +124,7 @@ class TerminalView:
             return
         self._err.show_status("")
         if not self._text:
-            if self._thought:
+            if self._reasoning:
                 self._err.end(dim=True)
                 self._write_quiet("\n\n")
             self._out.begin()

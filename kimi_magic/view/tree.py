@@ -57,22 +57,22 @@ def of_value(value: Any) -> str:
         return _framed(_rows([alone]))
     shown = lines[:MOST_ROWS]
     folded = len(lines) > ALL_OPEN
-    made, open_ = [], [_Open(-1, "")]
+    parts, open_ = [], [_Open(-1, "")]
     for line, children in zip(shown, _children(lines), strict=False):
         while open_[-1].depth >= line.depth:
-            made.append(open_.pop().end)
+            parts.append(open_.pop().end)
         if line.kind not in _BRACKETS or line.text:
-            made.append(_row(line, _INDENT))
+            parts.append(_row(line, _INDENT))
             continue
         unfolded = "" if folded and line.depth else " open"
         indent = f"padding-left:{_INDENT}em" if line.depth else ""
-        made.append(
+        parts.append(
             f'<details style="{indent}"{unfolded}><summary style="cursor:pointer">{_label(line)}'
             f'<span style="opacity:.7">{_count(line, children)}</span></summary>'
         )
         open_.append(_Open(line.depth, "</details>"))
-    made += [each.end for each in reversed(open_)]
-    return _framed("".join(made) + _more(len(lines) - MOST_ROWS))
+    parts += [each.end for each in reversed(open_)]
+    return _framed("".join(parts) + _more(len(lines) - MOST_ROWS))
 
 
 def small(value: Any) -> bool:

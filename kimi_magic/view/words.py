@@ -64,14 +64,14 @@ def byline(turn: Turn) -> str:
     """Model, tokens as the service counted them, estimated cost, seconds, and why it ended."""
     parts = [turn.step.model]
     if usage := turn.usage:
-        thought = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
+        reasoning = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
         cached = f" ({usage.cached:,} cached)" if usage.cached else ""
-        parts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens{thought}")
+        parts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens{reasoning}")
     if turn.cost is not None:
         parts.append(f"≈ {dollars(turn.cost)} (estimate)")
     parts.append(f"{turn.seconds:.1f} s")
-    if repaired := repairs(turn):
-        parts.append(repaired)
+    if repair_note := repairs(turn):
+        parts.append(repair_note)
     match turn.state, turn.choice.finish_reason:
         case "interrupted", _:
             parts.append("stopped" + " · this part is not in the conversation" * bool(turn.choice.text))
