@@ -18,6 +18,7 @@ from kimi_magic.messages import (
     Event,
     Finished,
     Message,
+    Noticed,
     Opened,
     ReasoningDelta,
     Request,
@@ -51,7 +52,8 @@ class Step:
     `host` is where the request goes, for the ledger; `simulated` says that it goes to the offline simulator.
     `began` is when, in UTC. `state` is one of connecting, waiting, reasoning, answering, complete,
     interrupted, failed. `retrying` says why nothing has come yet, None while no request is repeated.
-    `rejected` is why the answer was asked for again, "" if it was not.
+    `rejected` is why the answer was asked for again, "" if it was not; `notices` are sentences for the person
+    about what came.
     """
 
     def __init__(
@@ -66,6 +68,7 @@ class Step:
         self.state: State = "connecting"
         self.retrying: Retrying | None = None
         self.rejected = ""
+        self.notices: tuple[str, ...] = ()
         self.began = datetime.now(UTC)
         self._choices = {index: Choice(index, prefix=request.prefix) for index in range(request.n or 1)}
         if start is not None and start.text:  # an answer that was cut before its first word begins anew
@@ -99,6 +102,8 @@ class Step:
                 self._retry_at = monotonic() + wait
             case Finished(reason, index):
                 self._choice(index).end(reason)
+            case Noticed(text):
+                self.notices = tuple(dict.fromkeys((*self.notices, text)))
             case Counted(usage, index) if usage.total:  # all zeros come from a service that does not count
                 self._usages[index] = usage
 

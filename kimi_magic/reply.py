@@ -106,7 +106,7 @@ class Reply(Generic[T]):
     @property
     def notices(self) -> tuple[str, ...]:
         """What to know of the request and its answer, a sentence each."""
-        return self.turn.notices
+        return (*self.turn.notices, *self.turn.step.notices)
 
     def __str__(self) -> str:
         return self.text

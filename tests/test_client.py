@@ -878,3 +878,35 @@ def test_more_requests_than_connections_are_told_that_nothing_was_sent() -> None
     heard = ask(failure=httpx.PoolTimeout("x"))
     assert heard.error.message == "all connections are busy; nothing was sent to service.test for 180 s"
     assert "--timeout SECONDS" in heard.error.hint
+
+
+# ---- bytes that are no text ----
+
+BAD = json.dumps(delta(content="caf@ five")).encode().replace(b"@", b"\xe9")
+
+
+@pytest.mark.parametrize("cut", [1, 7, 10_000])
+def test_a_byte_that_is_no_text_is_replaced_and_nothing_around_it_is_lost(cut: int) -> None:
+    stream = sent(ROLE, delta(content="one two "), BAD, delta(content=" six"), END, DONE)
+    heard = ask(*(stream[at : at + cut] for at in range(0, len(stream), cut)))
+    assert heard.error is None
+    assert heard.reply.text == "one two caf\ufffd five six"
+    assert heard.reply.notices == (reading.BAD_BYTES_NOTICE,)
+
+
+def test_a_byte_that_is_no_text_in_a_whole_answer_and_in_an_error_is_replaced() -> None:
+    whole = json.dumps(WHOLE).encode().replace(b"Four.", b"F\xe9ur.")
+    assert ask(whole, headers={"content-type": "application/json"}).reply.text == "F\ufffdur."
+    refusal = ask(b'{"error": {"message": "caf\xe9"}}', status=400)
+    assert "caf\ufffd" in refusal.error.message
+
+
+def test_an_exception_that_nobody_foresaw_ends_the_answer_as_an_error() -> None:
+    _current[0] = Service(body=Body((STREAM,)))
+
+    def emit(batch: list[Event]) -> None:
+        if any(isinstance(event, TextDelta) for event in batch):
+            raise ZeroDivisionError("odd")
+
+    with pytest.raises(errors.KimiStreamError, match=r"cannot be read \(ZeroDivisionError: odd\)"):
+        asyncio.run(CLIENT.stream(CONNECTION, REQUEST, emit))

@@ -10,19 +10,17 @@ from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
 import httpx
-import msgspec
 
 from kimi_magic import errors, sse
 from kimi_magic.client.connection import LONGEST_EXCERPT, Connection
 from kimi_magic.client.refusals import refused
-from kimi_magic.messages import Chunk, Event, Finished, Opened, decode_chunk
+from kimi_magic.messages import Chunk, Event, Finished, Noticed, Opened, decode_chunk
 
 READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups, nothing is shown faster
 FULL_READ_SIZE = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
-BODY_END_TIMEOUT = (
-    0.1  # s to wait for the end of the body after [DONE], so that the connection can be used again
-)
+BODY_END_TIMEOUT = 0.1  # s to wait after [DONE] for the end of the body, so that the connection can be reused
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
+BAD_BYTES_NOTICE = "The answer held bytes that are no UTF-8; each was replaced by U+FFFD."
 _BOM = b"\xef\xbb\xbf"
 
 Emit = Callable[[list[Event]], None]
@@ -116,7 +114,19 @@ class _Body:
         self.size += len(part)
 
     def decode(self) -> None:
-        """Emit what the parts so far say."""
+        """Emit what the parts so far say.
+
+        The loop calls it: an exception here would reach nobody, and what it stopped would be lost in silence.
+        """
+        try:
+            self._decode()
+        except Exception as error:  # noqa: BLE001
+            problem = f"{type(error).__name__}: {errors.one_line(str(error))}"
+            self._fail(
+                errors.KimiStreamError(f"the answer of {self._connection.host} cannot be read ({problem})")
+            )
+
+    def _decode(self) -> None:
         data = b"".join(self.undecoded)
         self.undecoded.clear()
         if not data or self.ended:
@@ -188,42 +198,53 @@ class _Body:
     def _take(self, payloads: list[bytes]) -> None:
         """Emit the events of payloads, up to [DONE] or the first that is an error."""
         events: list[Event] = []
-        for payload in payloads:
-            if payload.strip() == b"[DONE]":
-                self._done = True
-                self.on_end()
-                break
-            try:
-                chunk = _chunk(payload, self._connection)
-            except errors.KimiError as error:
-                self._fail(error)
-                break
-            if chunk.choices and not self._has_answer:
-                self._has_answer = True
-                self._opened.append(Opened(chunk.id or "", chunk.model or ""))
-            self._choices_begun.update(choice.index for choice in chunk.choices or ())
-            for event in chunk.events():
-                if isinstance(event, Finished):
-                    self._choices_ended.add(event.index)
-                events.append(event)
-        if events:
-            self.has_emitted = True
-            self._emit(self._opened + events)
-            self._opened.clear()
+        try:
+            for payload in payloads:
+                if payload.strip() == b"[DONE]":
+                    self._done = True
+                    self.on_end()
+                    break
+                self._take_chunk(payload, events)
+        except errors.KimiError as error:
+            self._fail(error)
+        finally:  # what stood before a fault is never lost
+            if events:
+                self.has_emitted = True
+                self._emit(self._opened + events)
+                self._opened.clear()
+
+    def _take_chunk(self, payload: bytes, events: list[Event]) -> None:
+        """Append what one payload says to `events`."""
+        chunk, notices = _chunk(payload, self._connection)
+        if chunk.choices and not self._has_answer:
+            self._has_answer = True
+            self._opened.append(Opened(chunk.id or "", chunk.model or ""))
+        self._choices_begun.update(choice.index for choice in chunk.choices or ())
+        events += notices
+        for event in chunk.events():
+            if isinstance(event, Finished):
+                self._choices_ended.add(event.index)
+            events.append(event)
 
     def _fail(self, error: errors.KimiError) -> None:
         self._failure = error
         self.on_end()
 
 
-def _chunk(payload: bytes, connection: Connection) -> Chunk:
+def _chunk(payload: bytes, connection: Connection) -> tuple[Chunk, list[Event]]:
+    """The chunk of a payload, and events that say what was mended in it."""
+    notices: list[Event] = []
     try:
-        chunk = decode_chunk(payload)
-    except (msgspec.MsgspecError, RecursionError) as error:
+        try:
+            chunk = decode_chunk(payload)
+        except UnicodeDecodeError:
+            chunk = decode_chunk(payload.decode("utf-8", "replace").encode())
+            notices.append(Noticed(BAD_BYTES_NOTICE))
+    except (ValueError, RecursionError) as error:
         excerpt = connection.excerpt(payload, 80)
         raise errors.KimiStreamError(
             f"{connection.host} sent something that is no piece of an answer: {excerpt!r} ({error})"
         ) from None
     if chunk.error:
         raise refused(chunk.error, connection)
-    return chunk
+    return chunk, notices

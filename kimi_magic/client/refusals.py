@@ -31,7 +31,7 @@ def status_error(
     """The error for a status other than 200."""
     try:
         error = msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError):
+    except (ValueError, RecursionError):  # the former also for bytes that are no UTF-8
         error = connection.excerpt(body)
     headers = response.headers
     request_id = connection.excerpt(headers.get("x-request-id") or headers.get("msh-request-id") or "", 80)

@@ -71,4 +71,10 @@ class Retrying(msgspec.Struct, frozen=True):
     attempts: int
 
 
-Event = Retrying | Sent | Opened | ReasoningDelta | TextDelta | ToolCallDelta | Finished | Counted
+class Noticed(msgspec.Struct, frozen=True):
+    """Something about the answer that the person should know, as a sentence."""
+
+    text: str
+
+
+Event = Retrying | Sent | Opened | ReasoningDelta | TextDelta | ToolCallDelta | Finished | Counted | Noticed

@@ -31,7 +31,12 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
 
 def notices(turn: Turn, *, lasting: bool = True) -> list[str]:
     """All that the person should know of a reply as a whole."""
-    return [*turn.notices, *map(repaired, turn.rejections), *of_turn(turn, lasting=lasting)]
+    return [
+        *turn.notices,
+        *turn.step.notices,
+        *map(repaired, turn.rejections),
+        *of_turn(turn, lasting=lasting),
+    ]
 
 
 def repaired(fault: str) -> str:
