@@ -13,6 +13,10 @@ _LINE_END = re.compile(rb"\r\n|\n|\r")
 _BOM = b"\xef\xbb\xbf"
 
 
+class ErrorPayload(bytes):
+    """The payload of an event whose name, or whose field, is `error`."""
+
+
 class Decoder:
     """Feed it bytes cut anywhere; it gives the payload of every event that became complete.
 
@@ -22,6 +26,7 @@ class Decoder:
     def __init__(self) -> None:
         self._line: list[bytes] = []  # pieces of the line that has not ended yet
         self._data: list[bytes] = []  # data lines of the event that has not ended yet
+        self._is_error = False  # whether the event that has not ended yet is called "error"
         self._size = 0
         self._after_cr = False  # a LF at the start of the next bytes belongs to the last line end
         self._head: bytes | None = b""  # first bytes, until it is known whether they are a BOM
@@ -68,13 +73,18 @@ class Decoder:
         """One whole line; the payload if it was the empty one that ends an event."""
         if not line:
             if not self._data:
+                self._is_error = False
                 return None
             payload = b"\n".join(self._data)
             self._data.clear()
-            return payload
+            is_error, self._is_error = self._is_error, False
+            return ErrorPayload(payload) if is_error else payload
         name, _, value = line.partition(b":")
-        if name == b"data":
-            self._data.append(value.removeprefix(b" "))
+        value = value.removeprefix(b" ")
+        if name in (b"data", b"error"):  # llama.cpp reports errors in a field of that name
+            self._data.append(value)
+        if name == b"error" or (name == b"event" and value == b"error"):
+            self._is_error = True
         return None  # comments (no name) and the other fields mean nothing here
 
     def _check_size(self) -> None:

@@ -6,6 +6,8 @@ What comes is believed, not what was promised: a stream, a whole answer as JSON,
 from __future__ import annotations
 
 import asyncio
+import json
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Literal
 
@@ -14,13 +16,24 @@ import httpx
 from kimi_magic import errors, sse
 from kimi_magic.client.connection import LONGEST_EXCERPT, Connection
 from kimi_magic.client.refusals import refused
-from kimi_magic.messages import Chunk, Event, Finished, Noticed, Opened, decode_chunk
+from kimi_magic.messages import (
+    Chunk,
+    Event,
+    Finished,
+    Noticed,
+    Opened,
+    ReasoningDelta,
+    TextDelta,
+    decode_chunk,
+)
 
 READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups, nothing is shown faster
 FULL_READ_SIZE = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
 BODY_END_TIMEOUT = 0.1  # s to wait after [DONE] for the end of the body, so that the connection can be reused
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
 BAD_BYTES_NOTICE = "The answer held bytes that are no UTF-8; each was replaced by U+FFFD."
+HEARTBEATS = (b"", b"null", b"ping", b"[ping]")  # payloads that only keep the connection open
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _BOM = b"\xef\xbb\xbf"
 
 Emit = Callable[[list[Event]], None]
@@ -92,6 +105,7 @@ class _Body:
         self.size = 0  # bytes of the last read
         self.has_emitted = False  # something was emitted
         self._choices_begun: set[int] = set()  # the choices that were heard of
+        self._halves: dict[tuple[type[TextDelta | ReasoningDelta], int], str] = {}  # of characters
         self._choices_ended: set[int] = set()  # those that gave their reason
         self.on_end: Callable[[], None] = lambda: None
 
@@ -174,6 +188,8 @@ class _Body:
                 self._done = True  # the one piece is all of it
             case "stream" if not self.ended:
                 self._take(self._decoder.end())
+        if self._halves:
+            self._emit([kind("\ufffd", index) for kind, index in self._halves])
         if self._failure is not None:
             raise self._failure
         if self._kind == "stream" and not self._has_answer:
@@ -200,11 +216,15 @@ class _Body:
         events: list[Event] = []
         try:
             for payload in payloads:
-                if payload.strip() == b"[DONE]":
+                word = payload.strip().strip(b'"').lower()
+                if word == b"[done]":
                     self._done = True
                     self.on_end()
                     break
-                self._take_chunk(payload, events)
+                if isinstance(payload, sse.ErrorPayload):
+                    raise refused(_value(payload), self._connection)
+                if word not in HEARTBEATS:
+                    self._take_chunk(payload, events)
         except errors.KimiError as error:
             self._fail(error)
         finally:  # what stood before a fault is never lost
@@ -224,11 +244,33 @@ class _Body:
         for event in chunk.events():
             if isinstance(event, Finished):
                 self._choices_ended.add(event.index)
-            events.append(event)
+            if isinstance(event, TextDelta | ReasoningDelta):
+                events += self._whole_characters(event)
+            else:
+                events.append(event)
+
+    def _whole_characters(self, event: TextDelta | ReasoningDelta) -> list[Event]:
+        """The event without a half of a character at its end, which is kept for the next one."""
+        key = (type(event), event.index)
+        text = self._halves.pop(key, "") + event.text
+        if not _SURROGATE.search(text):
+            return [event]
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._halves[key] = text[:-1], text[-1]
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        return [type(event)(text, event.index)] if text else []
 
     def _fail(self, error: errors.KimiError) -> None:
         self._failure = error
         self.on_end()
+
+
+def _value(payload: bytes) -> object:
+    """An error as JSON, or as the text that it is."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return payload.decode("utf-8", "replace")
 
 
 def _chunk(payload: bytes, connection: Connection) -> tuple[Chunk, list[Event]]:
@@ -245,6 +287,6 @@ def _chunk(payload: bytes, connection: Connection) -> tuple[Chunk, list[Event]]:
         raise errors.KimiStreamError(
             f"{connection.host} sent something that is no piece of an answer: {excerpt!r} ({error})"
         ) from None
-    if chunk.error:
-        raise refused(chunk.error, connection)
+    if chunk.failure:
+        raise refused(chunk.failure, connection)
     return chunk, notices

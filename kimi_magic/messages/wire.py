@@ -15,6 +15,7 @@ from kimi_magic.messages.events import (
     TextDelta,
     ToolCallDelta,
 )
+from kimi_magic.messages.lenient import plain_chunk
 from kimi_magic.usage import Usage
 
 
@@ -79,6 +80,21 @@ class Chunk(msgspec.Struct):
     choices: list[_Choice] | None = None
     usage: _WireUsage | None = None
     error: Any = None
+    object: Any = None
+    message: Any = None
+    msg: Any = None
+    detail: Any = None
+    error_message: Any = None
+
+    @property
+    def failure(self) -> Any:
+        """What went wrong, in any of the shapes that services give it; None for a piece of an answer."""
+        if self.error:
+            return self.error
+        if self.choices or self.usage is not None:
+            return None
+        words = {name: getattr(self, name) for name in ("message", "msg", "detail", "error_message")}
+        return {name: word for name, word in words.items() if word} or None
 
     def events(self) -> Iterable[Event]:
         """What this chunk says, in the order in which it happened: thought, answer, tool calls, end."""
@@ -104,8 +120,19 @@ class Chunk(msgspec.Struct):
             yield Counted(self.usage.usage())
 
 
-decode_chunk = msgspec.json.Decoder(Chunk).decode
-"""JSON bytes to a `Chunk`; `msgspec.MsgspecError` (a `ValueError`) where they are not one."""
+_decode_typed = msgspec.json.Decoder(Chunk).decode
+
+
+def decode_chunk(payload: bytes) -> Chunk:
+    """The chunk in `payload`.
+
+    Raises:
+        ValueError: It is none; a `UnicodeDecodeError` where it is no UTF-8.
+    """
+    try:
+        return _decode_typed(payload)
+    except msgspec.MsgspecError:
+        return msgspec.convert(plain_chunk(payload), Chunk)
 
 
 class _ModelList(msgspec.Struct):
@@ -136,6 +163,8 @@ def refusal(error: Any) -> Refusal:
         error = inner
     match error:
         case {"message": str(message), **rest}:
+            return Refusal(message, str(rest.get("type") or rest.get("code") or ""))
+        case {"msg": str(message), **rest} | {"error_message": str(message), **rest}:
             return Refusal(message, str(rest.get("type") or rest.get("code") or ""))
         case {"detail": detail}:
             return Refusal(detail if isinstance(detail, str) else msgspec.json.encode(detail).decode())
