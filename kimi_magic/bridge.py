@@ -31,6 +31,7 @@ BATCH_INTERVAL = 1 / 15  # s between two batches; the eye sees no difference to 
 # handler cancels the task without waking its loop.
 POLL_INTERVAL = 0.03
 CANCEL_TIMEOUT = 2.0  # s that a cancelled job may take to close its connection before nobody waits any more
+IO_THREAD_NAME = "kimi_magic I/O"
 STOPPED = "stopped; the part that arrived is kept"
 
 
@@ -49,7 +50,7 @@ class IOThread:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
                 self._thread = threading.Thread(
-                    target=_serve, args=(self._loop,), name="kimi_magic I/O", daemon=True
+                    target=_serve, args=(self._loop,), name=IO_THREAD_NAME, daemon=True
                 )
                 self._thread.start()
             return self._loop

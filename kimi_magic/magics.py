@@ -176,13 +176,32 @@ def configure(line: str) -> None:
         settings.unset(unset)
     settings.update(values)
     if login:
-        import getpass
-
-        settings.login(getpass.getpass("API key (kept in memory only): "))
+        settings.login(_typed_key())
     if reset:
         kernel.current.reset()
     if models or check:
         print("\n".join(kernel.current.offered_models() if models else kernel.current.check()))  # noqa: T201
+
+
+def _typed_key() -> str:
+    """A key that the person types unseen.
+
+    Raises:
+        KimiUsageError: Nobody can type here.
+    """
+    import getpass
+
+    from kimi_magic.errors import KimiUsageError
+
+    try:
+        return getpass.getpass("API key (kept in memory only): ")
+    except (EOFError, OSError, NotImplementedError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and type(error).__name__ != "StdinNotImplementedError":
+            raise
+        raise KimiUsageError(
+            "--login: nobody can type a key here; nothing has changed",
+            hint="Set EVOLINK_API_KEY in the environment before starting.",
+        ) from None
 
 
 def show_usage(shell: Any, line: str) -> None:

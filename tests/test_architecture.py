@@ -23,7 +23,7 @@ LAYERS = {
     "entry": ["__main__", "demo", "magics", "api", "kernel", "settings", "options"],
     "view": ["view"],
     "work": ["engine", "structured", "reply", "conversation", "request", "hosts"],
-    "transport": ["bridge", "client", "simulator"],
+    "transport": ["client", "bridge", "simulator"],
     "formats": ["frames", "schema", "json_text", "markdown", "images", "sse"],
     "vocabulary": ["messages", "usage", "models", "keys", "errors"],
 }

@@ -957,3 +957,14 @@ def test_the_halves_of_a_character_come_together(pieces: list[str], text: str) -
     chunks = [b'{"choices":[{"index":0,"delta":{"content":"%s"}}]}' % piece.encode() for piece in pieces]
     heard = ask(sent(ROLE, *chunks, END, DONE))
     assert (heard.error, heard.reply.text) == (None, text)
+
+
+def test_a_proxy_that_refuses_is_called_what_it_is() -> None:
+    heard = ask(failure=httpx.ProxyError("407 Proxy Authentication Required"))
+    assert "the proxy between here and service.test refused: 407" in heard.error.message
+    assert "HTTPS_PROXY" in heard.error.hint
+
+
+def test_a_certificate_that_is_not_trusted_names_the_variable_that_helps() -> None:
+    heard = ask(failure=httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
+    assert "SSL_CERT_FILE" in heard.error.hint

@@ -348,7 +348,7 @@ def test_a_host_on_this_machine_is_checked_without_a_key() -> None:
         b"",
         b"<html>Welcome</html>",
         b'{"object":"list"}',
-        b'{"data":[{"name":"x"}]}',
+        b'{"data":[{"object":"model"}]}',
         json.dumps([SECRET]).encode(),
     ],
     ids=["nothing", "a page", "no data", "no ids", "a key in a list"],

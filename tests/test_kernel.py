@@ -483,3 +483,17 @@ def test_python_can_await_an_answer_in_a_cell_and_time_it_out(offline_kernel: Ke
     offline_kernel.run("%kimi_config --speed 0")
     assert cell.reply["ename"] == "TimeoutError"
     assert offline_kernel.value("kimi_magic.last.state") == "interrupted"
+
+
+def test_the_log_of_requests_stays_out_of_cells_at_info_and_is_there_at_debug(kernel: Kernel) -> None:
+    kernel.run("import logging; logging.basicConfig(level=logging.INFO, force=True)")
+    assert kernel.run("%%kimi\nHello").printed == ""
+    kernel.run("logging.getLogger('httpx').setLevel(logging.DEBUG)")
+    assert "HTTP Request: POST" in kernel.run("%%kimi\nHello").printed
+
+
+def test_a_login_where_nobody_can_type_is_refused_in_one_line(offline_kernel: Kernel) -> None:
+    request = offline_kernel.client.execute("%kimi_config --login", allow_stdin=False)
+    error = next(o for o in offline_kernel.finish(request).outputs if o["type"] == "error")
+    assert error["ename"] == "KimiUsageError"
+    assert "nobody can type a key here" in error["evalue"]

@@ -22,6 +22,7 @@ from kimi_magic.messages import (
     StreamOptions,
     TextDelta,
     decode_chunk,
+    model_names,
     refusal,
 )
 from kimi_magic.usage import Usage, of_choices
@@ -471,3 +472,21 @@ def test_whatever_stands_in_the_fields_beside_the_text_it_is_kept(odd: object) -
     for field in ("id", "model", "usage", "object", "created"):
         chunk = {**choice(delta={"content": "kept"}), field: odd}
         assert TextDelta("kept") in events(chunk)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"id": "a"}, {"id": "b"}],
+        {"data": [{"id": "a"}, {"object": "model"}, {"id": "b"}]},
+        {"models": [{"name": "a", "model": "a"}, {"name": "b"}]},
+    ],
+)
+def test_a_list_of_models_is_read_in_every_shape(body: object) -> None:
+    assert model_names(json.dumps(body).encode()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"data": null}', b"7", b"no JSON"])
+def test_what_is_no_list_of_models_is_a_value_error(body: bytes) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011
+        model_names(body)

@@ -170,11 +170,21 @@ def transport_error(
         case _ if arrived:
             lost = f"the answer broke off: the connection to {host} was lost"
             return errors.KimiStreamError(lost, hint=_AGAIN)
+        case httpx.ProxyError():
+            return errors.KimiConnectionError(
+                f"the proxy between here and {host} refused: {errors.one_line(str(error))}",
+                hint="Check HTTPS_PROXY; it may need a user: http://user:password@proxy.example:3128.",
+            )
+        case httpx.ConnectError() if "certificate" in str(error).lower():
+            return errors.KimiConnectionError(
+                f"the certificate of {host} is not trusted: {connection.key.redact(str(error))}",
+                hint="Set SSL_CERT_FILE to a file (PEM) with the certificates of your network; restart.",
+            )
         case httpx.ConnectError() | httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return errors.KimiConnectionError(
                 f"cannot reach {host}: {connection.key.redact(str(error))}",
                 hint=f"Check the network and the base URL ({{@settings}}), {_OFFLINE}",
-                passing=isinstance(error, httpx.ConnectError) and "certificate" not in str(error).lower(),
+                passing=isinstance(error, httpx.ConnectError),
             )
         case _:
             return errors.KimiConnectionError(

@@ -13,8 +13,9 @@ from kimi_magic import errors
 ATTEMPTS = 3  # requests in all; each counts against the rate limit of the account, so few
 LONGEST_WAIT = 120.0  # s that a service may ask to wait; longer is the person's decision
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # s of back-off where the service does not say, doubled each time
-# 409 is a conflict that passes; 429 here is a rate limit, a missing quota has a class of its own.
-_STATUSES = {408, 409, 429, 500, 502, 503, 504}
+# 409 is a conflict that passes; 429 here is a rate limit, a missing quota has a class of its own. 520 to 524
+# and 530 are Cloudflare's for a service behind it that does not answer, 529 is an overloaded one.
+_STATUSES = {408, 409, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530}
 _PER_DAY = re.compile(r"\bTPD\b|per day|tokens? per day", re.IGNORECASE)
 _AFTER = re.compile(r"try again (?:after|in) (\d+(?:\.\d+)?) ?s", re.IGNORECASE)
 

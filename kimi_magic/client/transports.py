@@ -6,6 +6,7 @@ from the environment, so that nothing there can break a request that stays on th
 
 from __future__ import annotations
 
+import logging
 import os
 import ssl
 from collections.abc import Callable, Mapping
@@ -14,6 +15,7 @@ import httpx
 
 from kimi_magic import errors, simulator
 from kimi_magic._version import __version__
+from kimi_magic.bridge import IO_THREAD_NAME
 from kimi_magic.client.connection import Connection
 
 CONNECT_TIMEOUT = 10.0  # s until a connection stands
@@ -25,6 +27,21 @@ _TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT, connect=CONNECT_TIMEOUT)
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the variables that httpx reads
 _NO_PROXY = ("NO_PROXY", "no_proxy")
 _PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")  # that httpx knows
+
+
+class _QuietInCells(logging.Filter):
+    """Drops the line that httpx logs for each request of ours, unless somebody logs at DEBUG.
+
+    In a notebook it would stand in the saved output of each cell as soon as a library sets logging to INFO.
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        is_ours = record.threadName == IO_THREAD_NAME and record.levelno == logging.INFO
+        return not is_ours or _HTTPX_LOGGER.isEnabledFor(logging.DEBUG)
+
+
+_HTTPX_LOGGER = logging.getLogger("httpx")
+_HTTPX_LOGGER.addFilter(_QuietInCells())
 
 
 class Transports:

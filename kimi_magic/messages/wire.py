@@ -135,16 +135,26 @@ def decode_chunk(payload: bytes) -> Chunk:
         return msgspec.convert(plain_chunk(payload), Chunk)
 
 
-class _ModelList(msgspec.Struct):
-    class _Named(msgspec.Struct):
-        id: str
-
-    data: list[_Named]
-
-
 def model_names(body: bytes) -> list[str]:
-    """The ids in the answer of `GET /models`; `ValueError` where it is none."""
-    return [model.id for model in msgspec.json.decode(body, type=_ModelList).data]
+    """The names in the answer of `GET /models`: a list under `data` or `models`, or a bare one.
+
+    Raises:
+        ValueError: It is none of them.
+    """
+    answer = msgspec.json.decode(body)
+    models = answer.get("data", answer.get("models")) if isinstance(answer, dict) else answer
+    if not isinstance(models, list):
+        raise ValueError("no list of models")  # noqa: TRY004 - no fault of a caller
+    names = [name for name in map(_model_name, models) if name]
+    if models and not names:
+        raise ValueError("no list of models")
+    return names
+
+
+def _model_name(model: Any) -> str:
+    """The name of an entry: its `id`, or what Ollama and llama.cpp have in its place."""
+    entry = model if isinstance(model, dict) else {}
+    return next((name for key in ("id", "model", "name") if isinstance(name := entry.get(key), str)), "")
 
 
 class Refusal(msgspec.Struct, frozen=True):
