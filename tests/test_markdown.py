@@ -13,6 +13,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kimi_magic.markdown import LARGEST_OPEN, Blocks, code, render
+from kimi_magic.markdown.languages import LANGUAGES
 from kimi_magic.view.notebook import PAINT
 
 # ---- reading a page: as a browser does, and as MathJax does ----
@@ -404,6 +405,82 @@ def test_very_long_code_is_shown_without_colours() -> None:
     page = render(f"```python\n{written}```")
     assert "<span" not in page
     assert Page(page.removesuffix("\n")).text == written
+
+
+NAMES = [name for language in LANGUAGES for name in language.names.split()]
+# What begins, ends or escapes something in one of the languages, and what a scanner could stumble over.
+SIGNS = [
+    *"\"'`\\/#%-*(){}[]<>=@!.:;$|\n \t09aZ_\r\ufeff月",
+    "/*",
+    "*/",
+    "(*",
+    "*)",
+    "{-",
+    "<!--",
+    "-->",
+    '"""',
+]
+SIGNS += [
+    "'''",
+    "<a b=",
+    "\n=begin",
+    "\n=end",
+    "--[[",
+    "]]",
+    "0x",
+    "1e",
+    "if",
+    "rb'",
+    "\\'",
+    "@@",
+    "::",
+    "rem ",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(NAMES), st.lists(st.sampled_from(SIGNS), max_size=40).map("".join) | st.text())
+def test_no_letter_of_code_is_lost_by_its_colours(language: str, written: str) -> None:
+    runs = code.coloured_runs(written, language)
+    assert "".join(text for _, text in runs) == written
+    assert {kind for kind, _ in runs} <= {"", *"cskom"}
+
+
+def test_each_name_of_a_language_is_in_the_table_once_and_in_small_letters() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert [name for name in NAMES if name != name.lower()] == []
+
+
+@pytest.mark.parametrize(
+    ("info", "written", "kind", "text"),
+    [
+        ("Python title='a.py'", "x = f'it\\'s' + 1", "s", "f'it\\'s'"),
+        ("{python}", "def f(): ...", "k", "def"),
+        ("{.python .numberLines}", "a not in b", "o", "not in"),
+        ("python:src/a.py", "'''a\n\nb'''", "s", "'''a\n\nb'''"),
+        ("js", "a = `x ${y}\nz`", "s", "`x ${y}\nz`"),
+        ("c++", "#include <a>", "k", "#include"),
+        ("java", "/* one\ntwo */ int a", "c", "/* one\ntwo */"),
+        ("rust", "fn f<'a>(x: &'a str) { 'x' }", "s", "'x'"),
+        ("sql", "select 'it''s' from t", "k", "select"),
+        ("sql", "SELECT a", "k", "SELECT"),
+        ("bash", "echo ${#a} # all", "c", "# all"),
+        ("yaml", "name: it's one", "k", "name"),
+        ("html", "<p>it's</p>", "k", "</p>"),
+        ("go", "x := 0x1F", "m", "0x1F"),
+        ("diff", "@@ 1 @@\n-old\n+new", "k", "+new"),
+        ("tex", "\\frac % why", "c", "% why"),
+        ("python", "x = 'never closed\ny = 1", "s", "'never closed"),
+    ],
+)
+def test_each_kind_of_word_has_its_colour(info: str, written: str, kind: str, text: str) -> None:
+    assert (kind, text) in code.coloured_runs(written, info)
+
+
+@pytest.mark.parametrize("written", ["it's", "a && b", "x <- y"])
+def test_a_language_that_nobody_knows_or_a_fence_without_one_is_one_run(written: str) -> None:
+    for info in ("", "klingon", "  ", "{}", "mcschema", "robotframework"):
+        assert code.coloured_runs(written, info) == [("", written)]
 
 
 # ---- prices and mathematics ----

@@ -5,13 +5,17 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from functools import cache
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
+from kimi_magic.markdown import code
 from kimi_magic.markdown.parser import parser
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
+    from rich.console import Console, ConsoleOptions, RenderResult
+    from rich.markdown import Markdown
 
 _FORMULAS = {"math_inline": r"\({}\)", "math_inline_double": r"\[{}\]", "math_block": r"\[{}\]"}
 _STYLE = re.compile(r"\x1b\[[\d;]*m")
@@ -23,11 +27,10 @@ def draw(text: str, width: int, *, colours: bool) -> str | None:
     if find_spec("rich") is None:
         return None
     from rich.console import Console
-    from rich.markdown import Markdown
 
     # Our own tokens: rich reads HTML, and then leaves it out; and it does not know mathematics.
     tokens = [_drawable(token) for token in parser().parse(text)]
-    page = Markdown("", code_theme="ansi_dark", hyperlinks=False)
+    page = _page_class()("", hyperlinks=False)
     if not isinstance(page.parsed, list):  # before 13.2 it has another parser
         return None
     page.parsed = tokens
@@ -39,6 +42,29 @@ def draw(text: str, width: int, *, colours: bool) -> str | None:
     lines = _STYLE_OR_CONTROL.sub(r"\1", drawn.get())
     # A narrow table ends its cells in an ellipsis, and before 13.4 there are no tables.
     return lines if not _letters(_contents(tokens)) - _letters(_STYLE.sub("", lines)) else None
+
+
+_COLOURS = {"c": "bright_black", "s": "yellow", "k": "bright_blue", "o": "bright_blue", "m": "bright_cyan"}
+
+
+@cache
+def _page_class() -> type[Markdown]:
+    """rich's page, with code in our colours: with rich, a fence would choose a lexer of Pygments."""
+    from rich.markdown import CodeBlock, Markdown
+    from rich.padding import Padding
+    from rich.text import Text
+
+    class Code(CodeBlock):
+        def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+            drawn = Text(overflow="fold")
+            for kind, part in code.coloured_runs(str(self.text).rstrip(), self.lexer_name):
+                drawn.append(part, _COLOURS.get(kind))
+            yield Padding(drawn, 1)
+
+    class Page(Markdown):
+        elements: ClassVar = {**Markdown.elements, "fence": Code, "code_block": Code}
+
+    return Page
 
 
 def _contents(tokens: list[Token]) -> str:
