@@ -121,6 +121,7 @@ class Meaning(HTMLParser):
         super().__init__()
         self.parts: list[str] = []
         self._links: list[bool] = []  # for each open link, whether it stands in another
+        html = re.sub(r'<a href="([^"]+)"[^>]*>\1</a>', r"\1", html)  # a bare address is a link to us
         self.feed(re.sub(r">\n+<", "><", re.sub(r"</?span[^>]*>|<i></i>", "", html)))
         self.close()
 

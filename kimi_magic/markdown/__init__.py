@@ -11,7 +11,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from kimi_magic.markdown.formulas import inert
+from kimi_magic.markdown.formulas import SPAN, inert, may_hold_empty_lines, opens_block
 from kimi_magic.markdown.parser import parser
 
 if TYPE_CHECKING:
@@ -21,15 +21,17 @@ __all__ = ["Blocks", "inert", "render"]
 
 LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
 LARGEST_OPEN = 6_000  # bytes of their HTML
-_MATH_OPENER = re.compile(r" {0,3}(\$\$|\\\[)")
 _PAUSE = re.compile(r".*[\s。，、；：！？]", re.DOTALL)  # a place where a line can be cut, and all before
 
 
-def render(text: str) -> str:
-    """The whole of `text` (Markdown) as HTML, with footnotes."""
-    # Several answers share a page: the anchors of each have names of their own.
-    name = f"{zlib.crc32(text.encode('utf-8', 'replace')):08x}"
-    return str(parser(footnotes=True).render(text, {"docId": name}))
+def render(text: str, place: str = "") -> str:
+    """The whole of `text` (Markdown) as HTML, with footnotes.
+
+    Several answers share a page, two of them perhaps to the letter: `place` names this one, whatever its
+    letters, and the anchors of its footnotes are made from it. By default they are made from the text alone.
+    """
+    name = f"{zlib.crc32(f'{place} {text}'.encode('utf-8', 'replace')):08x}"
+    return str(parser(footnotes=True).render(text, {"place": f"-{name}-"}))
 
 
 class Blocks:
@@ -56,7 +58,7 @@ class Blocks:
         env, tokens = self._parse()
         starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
         lines = self._open.split("\n")
-        cut = _settled(lines, starts) if len(starts) > 2 else 0
+        cut = _settled(lines, starts, tokens) if len(starts) > 2 else 0
         if cut:
             finished = "\n".join(lines[:cut]) + "\n"
             rest = self._open[len(finished) :]
@@ -110,14 +112,27 @@ def _break(tokens: list[Token], starts: list[int], lines: list[str]) -> tuple[st
     return "\n".join(lines[:cut]) + "\n", head + "\n".join(lines[cut:])
 
 
-def _settled(lines: list[str], starts: list[int]) -> int:
+def _settled(lines: list[str], starts: list[int], tokens: list[Token]) -> int:
     """The line before which all is final: the second-last block, or an earlier one with an open formula.
 
-    A display formula holds no empty line, so one that could still be closed has none after its opener. The
+    A formula whose first line is its opening sign alone may hold empty lines, up to `SPAN` characters. The
     last of `lines` is still being written: it is not empty yet.
     """
+    closed = {
+        line
+        for token in tokens
+        if token.map and token.type in ("math_block", "fence", "code_block")
+        for line in range(*token.map)
+    }
     after_empty = max((i + 1 for i, line in enumerate(lines[:-1]) if not line.strip()), default=0)
-    for number in range(after_empty, starts[-2]):
-        if _MATH_OPENER.match(lines[number]):
-            return max((start for start in starts if start <= number), default=0)
-    return starts[-2]
+    behind = 0  # characters from the line to the end
+    first = starts[-2]
+    for number in range(len(lines) - 1, -1, -1):
+        behind += len(lines[number]) + 1
+        if behind > SPAN and number < after_empty:
+            break
+        line = lines[number]
+        is_open = number not in closed and opens_block(line) and line[:4].strip(" ")
+        if is_open and number < starts[-2] and (number >= after_empty or may_hold_empty_lines(line)):
+            first = number
+    return max((start for start in starts if start <= first), default=0)

@@ -19,6 +19,7 @@ from kimi_magic.markdown.languages import LANGUAGES, STRINGS, Language
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.renderer import RendererProtocol
+    from markdown_it.rules_block import StateBlock
     from markdown_it.token import Token
 
 COLOURED = 100_000  # characters of one code block up to which it is coloured; beyond, only escaped
@@ -33,7 +34,8 @@ _WORD = r"[^\W\d]\w*"
 
 
 def install(parser: MarkdownIt) -> None:
-    """Let `parser` show code in colours."""
+    """Let `parser` read fences, and show code in colours."""
+    parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     parser.add_render_rule("fence", _block)
     parser.add_render_rule("code_block", _block)
 
@@ -48,6 +50,66 @@ def coloured_runs(code: str, info: str) -> list[tuple[str, str]]:
     name = _LANGUAGE.match(info)
     scanner = _scanner(name[1].lower()) if name and len(code) <= COLOURED else None
     return [("", code)] if scanner is None else list(_merged(_scanned(code, scanner)))
+
+
+# ---- fences ----
+
+_OPENING = re.compile(r"(`{3,})([^`]*)\Z|(~{3,})(.*)\Z")
+_MARKDOWN = frozenset(["markdown", "md", "mdx", "mdown", "rmd", "qmd", "quarto"])
+
+
+def _fence(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Code between two fences; a Markdown file may have code between fences of its own in it.
+
+    Models do not make the outer fence longer. There, a fence with a language opens a block inside, and the
+    next without one closes that block and not the file.
+    """
+    if state.is_code_block(start):
+        return False
+    found = _OPENING.match(_line(state, start))
+    if found is None:
+        return False
+    if silent:
+        return True
+    markup, info = found[1] or found[3], found[2] if found[1] else found[4]
+    name = _LANGUAGE.match(info)
+    last = _closing_line(state, start, end, markup, bool(name and name[1].lower() in _MARKDOWN))
+    token = state.push("fence", "code", 0)
+    token.info, token.markup = info, markup
+    token.content = state.getLines(start + 1, last, state.sCount[start], True)
+    state.line = min(last + 1, end) if last < end and _is_closing(state, last, markup) else last
+    token.map = [start, state.line]
+    return True
+
+
+def _closing_line(state: StateBlock, start: int, end: int, markup: str, is_markdown: bool) -> int:
+    """The line that closes a fence, or the one behind its last."""
+    inside = False
+    for line in range(start + 1, end):
+        text = _line(state, line)
+        if text and state.sCount[line] < state.blkIndent:  # the list item ends
+            return line
+        if not text.startswith(markup) or state.is_code_block(line):
+            continue
+        if not _is_closing(state, line, markup):
+            inside = (is_markdown and not inside and _OPENING.match(text) is not None) or inside
+        elif inside:
+            inside = False
+        else:
+            return line
+    return end
+
+
+def _is_closing(state: StateBlock, line: int, markup: str) -> bool:
+    text = _line(state, line)
+    return text.startswith(markup) and not text.strip().strip(markup[0]) and not state.is_code_block(line)
+
+
+def _line(state: StateBlock, line: int) -> str:
+    return state.src[state.bMarks[line] + state.tShift[line] : state.eMarks[line]]
+
+
+# ---- colours ----
 
 
 def _block(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:

@@ -67,6 +67,29 @@ def _page_class() -> type[Markdown]:
     return Page
 
 
+_DIGITS = {
+    "sub": str.maketrans("0123456789+-=()", "₀₁₂₃₄₅₆₇₈₉₊₋₌₍₎"),
+    "sup": str.maketrans("0123456789+-=()n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻⁼⁽⁾ⁿ"),
+}
+_MARKS = {"sub": "_", "sup": "^", "kbd": ""}
+
+
+def _raised(tokens: list[Token]) -> list[Token]:
+    """Without tags, which rich does not know: H₂O, and what has no such sign as `x^a`."""
+    shown: list[Token] = []
+    for number, token in enumerate(tokens):
+        if token.tag not in _MARKS or not token.nesting:
+            shown.append(token)
+        elif token.nesting > 0:
+            inner, closing = tokens[number + 1], tokens[min(number + 2, len(tokens) - 1)]
+            table = _DIGITS.get(token.tag)
+            if table and closing.type == f"{token.tag}_close" and all(ord(c) in table for c in inner.content):
+                inner.content = inner.content.translate(table)
+            else:
+                shown.append(token.copy(type="text", tag="", nesting=0, content=_MARKS[token.tag]))
+    return shown
+
+
 def _contents(tokens: list[Token]) -> str:
     return "".join(_contents(token.children) if token.children else token.content for token in tokens)
 
@@ -77,7 +100,7 @@ def _letters(text: str) -> Counter[str]:
 
 def _drawable(token: Token) -> Token:
     if token.children:
-        token.children = [_drawable(child) for child in token.children]
+        token.children = [_drawable(child) for child in _raised(token.children)]
     if token.type in _FORMULAS:
         content = _FORMULAS[token.type].format(token.content)
         kind, tag = ("fence", "code") if token.block else ("code_inline", "code")
