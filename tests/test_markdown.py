@@ -19,7 +19,7 @@ from kimi_magic.view.notebook import PAINT
 # ---- reading a page: as a browser does, and as MathJax does ----
 
 PLAIN = {"p", "br", "hr", "em", "strong", "s", "code", "ul", "li", "blockquote"}
-PLAIN |= {"table", "thead", "tbody", "tr"} | {f"h{level}" for level in range(1, 7)}
+PLAIN |= {"sub", "sup", "kbd", "table", "thead", "tbody", "tr"} | {f"h{level}" for level in range(1, 7)}
 ALLOWED: dict[str, dict[str, str]] = {  # element: attribute: what its value must be
     **{tag: {} for tag in PLAIN},
     "i": {},  # empty: what keeps MathJax from seeing a formula
