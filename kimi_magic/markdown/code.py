@@ -14,6 +14,7 @@ from functools import cache, lru_cache
 from html import escape
 from typing import TYPE_CHECKING
 
+from kimi_magic.markdown import hidden
 from kimi_magic.markdown.languages import LANGUAGES, STRINGS, Language
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def install(parser: MarkdownIt) -> None:
     parser.block.ruler.at("fence", _fence, {"alt": ["paragraph", "reference", "blockquote", "list"]})
     parser.add_render_rule("fence", _block)
     parser.add_render_rule("code_block", _block)
+    parser.add_render_rule("code_inline", _inline)
 
 
 def coloured_runs(code: str, info: str) -> list[tuple[str, str]]:
@@ -118,13 +120,17 @@ def _block(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: obj
     return _PRE.format(direction, _coloured(token.content, token.info))
 
 
+def _inline(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
+    token = tokens[index]
+    direction = ' dir="ltr"' if token.attrs.get("dir") else ""
+    return f"<code{direction}>{escape(hidden.marked(token.content), quote=False)}</code>"
+
+
 def _coloured(code: str, info: str) -> str:
     runs = coloured_runs(code, info)
     shown = _affordable(runs, ROOM + len(code) * 3 // 4)
-    return "".join(
-        _SPAN.format(kind, escape(text, quote=False)) if kind in shown else escape(text, quote=False)
-        for kind, text in runs
-    )
+    html = [(kind, escape(hidden.marked(text), quote=False)) for kind, text in runs]
+    return "".join(_SPAN.format(kind, text) if kind in shown else text for kind, text in html)
 
 
 def _affordable(runs: list[tuple[str, str]], room: int) -> set[str]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from kimi_magic.markdown import tex
+from kimi_magic.markdown import hidden, tex
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -41,9 +41,9 @@ def inert(text: str) -> str:
 
 def _shown(opening: str, content: str, closing: str) -> str:
     """A formula for MathJax, or as code, where MathJax does not look."""
-    formula = tex.for_page(content)
+    formula = tex.for_page(hidden.without_reordering(content))
     if formula is None:
-        return f"<code>{escape(content.strip(), quote=False)}</code>"
+        return f"<code>{escape(hidden.marked(content.strip()), quote=False)}</code>"
     return f"\\{opening}{escape(formula, quote=False)}\\{closing}"
 
 

@@ -11,7 +11,7 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING
 
-from kimi_magic.markdown import code, direction, formulas, tables
+from kimi_magic.markdown import code, direction, formulas, hidden, tables
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
@@ -107,12 +107,13 @@ def _cell_open(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest:
 
 
 def _text(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    return formulas.inert(tokens[index].content)
+    return formulas.inert(hidden.without_reordering(tokens[index].content))
 
 
 def _image(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
     token = tokens[index]
-    shown = f"[image: {formulas.inert(_description(token) or 'no description')}]"
+    description = hidden.without_reordering(_description(token))
+    shown = f"[image: {formulas.inert(description or 'no description')}]"
     if token.meta.get("inside link"):
         return shown
     return f"{_opening({'href': token.attrs['src']})}{shown}</a>"
@@ -141,4 +142,5 @@ def _opening(attrs: Mapping[str, object]) -> str:
     attrs = {**attrs, "rel": "noopener noreferrer"}
     if not str(attrs["href"]).startswith("#"):
         attrs["target"] = "_blank"
-    return "<a " + " ".join(f'{name}="{escape(str(value))}"' for name, value in attrs.items()) + ">"
+    shown = {name: escape(hidden.without_reordering(str(value))) for name, value in attrs.items()}
+    return "<a " + " ".join(f'{name}="{value}"' for name, value in shown.items()) + ">"
