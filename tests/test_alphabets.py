@@ -59,7 +59,7 @@ def assert_whole(text: str, deltas: list[str], pieces: list[bytes]) -> None:
         if isinstance(event, TextDelta):
             given_out += blocks.add(words.printable(event.text))
     shown = words.printable(text)
-    assert given_out + blocks.tail() == render(shown)
+    assert given_out + blocks.tail(ended=True) == render(shown)
     assert words.for_export(render(shown)) in static.html(reply.turn)
     assert static.plain(reply.turn) == shown
     # In code, what cannot be seen is marked.
@@ -152,7 +152,7 @@ def test_directions_are_the_same_block_by_block(
     blocks, given_out = Blocks(), ""
     for piece, end in zip(pieces, accumulate(map(len, pieces)), strict=True):
         given_out += blocks.add(piece)
-        assert given_out + blocks.tail() == render(text[:end])
+        assert given_out + blocks.tail(ended=True) == render(text[:end])
     assert unsafe(render(text)) == []
 
 

@@ -11,7 +11,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from kimi_magic.markdown.formulas import SPAN, inert, may_hold_empty_lines, opens_block
+from kimi_magic.markdown.formulas import inert, open_block
 from kimi_magic.markdown.parser import parser
 
 if TYPE_CHECKING:
@@ -45,7 +45,10 @@ class Blocks:
 
     def __init__(self) -> None:
         self._open = ""
-        self._tail = ""  # HTML of the open rest
+        self._tail = ""  # HTML of the open rest, to the letter
+        self._parsed: tuple[dict[str, Any], list[Token]] | None = (
+            None  # the open rest, if it was parsed as it is
+        )
         self._env: dict[str, Any] = {}  # link definitions of the finished blocks
         self._held = ""  # a CR that may be half of a CRLF
 
@@ -55,7 +58,7 @@ class Blocks:
         self._held = "\r" if text.endswith("\r") else ""
         self._open += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
         defined = len(self._env.get("references", ()))
-        env, tokens = self._parse()
+        env, tokens = self._parsed = self._parse()
         starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
         lines = self._open.split("\n")
         cut = _settled(lines, starts, tokens) if len(starts) > 2 else 0
@@ -67,19 +70,26 @@ class Blocks:
             if len(self._open) <= LONGEST_OPEN and len(self._tail.encode()) <= LARGEST_OPEN:
                 return ""
             finished, rest = _break(tokens, starts, lines)
-        self._open = rest
+        self._open, self._parsed = rest, None
         if cut and len(env.get("references", ())) == defined:
             # Nothing was defined in the open part: its blocks are the same, parsed together or apart.
             at = next(i for i, t in enumerate(tokens) if t.level == 0 and t.map and t.map[0] >= cut)
             self._tail = _html(tokens[at:])
             return _html(tokens[:at])
         html = str(parser().render(finished, self._env))
-        self._tail = _html(self._parse()[1])  # only now: it may use a link that the finished part defines
+        self._parsed = self._parse()  # only now: it may use a link that the finished part defines
+        self._tail = _html(self._parsed[1])
         return html
 
-    def tail(self) -> str:
-        """HTML of what is still open."""
-        return self._tail
+    def tail(self, *, ended: bool = False) -> str:
+        """HTML of what is still open, drawn as it will most probably end; to the letter if it has `ended`."""
+        if ended:
+            return self._tail
+        from kimi_magic.markdown import healing
+
+        env, tokens = self._parsed = self._parsed or self._parse()
+        text = healing.source(self._open, tokens)
+        return str(parser().render(text, {**env, "grows": True}))
 
     def _parse(self) -> tuple[dict[str, Any], list[Token]]:
         # A definition in the open part may still grow: it is forgotten after each parse.
@@ -113,26 +123,9 @@ def _break(tokens: list[Token], starts: list[int], lines: list[str]) -> tuple[st
 
 
 def _settled(lines: list[str], starts: list[int], tokens: list[Token]) -> int:
-    """The line before which all is final: the second-last block, or an earlier one with an open formula.
-
-    A formula whose first line is its opening sign alone may hold empty lines, up to `SPAN` characters. The
-    last of `lines` is still being written: it is not empty yet.
-    """
-    closed = {
-        line
-        for token in tokens
-        if token.map and token.type in ("math_block", "fence", "code_block")
-        for line in range(*token.map)
-    }
-    after_empty = max((i + 1 for i, line in enumerate(lines[:-1]) if not line.strip()), default=0)
-    behind = 0  # characters from the line to the end
+    """The line before which all is final: the second-last block, or an earlier one with an open formula."""
     first = starts[-2]
-    for number in range(len(lines) - 1, -1, -1):
-        behind += len(lines[number]) + 1
-        if behind > SPAN and number < after_empty:
-            break
-        line = lines[number]
-        is_open = number not in closed and opens_block(line) and line[:4].strip(" ")
-        if is_open and number < starts[-2] and (number >= after_empty or may_hold_empty_lines(line)):
-            first = number
+    formula = open_block(lines, tokens)
+    if formula is not None:
+        first = min(first, formula)
     return max((start for start in starts if start <= first), default=0)

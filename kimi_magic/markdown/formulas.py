@@ -3,7 +3,7 @@ r"""Mathematics: what stands in dollars, brackets or an environment reaches Math
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
@@ -74,11 +74,11 @@ def _bracket_math(state: StateInline, silent: bool) -> bool:
     r"""`\(…\)` and `\[…\]`, which markdown-it would read as escaped brackets."""
     opening = state.src[state.pos : state.pos + 2]
     closing = _CLOSING.get(opening)
-    if closing is None or closing in _unclosed(state):
+    if closing is None or state.pos >= _unclosed(state).get(closing, state.pos + 1):
         return False
     end = state.src.find(closing, state.pos + 2)
     if end < 0:
-        _unclosed(state).add(closing)
+        _unclosed(state)[closing] = state.pos
     content = state.src[state.pos + 2 : end]
     if end < 0 or end + 2 > state.posMax or not content.strip():
         return False
@@ -95,13 +95,13 @@ def _dollar_math(state: StateInline, silent: bool) -> bool:
     if src[start] != "$":
         return False
     sign = "$$" if src.startswith("$$", start) else "$"
-    if sign in _unclosed(state):
+    if start >= _unclosed(state).get(sign, start + 1):
         return False
     pattern = _TO_DOLLARS if sign == "$$" else _TO_DOLLAR
     begin = start + len(sign)
     end = pattern.match(src, begin).end()  # type: ignore[union-attr]  # it matches everywhere
     if not src.startswith(sign, end):
-        _unclosed(state).add(sign)
+        _unclosed(state)[sign] = start
         return False
     after = end + len(sign)
     if after > state.posMax or not is_formula(sign, src[begin:end], src[:start][-1:], src[after : after + 4]):
@@ -132,13 +132,22 @@ def is_formula(sign: str, content: str, before: str, after: str) -> bool:
     return is_mathematics and not after.strip()[:1].isdigit() and not _WORDS.search(_IN_BRACES.sub("", bare))
 
 
-def _unclosed(state: StateInline) -> set[str]:
-    """The closing signs that do not come any more in this text: each is looked for in vain once."""
+def may_become_formula(content: str) -> bool:
+    """Whether what stands behind a dollar may be the beginning of a formula, and not a price or a name."""
+    if not content or content[0].isspace():
+        return False
+    if content[0].isdigit() and not any(sign in content for sign in "\\^_{="):
+        return False
+    return not _WORDS.search(_IN_BRACES.sub("", content.rpartition("\\text")[0] or content))
+
+
+def _unclosed(state: StateInline) -> dict[str, int]:
+    """From which place on a closing sign does not come any more: each is looked for in vain once."""
     kept = state.env.get("unclosed")
     if kept is None or kept[0] is not state.src:
-        kept = state.env["unclosed"] = (state.src, set())
-    signs: set[str] = kept[1]
-    return signs
+        kept = state.env["unclosed"] = (state.src, {})
+    places: dict[str, int] = kept[1]
+    return places
 
 
 # ---- on lines of its own ----
@@ -156,6 +165,30 @@ def may_hold_empty_lines(line: str) -> bool:
     """Whether the formula that `line` opens goes on behind an empty line: where nothing else is on it."""
     opening = opens_block(line)
     return bool(opening) and (opening.startswith("\\b") or line.strip() == opening)
+
+
+def open_block(lines: list[str], tokens: Iterable[Token]) -> int | None:
+    """The first line of a display formula that can still be closed, None if there is none.
+
+    `tokens` are those of the blocks of `lines`. The last line is still being written: it is not empty yet.
+    """
+    closed = {
+        line
+        for token in tokens
+        if token.map and token.type in ("math_block", "fence", "code_block")
+        for line in range(*token.map)
+    }
+    after_empty = max((i + 1 for i, line in enumerate(lines[:-1]) if not line.strip()), default=0)
+    found, behind = None, 0  # characters from the line to the end
+    for number in range(len(lines) - 1, -1, -1):
+        line = lines[number]
+        behind += len(line) + 1
+        if behind > SPAN and number < after_empty:
+            break
+        is_open = number not in closed and opens_block(line) and not line.startswith("    ")
+        if is_open and (number >= after_empty or may_hold_empty_lines(line)):
+            found = number
+    return found
 
 
 def _math_block(state: StateBlock, start: int, end: int, silent: bool) -> bool:

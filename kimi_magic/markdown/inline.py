@@ -61,7 +61,7 @@ class _Inline(ParserInline):
             if end > LONGEST:
                 pause = _PAUSE.match(src, 0, LONGEST)
                 end = pause.end() if pause else LONGEST
-            state = _State(src[:end], md, env, [])
+            state = State(src[:end], md, env, [])
             self.tokenize(state)
             for rule in self.ruler2.getRules(""):
                 rule(state)
@@ -70,7 +70,7 @@ class _Inline(ParserInline):
         return tokens
 
 
-class _State(StateInline):
+class State(StateInline):
     """One paragraph while it is read."""
 
     def scanDelims(self, start: int, canSplitWord: bool) -> Scanned:  # noqa: N802, N803

@@ -30,7 +30,7 @@ def parser(*, footnotes: bool = False) -> MarkdownIt:
     """With footnotes only for the whole: they gather what may not have been written yet."""
     from markdown_it import MarkdownIt
 
-    from kimi_magic.markdown import inline  # it builds on markdown-it, which loads when it is needed
+    from kimi_magic.markdown import healing, inline  # it builds on markdown-it, which loads when it is needed
 
     # markdown-it leaves out what is deeper than this, so `_flat` comes first.
     made = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 10})
@@ -42,7 +42,7 @@ def parser(*, footnotes: bool = False) -> MarkdownIt:
         from kimi_magic.markdown import footnotes as notes
 
         notes.install(made)
-    for part in (inline, tables, formulas, code, direction):
+    for part in (inline, healing, tables, formulas, code, direction):
         part.install(made)
     for name, rule in {
         "table_open": _table_open,

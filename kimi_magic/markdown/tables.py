@@ -37,6 +37,11 @@ def _cells(row: str, count: int) -> list[str]:
     return [cell.replace("\\|", "|").strip() for cell in chosen]
 
 
+def width(row: str) -> int:
+    """How many cells a row has, or has so far."""
+    return len(_without_ends(_BAR.split(row.strip())))
+
+
 def _without_ends(cells: list[str]) -> list[str]:
     """Without what stands before a bar that begins the row, and behind one that ends it."""
     if cells and not cells[0]:
