@@ -34,6 +34,8 @@ TEXTS = [
     "<https://a.b/c> and https://a.b/c. Then www.a.b!",
     "Sources [1] and [2, 3], x[0] = 1, a_b_c, 2 * 3 * 4, \\*plain\\* and a \\\\ b",
     "[a]: https://a.b\n\nSee [a].",
+    "of type `list[str]` or `a[` and [a `b` c](https://a.b), **see `x[0]` and $a[0$ b**",
+    "a [![picture](https://a.b/c.png)](https://a.b/d) and `$x` or `\\(`, \\`plain\\`",
 ]
 
 
@@ -110,9 +112,9 @@ def test_each_habit_inside_a_paragraph(open_end: str, healed: str) -> None:
         ("a\n``", "a\n"),
         ("```\na\n``", "```\na\n"),
         ("```\na\n-", "```\na\n-"),
-        ("| a | b", "| a | b\n|-|-|\n"),
-        ("| a | b |\n", "| a | b |\n|-|-|\n"),
-        ("| a | b |\n|--", "| a | b |\n|-|-|\n"),
+        ("| a | b", "| a | b\n|-|-|"),
+        ("| a | b |\n", "| a | b |\n|-|-|"),
+        ("| a | b |\n|--", "| a | b |\n|-|-|"),
         ("a\n|", "a\n"),
         ("a\n\\[\nb", "a\n"),
         ("a\n\n$$\nb\n\nc", "a\n\n"),

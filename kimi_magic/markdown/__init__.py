@@ -46,9 +46,8 @@ class Blocks:
     def __init__(self) -> None:
         self._open = ""
         self._tail = ""  # HTML of the open rest, to the letter
-        self._parsed: tuple[dict[str, Any], list[Token]] | None = (
-            None  # the open rest, if it was parsed as it is
-        )
+        # The open rest as it was parsed; None if it was cut since.
+        self._parsed: tuple[dict[str, Any], list[Token]] | None = None
         self._env: dict[str, Any] = {}  # link definitions of the finished blocks
         self._held = ""  # a CR that may be half of a CRLF
 

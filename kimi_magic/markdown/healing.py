@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from markdown_it.rules_inline import StateInline, link_pairs
@@ -74,7 +73,7 @@ def _with_table_head(lines: list[str]) -> str:
     count = tables.width(head)
     if not count:
         return "\n".join(rows[:-1]) + "\n"
-    return "\n".join([*rows, "|" + "-|" * count]) + "\n"
+    return "\n".join([*rows, "|" + "-|" * count])
 
 
 # ---- inside a paragraph ----
@@ -96,97 +95,106 @@ def _heal(state: StateCore) -> None:
 
 def inline(text: str, parser: MarkdownIt) -> str:
     """The text of a paragraph with its open end closed, or without it."""
-    for heal in _HABITS:
-        text = heal(text)
-    return _closed(text, parser)
+    spans, open_ = _code(text)
+    if open_ is not None and sum(open_) == len(text):  # nothing of the code is there yet
+        text = text[: open_[0]]
+    elif open_ is not None:
+        return _closed(_with_code_closed(text, *open_), parser)
+    seen = _hidden(text, spans)
+    text = text[: _whole_signs(seen)]
+    text = text[: _closed_formulas(text, seen[: len(text)])]
+    return _closed(_with_link_closed(text, seen[: len(text)]), parser)
+
+
+def _code(text: str) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:
+    """From where to where code stands in a text; and place and size of the mark that is open, if one is."""
+    runs = [(run.start(), len(run[0])) for run in re.finditer(r"`+", text)]
+    places: dict[int, list[int]] = {}
+    for start, size in runs:
+        places.setdefault(size, []).append(start)
+    spans: list[tuple[int, int]] = []
+    for start, size in runs:
+        if (spans and start < spans[-1][1]) or text[start - 1 : start] == "\\":
+            continue
+        closing = bisect_right(places[size], start)
+        if closing == len(places[size]):
+            return spans, (start, size)
+        spans.append((start, places[size][closing] + size))
+    return spans, None
+
+
+def _hidden(text: str, spans: list[tuple[int, int]]) -> str:
+    """`text` with other letters in place of code, where no sign means anything; as long as it was."""
+    parts: list[str] = []
+    done = 0
+    for start, end in spans:
+        parts += (text[done:start], "x" * (end - start))
+        done = end
+    return "".join(parts) + text[done:]
+
+
+def _with_code_closed(text: str, start: int, size: int) -> str:
+    """`` `code `` gets its second mark; a part of one at the end is none yet."""
+    found = _LINK.search(text[:start], max(0, start - 3_000))
+    return text.rstrip("`") + "`" * size + "]()" * (found is not None and found[2] is None)
 
 
 _HALF = re.compile(
     r"<[^\s<>]{0,200}\Z"  # a tag or an address
     r"|&[#\w]{0,10}\Z"  # a character by its name
-    r"|(?<!\\)(?:\\\\)*\\\Z"  # a backslash, before what it makes plain
     r"|\$+\Z"
     r"|(?<!\S)!\Z"
     r"|!\[(?:[^\[\]]*\Z|[^\[\]]*\]\Z|[^\[\]]*\]\([^()]*\Z)"  # a picture is shown when it is there
 )
 
 
-def _without_half_a_sign(text: str) -> str:
+def _whole_signs(text: str) -> int:
+    """Where a text ends without a sign of which only the first half is there."""
+    backslashes = len(text) - len(text.rstrip("\\"))
+    if backslashes % 2:
+        return len(text) - 1
     found = _HALF.search(text, max(0, len(text) - 2_000))
-    if found is None:
-        return text
-    if found[0].startswith("\\"):
-        return text[:-1]
-    return text[: found.start()]
-
-
-def _with_code_closed(text: str) -> str:
-    """`` `code `` gets its second mark; a part of one at the end is none yet."""
-    runs = [(run.start(), len(run[0])) for run in re.finditer(r"`+", text)]
-    places: dict[int, list[int]] = {}
-    for start, size in runs:
-        places.setdefault(size, []).append(start)
-    behind = 0
-    for start, size in runs:
-        if start < behind:
-            continue
-        closing = bisect_right(places[size], start)
-        if closing < len(places[size]):
-            behind = places[size][closing] + size
-            continue
-        if start + size == len(text):  # nothing of the code is there
-            return text[:start]
-        return text.rstrip("`") + "`" * size
-    return text
+    return found.start() if found else len(text)
 
 
 _OPEN_FORMULA = re.compile(r"\\\(|\\\[|\$\$|\$")
 
 
-def _without_open_formula_inside(text: str) -> str:
-    """A formula is shown when it is closed. What looks like a price is no formula."""
+def _closed_formulas(text: str, seen: str) -> int:
+    """Where a text ends without an open formula: it is shown when it is closed. A price is no formula."""
     at = 0
-    while found := _OPEN_FORMULA.search(text, at):
+    while found := _OPEN_FORMULA.search(seen, at):
         sign, begin = found[0], found.end()
         closing = {"\\(": "\\)", "\\[": "\\]"}.get(sign, sign)
+        at = begin
         if found.start() and text[found.start() - 1] == "\\":
-            at = begin
             continue
         end = text.find(closing, begin)
         if end >= 0:
-            at = end + len(closing)
-            around = text[: found.start()][-1:], text[at : at + 4]
-            if sign == "$" and not formulas.is_formula(sign, text[begin:end], *around):
-                at = begin
-            continue
-        inner = text[begin:]
-        if len(inner) <= HELD and (sign != "$" or formulas.may_become_formula(inner)):
-            return text[: found.start()]
-        at = begin
-    return text
+            behind = end + len(closing)
+            around = text[: found.start()][-1:], text[behind : behind + 4]
+            if sign != "$" or formulas.is_formula(sign, text[begin:end], *around):
+                at = behind
+        elif len(text) - begin <= HELD and (sign != "$" or formulas.may_become_formula(text[begin:])):
+            return found.start()
+    return len(text)
 
 
 _LINK = re.compile(r"\[([^\[\]]*)(\](?:\((?:[^()\n]|\([^()\n]*\))*(?:\([^()\n]*)?)?)?\Z")
+_WHOLE = re.compile(r"!?\[[^\[\]]*\]\([^()\n]*\)|\\\(.*?\\\)|\$\$.*?\$\$|\$[^\s$][^$\n]*\$(?!\d)")
 _NO_LINK = re.compile(r"[\d\W]{0,5}|\^.*", re.DOTALL)
 
 
-def _with_link_closed(text: str) -> str:
+def _with_link_closed(text: str, seen: str) -> str:
     """`[text](https://…` is its text, as a link that leads nowhere yet."""
-    found = _LINK.search(text, max(0, len(text) - 3_000))
-    if found is None or (found.start() and text[found.start() - 1] in "\\!"):
+    seen = _WHOLE.sub(lambda whole: "x" * len(whole[0]), seen)
+    found = _LINK.search(seen, max(0, len(text) - 3_000))
+    if found is None or text[found.start() - 1 : found.start()] in ("\\", "!"):
         return text
-    words, closed = found[1], found[2]
-    if closed in (None, "]") and _NO_LINK.fullmatch(words):  # a footnote, an index, a source
+    words, closed = text[slice(*found.span(1))], found[2]
+    if closed in (None, "]") and _NO_LINK.fullmatch(found[1]):  # a footnote, an index, a source
         return text if closed else text[: found.start()]
     return f"{text[: found.start()]}[{words.rstrip('*_~') if closed is None else words}]()"
-
-
-_HABITS: tuple[Callable[[str], str], ...] = (
-    _with_code_closed,
-    _without_half_a_sign,
-    _without_open_formula_inside,
-    _with_link_closed,
-)
 
 
 def _closed(text: str, parser: MarkdownIt) -> str:
