@@ -23,9 +23,7 @@ import ipykernel.ipkernel  # noqa: E402, F401
 import ipywidgets  # noqa: E402, F401
 import jsonschema  # noqa: E402, F401
 import markdown_it  # noqa: E402, F401
-import mdit_py_plugins.dollarmath  # noqa: E402, F401
 import msgspec  # noqa: E402, F401
-import pygments.lexers  # noqa: E402, F401
 from ipykernel.kernelapp import IPKernelApp  # noqa: E402
 
 

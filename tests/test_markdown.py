@@ -13,12 +13,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kimi_magic.markdown import LARGEST_OPEN, Blocks, code, render
+from kimi_magic.markdown.languages import LANGUAGES
 from kimi_magic.view.notebook import PAINT
 
 # ---- reading a page: as a browser does, and as MathJax does ----
 
 PLAIN = {"p", "br", "hr", "em", "strong", "s", "code", "ul", "li", "blockquote"}
-PLAIN |= {"table", "thead", "tbody", "tr"} | {f"h{level}" for level in range(1, 7)}
+PLAIN |= {"sub", "sup", "kbd", "table", "thead", "tbody", "tr"} | {f"h{level}" for level in range(1, 7)}
 ALLOWED: dict[str, dict[str, str]] = {  # element: attribute: what its value must be
     **{tag: {} for tag in PLAIN},
     "i": {},  # empty: what keeps MathJax from seeing a formula
@@ -406,6 +407,82 @@ def test_very_long_code_is_shown_without_colours() -> None:
     assert Page(page.removesuffix("\n")).text == written
 
 
+NAMES = [name for language in LANGUAGES for name in language.names.split()]
+# What begins, ends or escapes something in one of the languages, and what a scanner could stumble over.
+SIGNS = [
+    *"\"'`\\/#%-*(){}[]<>=@!.:;$|\n \t09aZ_\r\ufeff月",
+    "/*",
+    "*/",
+    "(*",
+    "*)",
+    "{-",
+    "<!--",
+    "-->",
+    '"""',
+]
+SIGNS += [
+    "'''",
+    "<a b=",
+    "\n=begin",
+    "\n=end",
+    "--[[",
+    "]]",
+    "0x",
+    "1e",
+    "if",
+    "rb'",
+    "\\'",
+    "@@",
+    "::",
+    "rem ",
+]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(NAMES), st.lists(st.sampled_from(SIGNS), max_size=40).map("".join) | st.text())
+def test_no_letter_of_code_is_lost_by_its_colours(language: str, written: str) -> None:
+    runs = code.coloured_runs(written, language)
+    assert "".join(text for _, text in runs) == written
+    assert {kind for kind, _ in runs} <= {"", *"cskom"}
+
+
+def test_each_name_of_a_language_is_in_the_table_once_and_in_small_letters() -> None:
+    assert len(set(NAMES)) == len(NAMES)
+    assert [name for name in NAMES if name != name.lower()] == []
+
+
+@pytest.mark.parametrize(
+    ("info", "written", "kind", "text"),
+    [
+        ("Python title='a.py'", "x = f'it\\'s' + 1", "s", "f'it\\'s'"),
+        ("{python}", "def f(): ...", "k", "def"),
+        ("{.python .numberLines}", "a not in b", "o", "not in"),
+        ("python:src/a.py", "'''a\n\nb'''", "s", "'''a\n\nb'''"),
+        ("js", "a = `x ${y}\nz`", "s", "`x ${y}\nz`"),
+        ("c++", "#include <a>", "k", "#include"),
+        ("java", "/* one\ntwo */ int a", "c", "/* one\ntwo */"),
+        ("rust", "fn f<'a>(x: &'a str) { 'x' }", "s", "'x'"),
+        ("sql", "select 'it''s' from t", "k", "select"),
+        ("sql", "SELECT a", "k", "SELECT"),
+        ("bash", "echo ${#a} # all", "c", "# all"),
+        ("yaml", "name: it's one", "k", "name"),
+        ("html", "<p>it's</p>", "k", "</p>"),
+        ("go", "x := 0x1F", "m", "0x1F"),
+        ("diff", "@@ 1 @@\n-old\n+new", "k", "+new"),
+        ("tex", "\\frac % why", "c", "% why"),
+        ("python", "x = 'never closed\ny = 1", "s", "'never closed"),
+    ],
+)
+def test_each_kind_of_word_has_its_colour(info: str, written: str, kind: str, text: str) -> None:
+    assert (kind, text) in code.coloured_runs(written, info)
+
+
+@pytest.mark.parametrize("written", ["it's", "a && b", "x <- y"])
+def test_a_language_that_nobody_knows_or_a_fence_without_one_is_one_run(written: str) -> None:
+    for info in ("", "klingon", "  ", "{}", "mcschema", "robotframework"):
+        assert code.coloured_runs(written, info) == [("", written)]
+
+
 # ---- prices and mathematics ----
 
 
@@ -438,7 +515,8 @@ def test_very_long_code_is_shown_without_colours() -> None:
         "`\\(x\\)`",
         "    $5 and $6",
         "\\\\(x\\\\)",
-        "\\begin{cases}x\\end{cases}",
+        "\\begin{cases}x\\end{cases} in a line",
+        "\\begin{unheard}\nx\n\\end{unheard}",
         "<https://a.b/$x$>",
         "an open \\( and an open \\[",
     ],
@@ -632,8 +710,8 @@ def test_block_by_block_gives_the_page_of_the_whole(text: str, points: list[int]
         given_out += "".join(blocks.add(text[a:b]))
         assert whole.startswith(given_out)
         if text[b - 1 : b] != "\r":
-            assert given_out + blocks.tail() == render(text[:b])
-    assert given_out + blocks.tail() == whole
+            assert given_out + blocks.tail(ended=True) == render(text[:b])
+    assert given_out + blocks.tail(ended=True) == whole
 
 
 @settings(max_examples=50, deadline=None)
@@ -641,7 +719,7 @@ def test_block_by_block_gives_the_page_of_the_whole(text: str, points: list[int]
 def test_letter_by_letter_gives_the_page_of_the_whole(text: str) -> None:
     blocks = Blocks()
     given_out = "".join(html for letter in text for html in blocks.add(letter))
-    assert given_out + blocks.tail() == render(text)
+    assert given_out + blocks.tail(ended=True) == render(text)
 
 
 def test_what_is_given_out_leaves_the_tail() -> None:
@@ -677,8 +755,8 @@ def test_a_definition_before_its_use_is_known_to_every_later_block() -> None:
     text = "[l]: https://a.b\n\n" + "See [l].\n\n" * 5
     blocks = Blocks()
     given_out = "".join(html for letter in text for html in blocks.add(letter))
-    assert given_out + blocks.tail() == render(text)
-    assert Page(given_out + blocks.tail()).links == ["https://a.b"] * 5
+    assert given_out + blocks.tail(ended=True) == render(text)
+    assert Page(given_out + blocks.tail(ended=True)).links == ["https://a.b"] * 5
 
 
 def test_a_definition_that_is_still_being_written_is_not_believed_yet() -> None:

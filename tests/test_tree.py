@@ -14,6 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kimi_magic.json_text import portable, read
+from kimi_magic.markdown import hidden
 from kimi_magic.messages import Finished, ReasoningDelta, TextDelta
 from kimi_magic.view import table, tree, words
 
@@ -179,7 +180,7 @@ def test_the_page_of_an_answer_that_is_no_data_holds_its_text_as_it_came(text: s
     assert unsafe(html, TREE) == []
     if text:
         code = html.partition("<code>")[2].partition("</code>")[0]
-        assert texts(f"<pre>{code}</pre>") == words.printable(text)
+        assert texts(f"<pre>{code}</pre>") == hidden.marked(words.without_controls(text))
 
 
 # ---- the tree at the end ----

@@ -11,7 +11,7 @@ import re
 import zlib
 from typing import TYPE_CHECKING, Any
 
-from kimi_magic.markdown.formulas import inert
+from kimi_magic.markdown.formulas import inert, open_block
 from kimi_magic.markdown.parser import parser
 
 if TYPE_CHECKING:
@@ -21,15 +21,17 @@ __all__ = ["Blocks", "inert", "render"]
 
 LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
 LARGEST_OPEN = 6_000  # bytes of their HTML
-_MATH_OPENER = re.compile(r" {0,3}(\$\$|\\\[)")
 _PAUSE = re.compile(r".*[\s。，、；：！？]", re.DOTALL)  # a place where a line can be cut, and all before
 
 
-def render(text: str) -> str:
-    """The whole of `text` (Markdown) as HTML, with footnotes."""
-    # Several answers share a page: the anchors of each have names of their own.
-    name = f"{zlib.crc32(text.encode('utf-8', 'replace')):08x}"
-    return str(parser(footnotes=True).render(text, {"docId": name}))
+def render(text: str, place: str = "") -> str:
+    """The whole of `text` (Markdown) as HTML, with footnotes.
+
+    Several answers share a page, two of them perhaps to the letter: `place` names this one, whatever its
+    letters, and the anchors of its footnotes are made from it. By default they are made from the text alone.
+    """
+    name = f"{zlib.crc32(f'{place} {text}'.encode('utf-8', 'replace')):08x}"
+    return str(parser(footnotes=True).render(text, {"place": f"-{name}-"}))
 
 
 class Blocks:
@@ -43,7 +45,9 @@ class Blocks:
 
     def __init__(self) -> None:
         self._open = ""
-        self._tail = ""  # HTML of the open rest
+        self._tail = ""  # HTML of the open rest, to the letter
+        # The open rest as it was parsed; None if it was cut since.
+        self._parsed: tuple[dict[str, Any], list[Token]] | None = None
         self._env: dict[str, Any] = {}  # link definitions of the finished blocks
         self._held = ""  # a CR that may be half of a CRLF
 
@@ -53,10 +57,10 @@ class Blocks:
         self._held = "\r" if text.endswith("\r") else ""
         self._open += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
         defined = len(self._env.get("references", ()))
-        env, tokens = self._parse()
+        env, tokens = self._parsed = self._parse()
         starts = [t.map[0] for t in tokens if t.level == 0 and t.nesting >= 0 and t.map]
         lines = self._open.split("\n")
-        cut = _settled(lines, starts) if len(starts) > 2 else 0
+        cut = _settled(lines, starts, tokens) if len(starts) > 2 else 0
         if cut:
             finished = "\n".join(lines[:cut]) + "\n"
             rest = self._open[len(finished) :]
@@ -65,19 +69,26 @@ class Blocks:
             if len(self._open) <= LONGEST_OPEN and len(self._tail.encode()) <= LARGEST_OPEN:
                 return ""
             finished, rest = _break(tokens, starts, lines)
-        self._open = rest
+        self._open, self._parsed = rest, None
         if cut and len(env.get("references", ())) == defined:
             # Nothing was defined in the open part: its blocks are the same, parsed together or apart.
             at = next(i for i, t in enumerate(tokens) if t.level == 0 and t.map and t.map[0] >= cut)
             self._tail = _html(tokens[at:])
             return _html(tokens[:at])
         html = str(parser().render(finished, self._env))
-        self._tail = _html(self._parse()[1])  # only now: it may use a link that the finished part defines
+        self._parsed = self._parse()  # only now: it may use a link that the finished part defines
+        self._tail = _html(self._parsed[1])
         return html
 
-    def tail(self) -> str:
-        """HTML of what is still open."""
-        return self._tail
+    def tail(self, *, ended: bool = False) -> str:
+        """HTML of what is still open, drawn as it will most probably end; to the letter if it has `ended`."""
+        if ended:
+            return self._tail
+        from kimi_magic.markdown import healing
+
+        env, tokens = self._parsed = self._parsed or self._parse()
+        text = healing.source(self._open, tokens)
+        return str(parser().render(text, {**env, "grows": True}))
 
     def _parse(self) -> tuple[dict[str, Any], list[Token]]:
         # A definition in the open part may still grow: it is forgotten after each parse.
@@ -110,14 +121,10 @@ def _break(tokens: list[Token], starts: list[int], lines: list[str]) -> tuple[st
     return "\n".join(lines[:cut]) + "\n", head + "\n".join(lines[cut:])
 
 
-def _settled(lines: list[str], starts: list[int]) -> int:
-    """The line before which all is final: the second-last block, or an earlier one with an open formula.
-
-    A display formula holds no empty line, so one that could still be closed has none after its opener. The
-    last of `lines` is still being written: it is not empty yet.
-    """
-    after_empty = max((i + 1 for i, line in enumerate(lines[:-1]) if not line.strip()), default=0)
-    for number in range(after_empty, starts[-2]):
-        if _MATH_OPENER.match(lines[number]):
-            return max((start for start in starts if start <= number), default=0)
-    return starts[-2]
+def _settled(lines: list[str], starts: list[int], tokens: list[Token]) -> int:
+    """The line before which all is final: the second-last block, or an earlier one with an open formula."""
+    first = starts[-2]
+    formula = open_block(lines, tokens)
+    if formula is not None:
+        first = min(first, formula)
+    return max((start for start in starts if start <= first), default=0)

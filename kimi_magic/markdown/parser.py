@@ -1,4 +1,7 @@
-"""The parser and its rules: CommonMark with tables, struck text, tasks and mathematics, without raw HTML."""
+"""The parser and its rules: CommonMark with tables, struck text, tasks and mathematics, without raw HTML.
+
+Nothing is nested without bound, and nothing vanishes where the bound is: it is shown without structure.
+"""
 
 from __future__ import annotations
 
@@ -8,15 +11,18 @@ from functools import cache
 from html import escape
 from typing import TYPE_CHECKING
 
-from kimi_magic.markdown import code, direction, formulas
+from kimi_magic.markdown import code, direction, formulas, hidden, tables
 
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
     from markdown_it.renderer import RendererProtocol
+    from markdown_it.rules_block import StateBlock
     from markdown_it.rules_core import StateCore
     from markdown_it.token import Token
 
-_SAFE_LINK = re.compile(r"(https?://|mailto:|#)", re.IGNORECASE)
+DEEPEST = 40  # quotes in one another; a list in a list counts twice
+# An address of mail alone: fields behind it (`?cc=`, `?body=`) would fill in what nobody sees.
+_SAFE_LINK = re.compile(r"https?://|mailto:[^?]*\Z|#", re.IGNORECASE)
 
 
 @cache
@@ -24,15 +30,19 @@ def parser(*, footnotes: bool = False) -> MarkdownIt:
     """With footnotes only for the whole: they gather what may not have been written yet."""
     from markdown_it import MarkdownIt
 
-    made = MarkdownIt("commonmark", {"html": False})
-    made.enable(["table", "strikethrough"])
+    from kimi_magic.markdown import healing, inline  # it builds on markdown-it, which loads when it is needed
+
+    # markdown-it leaves out what is deeper than this, so `_flat` comes first.
+    made = MarkdownIt("commonmark", {"html": False, "maxNesting": DEEPEST + 10})
+    made.enable("strikethrough")
+    made.block.ruler.before("table", "flat", _flat)
     made.core.ruler.after("inline", "tasks", _tasks)
     made.validateLink = lambda url: _SAFE_LINK.match(url.strip()) is not None  # type: ignore[method-assign]
     if footnotes:
-        from mdit_py_plugins.footnote import footnote_plugin
+        from kimi_magic.markdown import footnotes as notes
 
-        made.use(footnote_plugin)
-    for part in (formulas, code, direction):
+        notes.install(made)
+    for part in (inline, healing, tables, formulas, code, direction):
         part.install(made)
     for name, rule in {
         "table_open": _table_open,
@@ -50,6 +60,22 @@ def parser(*, footnotes: bool = False) -> MarkdownIt:
     }.items():
         made.add_render_rule(name, rule)
     return made
+
+
+def _flat(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """What is nested deeper than `DEEPEST`, as one paragraph."""
+    if silent or state.level < DEEPEST:
+        return False
+    last = start
+    while last < end and (state.isEmpty(last) or state.sCount[last] >= state.blkIndent):
+        last += 1
+    state.line = last
+    state.push("paragraph_open", "p", 1).map = [start, last]
+    inline = state.push("inline", "", 0)
+    inline.map, inline.children = [start, last], []
+    inline.content = state.getLines(start, last, state.blkIndent, False).strip()
+    state.push("paragraph_close", "p", -1)
+    return True
 
 
 _TASKS = {"[ ] ": "☐ ", "[x] ": "☑ ", "[X] ": "☑ "}
@@ -81,13 +107,14 @@ def _cell_open(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest:
 
 
 def _text(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    return formulas.inert(tokens[index].content)
+    return formulas.inert(hidden.without_reordering(tokens[index].content))
 
 
 def _image(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
     token = tokens[index]
-    shown = f"[image: {formulas.inert(_description(token) or 'no description')}]"
-    if _links_around(tokens, index):
+    description = hidden.without_reordering(_description(token))
+    shown = f"[image: {formulas.inert(description or 'no description')}]"
+    if token.meta.get("inside link"):
         return shown
     return f"{_opening({'href': token.attrs['src']})}{shown}</a>"
 
@@ -102,22 +129,11 @@ def _description(image: Token) -> str:
 
 
 def _link_open(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    return "" if _links_around(tokens, index) else _opening(tokens[index].attrs)
+    return "" if tokens[index].meta.get("inside link") else _opening(tokens[index].attrs)
 
 
 def _link_close(_: RendererProtocol, tokens: Sequence[Token], index: int, *_rest: object) -> str:
-    return "" if _links_around(tokens, index) else "</a>"
-
-
-def _links_around(tokens: Sequence[Token], index: int) -> int:
-    """How many links a token stands in. HTML knows no link in a link; Markdown has `[![…](…)](…)`."""
-    level, around = tokens[index].level, 0
-    while level > 0 and index > 0:  # what is open around a token opened last at each lower level
-        index -= 1
-        if tokens[index].nesting > 0 and tokens[index].level < level:
-            level = tokens[index].level
-            around += tokens[index].type == "link_open"
-    return around
+    return "" if tokens[index].meta.get("inside link") else "</a>"
 
 
 def _opening(attrs: Mapping[str, object]) -> str:
@@ -126,4 +142,5 @@ def _opening(attrs: Mapping[str, object]) -> str:
     attrs = {**attrs, "rel": "noopener noreferrer"}
     if not str(attrs["href"]).startswith("#"):
         attrs["target"] = "_blank"
-    return "<a " + " ".join(f'{name}="{escape(str(value))}"' for name, value in attrs.items()) + ">"
+    shown = {name: escape(hidden.without_reordering(str(value))) for name, value in attrs.items()}
+    return "<a " + " ".join(f'{name}="{value}"' for name, value in shown.items()) + ">"

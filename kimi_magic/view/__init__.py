@@ -104,9 +104,9 @@ def show_history(shell: Any, messages: Sequence[Message]) -> None:
 
 def bundle(turn: Turn) -> dict[str, str]:
     """A turn that is the value of a cell, as its own cell showed it; its JSON as a tree."""
-    from kimi_magic.view import static, tree
+    from kimi_magic.view import static, tree, words
 
-    html = static.html(turn) + (tree.of_value(turn.value) if turn.parsed else "")
+    html = static.html(turn) + (words.for_export(tree.of_value(turn.value)) if turn.parsed else "")
     return {"text/html": html, "text/plain": static.plain(turn)}
 
 

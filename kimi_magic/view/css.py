@@ -4,7 +4,8 @@
 # The button floats over a wrapper, because what stands in a `pre` scrolls with it.
 COPY_SCRIPT = """
 for (const pre of document.currentScript.parentNode.querySelectorAll("pre")) {
-  const [around, button] = ["div", "button"].map(name => document.createElement(name)), code = pre.innerText
+  const [around, button] = ["div", "button"].map(name => document.createElement(name))
+  const code = pre.innerText.replace(/\\n$/, "")
   around.style = "position:relative"
   button.style = "position:absolute;top:2px;right:2px;padding:0 .5em;font:inherit;font-size:.8em;cursor:\
 pointer;color:inherit;background:var(--jp-layout-color1,Canvas);border:1px solid;border-radius:3px;opacity:.7"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from kimi_magic import markdown
 from kimi_magic.messages import ImagePart, Message
@@ -17,7 +16,8 @@ def html(messages: Sequence[Message]) -> str:
     """All of it: prompts as they were typed, answers as Markdown, each with its reasoning folded."""
     if not messages:
         return static.line(EMPTY)
-    return f'<div class="kimi-history">{"".join(map(_message, messages))}</div>'
+    shown = "".join(_message(number, message) for number, message in enumerate(messages))
+    return words.for_export(f'<div class="kimi-history">{shown}</div>')
 
 
 def plain(messages: Sequence[Message]) -> str:
@@ -26,13 +26,14 @@ def plain(messages: Sequence[Message]) -> str:
     return "\n\n".join(texts) or EMPTY
 
 
-def _message(message: Message) -> str:
-    parts = [f'<div style="{css.QUIET_CSS}">{escape(message.role)}</div>']
+def _message(number: int, message: Message) -> str:
+    parts = [f'<div style="{css.QUIET_CSS}">{markdown.inert(message.role)}</div>']
     if reasoning := message.reasoning_content:
         title = f"Reasoning · ≈ {words.rough_tokens(reasoning):,} tokens"
         parts.append(static.reasoning_html(title, reasoning))
     if message.role == "assistant":
-        parts.append(f'<div class="kimi-answer">{markdown.render(words.printable(_text(message)))}</div>')
+        answer = markdown.render(words.without_controls(_text(message)), f"history {number}")
+        parts.append(f'<div class="kimi-answer">{answer}</div>')
     else:
         parts.append(f'<div style="{_TYPED}">{markdown.inert(words.printable(_text(message)))}</div>')
     return "".join(parts)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from html import escape
-
+from kimi_magic.markdown import inert
 from kimi_magic.usage import Ledger, Sum, Total, dollars
 from kimi_magic.view.words import on_one_line
 
@@ -32,10 +31,10 @@ def html(ledger: Ledger) -> str:
     if not len(ledger):
         return f"<p>{EMPTY}</p>"
     head, *body = _rows(ledger)
-    cells = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "".join("<tr>" + "".join(f"<td>{escape(c)}</td>" for c in row) + "</tr>" for row in body)
+    cells = "".join(f"<th>{inert(cell)}</th>" for cell in head)
+    lines = "".join("<tr>" + "".join(f"<td>{inert(c)}</td>" for c in row) + "</tr>" for row in body)
     table = f"<table><thead><tr>{cells}</tr></thead><tbody>{lines}</tbody></table>"
-    return f'<div style="overflow-x:auto">{table}<p>{escape(NOTE)}</p></div>'
+    return f'<div style="overflow-x:auto">{table}<p>{inert(NOTE)}</p></div>'
 
 
 def _rows(ledger: Ledger) -> list[tuple[str, ...]]:

@@ -10,7 +10,6 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from html import escape
 from time import monotonic
 from typing import Any, Literal
 
@@ -19,7 +18,7 @@ from IPython.display import display
 
 from kimi_magic.conversation import Turn
 from kimi_magic.json_text import portable
-from kimi_magic.markdown import Blocks
+from kimi_magic.markdown import Blocks, inert
 from kimi_magic.messages import Choice
 from kimi_magic.messages.choice import shortened
 from kimi_magic.view import css, static, table, tree, words
@@ -33,7 +32,8 @@ KEEP_INTERVAL = 1.0  # s between two looks at whether the text so far is to be k
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
-_CONTROL = re.compile(r"[\x7f-\x9f]")  # of those that terminals obey, what `json.dumps` leaves as it is
+# Of what terminals obey and what reorders a line, what `json.dumps` leaves as it is.
+_CONTROL = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 LIVE = ("kimi-live", "jp-RenderedHTMLCommon")  # of the box around all: the second is the theme's
 Habit = Literal["auto", "open", "closed"]  # auto: open while it thinks, folded when the answer begins
@@ -141,7 +141,10 @@ class NotebookView:
 
     def _show_data(self, turn: Turn) -> None:
         if turn.frame is not None:
-            shown = {"text/html": table.html(turn.frame), "text/plain": words.printable(str(turn.frame))}
+            shown = {
+                "text/html": words.for_export(table.html(turn.frame)),
+                "text/plain": words.printable(str(turn.frame)),
+            }
             display(shown, raw=True)
         elif turn.parsed:
             unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
@@ -400,7 +403,7 @@ class _Panel:
         self._calls.value = static.calls_html([shortened(call, CALL) for call in words.calls(choice)])
 
     def _show_answer(self, new: str) -> None:
-        finished = self._blocks.add(words.printable(new))
+        finished = self._blocks.add(words.without_controls(new))
         self._answer.show(finished, self._blocks.tail())
 
     def _show_reasoning(self, new: str) -> None:
@@ -418,7 +421,7 @@ class _Panel:
         if not cut and len(self._open_reasoning) > LONGEST_LINE:
             cut = self._open_reasoning.rfind(" ") + 1 or LONGEST_LINE
         finished, self._open_reasoning = self._open_reasoning[:cut], self._open_reasoning[cut:]
-        self._reasoning_column.show(escape(finished), escape(self._open_reasoning))
+        self._reasoning_column.show(inert(finished), inert(self._open_reasoning))
 
     def _show_title(self, title: str) -> None:
         if title != self._title:
@@ -482,7 +485,7 @@ def _data_bundle(value: Any) -> dict[str, Any]:
     """JSON in a bundle of its own: JupyterLab shows `application/json` instead of any HTML beside it."""
     return {
         "application/json": portable(value),
-        "text/html": tree.of_value(value),
+        "text/html": words.for_export(tree.of_value(value)),
         "text/plain": _CONTROL.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=2)),
     }
 

@@ -14,14 +14,17 @@ from msgspec.structs import asdict
 
 from kimi_magic import markdown
 from kimi_magic.conversation import Turn
+from kimi_magic.markdown import hidden, inert
 from kimi_magic.messages import STOP, Choice
 from kimi_magic.view import css, endings, tree
 from kimi_magic.view.words import (
     byline,
     calls,
+    for_export,
     heading,
     printable,
     reasoning_title,
+    without_controls,
 )
 
 
@@ -35,12 +38,12 @@ def html(turn: Turn, *, hide_reasoning: bool = False, open_reasoning: Container[
     several = len(turn.choices) > 1
     for number, choice in enumerate(turn.choices, 1):
         shown = _choice(turn, choice, hide_reasoning, choice.index in open_reasoning)
-        title = f"<h4>{escape(heading(turn, choice, number))}</h4>"
+        title = f"<h4>{inert(heading(turn, choice, number))}</h4>"
         parts.append(f'<div class="kimi-choice">{title}{shown}</div>' if several else shown)
     parts += [_notice(notice) for notice in endings.notices(turn)]
     if any("<pre" in part for part in parts):
         parts.append(f"<script>{css.COPY_SCRIPT}</script>")
-    return f'<div class="kimi-reply">{"".join(parts)}</div>'
+    return for_export(f'<div class="kimi-reply">{"".join(parts)}</div>')
 
 
 def so_far(turn: Turn, hidden_class: str, *, hide_reasoning: bool = False) -> str:
@@ -64,7 +67,8 @@ def _choice(turn: Turn, choice: Choice, hide_reasoning: bool, opened: bool) -> s
     if choice.text and turn.wants_json:
         parts.append(_json_text(turn, choice))
     elif choice.text:
-        parts.append(f'<div class="kimi-answer">{markdown.render(printable(choice.text))}</div>')
+        answer = markdown.render(without_controls(choice.text), f"{turn.id} {choice.index}")
+        parts.append(f'<div class="kimi-answer">{answer}</div>')
     parts.append(calls_html(calls(choice)))
     if ending := endings.of_choice(turn, choice):
         parts.append(_notice(ending))
@@ -76,7 +80,8 @@ def _json_text(turn: Turn, choice: Choice) -> str:
     if turn.parsed:
         return ""
     opened = " open" * (choice.finish_reason == STOP)
-    text = f'<pre style="white-space:pre-wrap"><code>{escape(printable(choice.text))}</code></pre>'
+    written = escape(hidden.marked(without_controls(choice.text)))
+    text = f'<pre style="white-space:pre-wrap"><code>{written}</code></pre>'
     source = (
         f'<details{opened}><summary style="{css.TITLE_CSS}">The text as it came</summary>{text}</details>'
     )
@@ -87,13 +92,13 @@ def reasoning_html(title: str, text: str, *, opened: bool = False) -> str:
     """Reasoning that folds without a script. It is plain text, whatever it looks like."""
     return (
         f'<details class="kimi-reasoning"{" open" if opened else ""}>'
-        f'<summary style="{css.TITLE_CSS}">{escape(title)}</summary>'
-        f'<div style="{css.REASONING_CSS};{css.BAR_CSS}">{markdown.inert(printable(text))}</div></details>'
+        f'<summary style="{css.TITLE_CSS}">{inert(title)}</summary>'
+        f'<div style="{css.REASONING_CSS};{css.BAR_CSS}">{inert(printable(text))}</div></details>'
     )
 
 
 def _notice(text: str) -> str:
-    return f'<div class="kimi-notice" style="{css.NOTICE_CSS}">{escape(text)}</div>'
+    return f'<div class="kimi-notice" style="{css.NOTICE_CSS}">{inert(text)}</div>'
 
 
 def calls_html(calls: list[str]) -> str:
@@ -134,4 +139,4 @@ def summary(turn: Turn) -> dict[str, Any]:
 
 def line(text: str) -> str:
     """The status or the byline; read aloud by screen readers when it changes."""
-    return f'<div class="kimi-status" role="status" style="{css.QUIET_CSS}">{escape(text)}</div>'
+    return f'<div class="kimi-status" role="status" style="{css.QUIET_CSS}">{inert(text)}</div>'

@@ -5,15 +5,30 @@ from __future__ import annotations
 import re
 
 from kimi_magic.conversation import Turn
+from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
 from kimi_magic.usage import dollars
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
 
 
 def printable(text: str) -> str:
+    """`text` without control characters, and without those that let it be shown in another order."""
+    return hidden.without_reordering(without_controls(text))
+
+
+def without_controls(text: str) -> str:
     """`text` without control characters (terminals obey them); LF and tabs are kept, CR is dropped."""
     return _CONTROL.sub("", text)
+
+
+def for_export(html: str) -> str:
+    """`html` without an empty line, and without what a Markdown file reads as a picture or a link.
+
+    An exported Markdown file reads it as Markdown again behind an empty line, and some readers everywhere.
+    """
+    return _EMPTY_LINE.sub("&#10;", html).replace("![", "!&#91;").replace("](", "]&#40;")
 
 
 def status(turn: Turn) -> str:
@@ -95,8 +110,8 @@ def rough_tokens(text: str) -> int:
 
 
 def on_one_line(text: str) -> str:
-    """`text` without control characters and line ends."""
-    return " ".join(printable(text).split())
+    """`text` without control characters and line ends; each other hidden character is marked."""
+    return hidden.marked(" ".join(without_controls(text).split()))
 
 
 def heading(turn: Turn, choice: Choice, number: int) -> str:
