@@ -139,8 +139,8 @@ def hint(step: Step, choice: Choice, repairs: int) -> str:
 
 def _parse(structure: Structure, step: Step, choice: Choice, number: int) -> Parsed:
     try:
-        parsed = json_text.read(choice.text)
-        data = parsed.value if structure.schema is None else structure.schema.build(parsed.value)
+        parsed = schemas.read(choice.text, structure.schema, finish_reason=choice.finish_reason)
+        data = parsed.data
         if structure.frame:
             columns = structure.schema.columns if structure.schema else {}
             data = frames.frame(data, columns=columns, namespace=structure.namespace)

@@ -111,7 +111,7 @@ class Plain:
 
 
 UserId = NewType("UserId", int)
-NAMES = st.text(max_size=8)
+NAMES = st.text(st.characters(exclude_characters="\b\f", codec="utf-8"), max_size=8)
 PEOPLE = st.builds(Person, NAMES, st.integers(-(2**70), 2**70))
 FLOATS = st.floats(allow_nan=False, allow_infinity=False)
 DECIMALS = st.decimals(allow_nan=False, allow_infinity=False, places=2, min_value=-1000, max_value=1000)
@@ -130,7 +130,7 @@ EVENTS = st.builds(
 )
 MODELS = st.builds(
     Model,
-    name=st.text(min_size=1, max_size=5),
+    name=NAMES.filter(bool),
     price=DECIMALS,
     day=st.dates(),
     kind=st.sampled_from("ab"),

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .growing import Growing, Line
+from .prose import is_schema
 from .strings import path
 from .value import JSONFault
 from .whole import Found, portable, read
 
-__all__ = ["Found", "Growing", "JSONFault", "Line", "path", "portable", "read"]
+__all__ = ["Found", "Growing", "JSONFault", "Line", "is_schema", "path", "portable", "read"]

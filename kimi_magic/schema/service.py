@@ -46,8 +46,8 @@ def accepted(raw: JSONSchema) -> tuple[dict[str, Any], str]:
 
     Lists travel in `items`, everything else that is no object in `value`.
     """
-    top = _followed(raw, raw)
-    kinds = _kinds(top)
+    top = resolved(raw, raw)
+    kinds = kinds_of(top)
     is_object = kinds == ["object"] and not {"anyOf", "oneOf", "allOf"} & set(top)
     wrapped = "" if is_object else "items" if kinds == ["array"] else "value"
     rewriter = _Rewriter(raw, {"#", raw.get("$ref")} if is_object else set())
@@ -60,12 +60,12 @@ def accepted(raw: JSONSchema) -> tuple[dict[str, Any], str]:
 
 def columns(raw: JSONSchema) -> Columns:
     """The columns of the records in `raw`: of a list of objects, or of the only list in an object."""
-    top = _followed(raw, raw)
-    if _kinds(top) == ["object"]:
-        lists = [_followed(part, raw) for part in top.get("properties", {}).values()]
-        lists = [part for part in lists if _kinds(part) == ["array"]]
+    top = resolved(raw, raw)
+    if kinds_of(top) == ["object"]:
+        lists = [resolved(part, raw) for part in top.get("properties", {}).values()]
+        lists = [part for part in lists if kinds_of(part) == ["array"]]
         top = lists[0] if len(lists) == 1 else {}
-    record = _followed(top.get("items", {}), raw)
+    record = resolved(top.get("items", {}), raw)
     return {name: _column(part, raw) for name, part in record.get("properties", {}).items()}
 
 
@@ -112,7 +112,7 @@ def target(ref: str, root: JSONSchema) -> JSONSchema | None:
     return found if ref.startswith("#") and isinstance(found, Mapping) else None
 
 
-def _followed(schema: Any, root: JSONSchema) -> JSONSchema:
+def resolved(schema: Any, root: JSONSchema) -> JSONSchema:
     """The schema behind a reference, with what stood beside it."""
     seen = set()
     while isinstance(schema, Mapping) and (ref := schema.get("$ref")) and ref not in seen:
@@ -121,7 +121,7 @@ def _followed(schema: Any, root: JSONSchema) -> JSONSchema:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def _kinds(schema: JSONSchema) -> list[str]:
+def kinds_of(schema: JSONSchema) -> list[str]:
     """The types a schema allows, as far as it says."""
     match schema.get("type"):
         case str(kind):
@@ -139,14 +139,14 @@ def _column(schema: Any, root: JSONSchema) -> str:
 
 
 def _column_kinds(schema: Any, root: JSONSchema, depth: int) -> Iterator[str]:
-    schema = _followed(schema, root)
+    schema = resolved(schema, root)
     choices = schema.get("anyOf") or schema.get("oneOf") or []
     for choice in choices if depth < 5 else ():
         yield from _column_kinds(choice, root, depth + 1)
     if "enum" in schema or "const" in schema:
         yield from (_type_of(value) for value in schema.get("enum", [schema.get("const")]))
     elif not choices:
-        yield from (_scalar(kind, schema) for kind in _kinds(schema) or ["object"])
+        yield from (_scalar(kind, schema) for kind in kinds_of(schema) or ["object"])
 
 
 def _scalar(kind: str, schema: JSONSchema) -> str:
@@ -196,9 +196,9 @@ class _Rewriter:
             }
             made = _any_of([self.node(part if "$ref" in part else {**around, **part}) for part in choices])
         elif "enum" in schema or "const" in schema:
-            made = _enumeration(schema.get("enum", [schema.get("const")]), _kinds(schema))
+            made = _enumeration(schema.get("enum", [schema.get("const")]), kinds_of(schema))
         else:
-            made = _any_of([self._typed(kind, schema) for kind in _kinds(schema) or _TYPES])
+            made = _any_of([self._typed(kind, schema) for kind in kinds_of(schema) or _TYPES])
         return _described(made, schema)
 
     def _typed(self, kind: str, schema: JSONSchema) -> dict[str, Any]:
@@ -241,14 +241,14 @@ class _Rewriter:
             name += "_"
         self._names[ref] = name
         self.definitions[name] = {}  # keeps its place before what it refers to itself
-        self.definitions[name] = self.node(_followed({"$ref": ref}, self._root))
+        self.definitions[name] = self.node(resolved({"$ref": ref}, self._root))
         return name
 
     def _merged(self, schema: JSONSchema) -> dict[str, Any]:
         """A schema with its `allOf` folded in; of contradicting keywords the last wins."""
         merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
         for part in schema["allOf"]:
-            other = _followed(part, self._root)
+            other = resolved(part, self._root)
             properties = {**merged.get("properties", {}), **other.get("properties", {})}
             required = [*merged.get("required", ()), *other.get("required", ())]
             merged |= other
@@ -287,6 +287,6 @@ def _described(made: dict[str, Any], schema: JSONSchema) -> dict[str, Any]:
     if hint := _HINTS.get(str(schema.get("format"))):
         words.append(f"({hint})" if words else hint)
     if first := schema.get("prefixItems"):
-        order = ", ".join(" or ".join(map(str, _kinds(part))) or "any" for part in first)
+        order = ", ".join(" or ".join(map(str, kinds_of(part))) or "any" for part in first)
         words.append(f"In this order: {order}")
     return {**made, "description": " ".join(words)} if words else made

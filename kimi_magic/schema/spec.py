@@ -10,9 +10,9 @@ import json
 import os
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args, get_origin, overload
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, overload
 
 import msgspec
 
@@ -20,6 +20,7 @@ from kimi_magic.json_text import JSONFault, path, read
 
 from .build import Validator, for_adapter, for_schema, for_type
 from .faults import SchemaFault, Steps
+from .lossless import Lossless
 from .service import Columns, accepted, columns, name_for
 from .short import EXAMPLE, kind_of
 
@@ -38,6 +39,13 @@ _KNOWN: dict[str, Any] = {
 }
 
 
+class Fitted(NamedTuple, Generic[T]):
+    """What was made of a value, and sentences about what was written otherwise than asked for."""
+
+    data: T
+    notices: tuple[str, ...]
+
+
 class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     """What is asked of the model, and what is made of its answer.
 
@@ -45,14 +53,52 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     an object. `wrapped` is the property of it that carries the value where that is a list ("items") or
     something else that is no object ("value"), else "". `columns` are name and kind of each column of a table
     of such records, empty where they are not known; the kinds are boolean, integer, number, string, date,
-    date-time and object.
+    date-time and object. `raw` is the full JSON Schema.
     """
 
     name: str
     json_schema: dict[str, Any]
     wrapped: str
     columns: Columns
+    raw: dict[str, Any]
     _build: Callable[[Any, Steps], Any]
+
+    def fit(self, value: Any) -> Fitted[T]:
+        """As `build`, and what can be brought to the types that were asked for without a loss.
+
+        Raises:
+            SchemaFault: It does not fit; where and why not, in the value as it was written.
+        """
+        try:
+            return Fitted(self.build(value), ())
+        except SchemaFault as fault:
+            first = fault
+        for inner, around in self._insides(value):
+            lossless = Lossless(self.raw)
+            try:
+                changed = lossless.value(inner, self.raw, around)
+                if changed is inner and inner is value:
+                    continue
+                made = self._build(changed, around)
+            except (SchemaFault, RecursionError):
+                continue
+            if around and around[0] != self.wrapped:
+                lossless.remark("wrapped", around)
+            return Fitted(typing.cast("T", made), lossless.notices())
+        raise first
+
+    def _insides(self, value: Any) -> Iterator[tuple[Any, Steps]]:
+        """What of a value may be the answer, and the steps to it: the value, or the only property of it."""
+        if not isinstance(value, dict):
+            yield value, ()
+        elif self.wrapped and self.wrapped in value:
+            yield value[self.wrapped], (self.wrapped,)
+        else:
+            yield value, ()
+            if len(value) == 1:
+                ((name, inner),) = value.items()
+                if isinstance(inner, dict | list):
+                    yield inner, (name,)
 
     def build(self, value: Any) -> T:
         """The object that `value`, as read from the answer, stands for; or `SchemaFault`, where and why not.
@@ -100,7 +146,7 @@ def of(spec: object, namespace: Mapping[str, Any] = types.MappingProxyType({})) 
     except RecursionError:
         raise ValueError("a schema of fewer levels") from None
     name = name or _name_of(given) or str(validator.schema.get("title", ""))
-    return Schema(name_for(name), sent, wrapped, found, validator.build)
+    return Schema(name_for(name), sent, wrapped, found, validator.schema, validator.build)
 
 
 def _validator(given: Any) -> Validator:
