@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from kimi_magic import kernel, options
+from kimi_magic import kernel, options, structured
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
@@ -94,6 +94,38 @@ async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> 
     """
     with in_words_of(PYTHON_WORDS):
         return await kernel.current.arun(_plan(prompt, {"history": False, **parameters}))
+
+
+def read(
+    text: str,
+    *,
+    schema: Any = None,
+    finish_reason: str | None = None,
+    notices: list[str] | None = None,
+) -> Any:
+    """Read the JSON in a text as the answer to a question is read; nothing is sent.
+
+    For an answer that was kept, or came from elsewhere: fences, prose, slips and types are treated alike.
+
+    Parameters:
+        text: The text of an answer.
+        schema: What it shall be, as in `ask`. Default None: the JSON as it is.
+        finish_reason: Why the answer ended, as far as it is known. What was cut ("length") is no value.
+        notices: A list that sentences about what was forgiven and left out are added to. Default None.
+
+    Returns:
+        What `ask` gives as `Reply.data`.
+
+    Raises:
+        KimiJSONError: It is no JSON, or does not fit; `value`, `path` and `faults` say more.
+        KimiUsageError: The schema is none.
+    """
+    with in_words_of(PYTHON_WORDS):
+        wanted = None if schema is None else structured.schema_of(schema, {})
+        answer = structured.read(text, wanted, finish_reason)
+    if notices is not None:
+        notices.extend(answer.notices)
+    return answer.data
 
 
 def usage_records() -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from msgspec import structs
 from kimi_magic import hosts, request, structured
 from kimi_magic.client.connection import Connection
 from kimi_magic.conversation import Conversation, Step, Turn
-from kimi_magic.errors import KimiJSONError, KimiUsageError
+from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
 from kimi_magic.request import Options
 from kimi_magic.structured import Structure
@@ -133,20 +133,21 @@ def steps(plan: Plan) -> Generator[Ask, None, None]:
         step = turn.steps[-1]
         if structure is None or any(choice.tool_calls for choice in step.choices):
             return
-        try:
-            turn.parsed = structured.parse(structure, step)
-        except KimiJSONError as fault:
-            repairs = len(turn.rejections)
-            if repairs == structure.repairs or not structured.is_repairable(step):
-                fault.hint = structured.hint(step, step.choices[0], repairs)
-                raise
-            step.rejected = fault.message
-            messages = (*plan.request.messages, *structured.correction(step.choices[0], fault))
-            ask = Ask(structs.replace(plan.request, messages=messages))
-        else:
+        outcome = structured.parse(structure, step)
+        fault = outcome.fault
+        if fault is None:
+            turn.parsed = outcome.parsed
             notices = dict.fromkeys(notice for parsed in turn.parsed for notice in parsed.notices)
             turn.notices = (*turn.notices, *notices)
             return
+        turn.rescued = outcome.parsed
+        repairs = len(turn.rejections)
+        if repairs == structure.repairs or not outcome.is_repairable:
+            fault.hint = structured.hint(step, step.choices[0], repairs)
+            raise fault
+        step.rejected = fault.message
+        messages = (*plan.request.messages, *structured.correction(step.choices[0], fault))
+        ask = Ask(structs.replace(plan.request, messages=messages))
 
 
 def begin(plan: Plan, ask: Ask) -> Step:

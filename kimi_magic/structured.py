@@ -14,7 +14,7 @@ from msgspec import structs
 from kimi_magic import frames, json_text
 from kimi_magic import schema as schemas
 from kimi_magic.conversation import Parsed, Step
-from kimi_magic.errors import KimiJSONError, KimiUsageError, one_line
+from kimi_magic.errors import Fault, KimiJSONError, KimiUsageError, one_line
 from kimi_magic.messages import JSON_OBJECT, LENGTH, STOP, Choice, Message, ResponseFormat
 from kimi_magic.messages.sent import schema_format
 from kimi_magic.request import Options, larger_cap
@@ -50,6 +50,35 @@ class Needs(NamedTuple):
     notices: list[str]
 
 
+def schema_of(spec: object, namespace: Mapping[str, Any]) -> schemas.Schema[Any]:
+    """The schema that a person gave.
+
+    Raises:
+        KimiUsageError: It is none.
+    """
+    try:
+        return schemas.of(spec, namespace)
+    except ValueError as error:
+        raise KimiUsageError(f"{{@schema}} {_shown(spec)}: expected {error}") from None
+
+
+def read(text: str, schema: schemas.Schema[Any] | None, finish_reason: str | None = None) -> schemas.Answer:
+    """What the text of an answer stands for.
+
+    Raises:
+        KimiJSONError: It is no JSON, or not as the schema wants it.
+    """
+    try:
+        return schemas.read(text, schema, finish_reason=finish_reason)
+    except json_text.JSONFault as fault:
+        problem = _no_json(text, finish_reason, fault)
+        error = _error(problem, path=fault.path, faults=(Fault(fault.path, None, str(fault)),))
+    except schemas.SchemaFault as fault:
+        problem = f"the answer does not match the schema: {fault}"
+        error = _error(problem, fault.whole, fault.path, fault.faults)
+    raise error
+
+
 def structure_of(options: Options, namespace: Mapping[str, Any]) -> Structure | None:
     """What `options` ask for, None where it is no JSON.
 
@@ -67,15 +96,17 @@ def structure_of(options: Options, namespace: Mapping[str, Any]) -> Structure | 
             raise KimiUsageError(
                 "{@schema} with {@response_format}: both say what the answer is; use one of the two"
             )
-        try:
-            schema = schemas.of(options.schema, namespace)
-        except ValueError as error:
-            raise KimiUsageError(f"{{@schema}} {_shown(options.schema)}: expected {error}") from None
+        schema = schema_of(options.schema, namespace)
     if options.frame:
         try:
             frames.library(namespace)
         except ValueError as error:  # before anything is paid for
             raise KimiUsageError(f"{{@frame}}: {error}") from None
+        if schema is not None and not schema.has_rows:
+            raise KimiUsageError(
+                f"{{@frame}} with {{@schema}} {_shown(options.schema)}: expected a list of records, "
+                "for a table has rows"
+            )
     repairs = options.repair if options.repair is not None else int(schema is not None)
     return Structure(schema, by_hand, options.frame, repairs, namespace)
 
@@ -101,25 +132,38 @@ def needs(
     return Needs(_with_instruction(messages, JSON_INSTRUCTION), form, [ADDED_NOTICE])
 
 
-def parse(structure: Structure, step: Step) -> tuple[Parsed, ...]:
-    """What the answers of `step` are made into.
+class Outcome(NamedTuple):
+    """What the answers of a step were made into, and what is wrong with the first that cannot be used.
 
-    Raises:
-        KimiJSONError: One of them is not what was asked for; the message says where and why.
+    With a `fault`, the `data` of each answer that cannot be used is None; the good ones are there.
+    `is_repairable`: whether it may help to ask again.
     """
+
+    parsed: tuple[Parsed, ...]
+    fault: KimiJSONError | None = None
+    is_repairable: bool = False
+
+
+def parse(structure: Structure, step: Step) -> Outcome:
+    """What the answers of `step` are made into; it never raises for what the model wrote."""
     # The service may give fewer answers than were asked for.
     choices = [choice for choice in step.choices if choice.has_content] or [step.choices[0]]
-    return tuple(_parse(structure, step, choice, number) for number, choice in enumerate(choices, 1))
-
-
-def is_repairable(step: Step) -> bool:
-    """Whether an answer that cannot be used may become usable if it is asked for again."""
-    return step.n == 1 and step.choices[0].finish_reason in (STOP, None)
+    outcomes = [_parse(structure, step, choice, number) for number, choice in enumerate(choices, 1)]
+    first = next((outcome for outcome in outcomes if outcome.fault), None)
+    parsed = tuple(parsed for outcome in outcomes for parsed in outcome.parsed)
+    if first is None:
+        return Outcome(parsed)
+    ended = step.choices[0].finish_reason in (STOP, None)
+    return Outcome(parsed, first.fault, first.is_repairable and step.n == 1 and ended)
 
 
 def correction(choice: Choice, fault: KimiJSONError) -> tuple[Message, ...]:
     """What is sent to have a fault mended: the answer, if there was one, and what is wrong with it."""
-    wish = f"That cannot be used: {fault.message}. Answer once more, with the whole corrected JSON object."
+    problem = f"That cannot be used: {fault.message}."
+    if len(fault.faults) > 1:
+        told = "\n".join(f"- {one_line(str(each))}" for each in fault.faults)
+        problem = f"That cannot be used, for the answer does not match the schema:\n{told}\n"
+    wish = f"{problem} Answer once more, with the whole corrected JSON object.".replace("\n ", "\n")
     answer = Message("assistant", choice.text, reasoning_content=choice.reasoning or None)
     return (*([answer] if choice.text.strip() else []), Message("user", wish))
 
@@ -137,28 +181,37 @@ def hint(step: Step, choice: Choice, repairs: int) -> str:
     return kept + "{@again}, or ask for something simpler."
 
 
-def _parse(structure: Structure, step: Step, choice: Choice, number: int) -> Parsed:
+def _parse(structure: Structure, step: Step, choice: Choice, number: int) -> Outcome:
     try:
-        parsed = schemas.read(choice.text, structure.schema, finish_reason=choice.finish_reason)
-        data = parsed.data
-        if structure.frame:
-            columns = structure.schema.columns if structure.schema else {}
+        answer = read(choice.text, structure.schema, choice.finish_reason)
+    except KimiJSONError as error:
+        if step.n > 1:
+            error.message = f"answer {number}: {error.message}"
+        return Outcome((Parsed(error.value, None),), error, is_repairable=True)
+    data = answer.data
+    if structure.frame:
+        columns = structure.schema.columns if structure.schema else {}
+        try:
             data = frames.frame(data, columns=columns, namespace=structure.namespace)
-    except json_text.JSONFault as fault:
-        has_text = choice.text.strip()
-        if choice.finish_reason == LENGTH:
-            where = f"before its end: {fault}" if has_text else "before it began"
-            problem = f"the JSON was cut (length) {where}"
-        else:
-            problem = f"the answer is no JSON: {fault if has_text else 'it is empty'}"
-    except schemas.SchemaFault as fault:
-        problem = f"the answer does not match the schema: {fault}"
-    except ValueError as fault:
-        problem = f"{{@frame}}: {fault}"
-    else:
-        return Parsed(parsed.value, data, tuple(map(one_line, parsed.notices)))
-    which = f"answer {number}: " if step.n > 1 else ""
-    raise KimiJSONError(one_line(which + problem))
+        except ValueError as fault:
+            told = (Fault("$", answer.value, str(fault)),)
+            unfit = _error(f"{{@frame}}: {fault}", answer.value, faults=told)
+            # What fits a schema, and is no table, cannot be mended by the model.
+            return Outcome((Parsed(answer.value, None),), unfit, is_repairable=structure.schema is None)
+    return Outcome((Parsed(answer.value, data, tuple(map(one_line, answer.notices))),))
+
+
+def _error(problem: str, value: Any = None, path: str = "$", faults: tuple[Fault, ...] = ()) -> KimiJSONError:
+    error = KimiJSONError(one_line(problem))
+    error.value, error.path, error.faults = value, path, faults
+    return error
+
+
+def _no_json(text: str, finish_reason: str | None, fault: json_text.JSONFault) -> str:
+    has_text = text.strip()
+    if finish_reason == LENGTH:
+        return f"the JSON was cut (length) {f'before its end: {fault}' if has_text else 'before it began'}"
+    return f"the answer is no JSON: {fault if has_text else 'it is empty'}"
 
 
 def _with_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:

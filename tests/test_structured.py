@@ -99,7 +99,7 @@ def refused(line: str = "--json", **more: Any) -> KimiJSONError:
     """Ask; what it failed with, after a look at how it failed."""
     with pytest.raises(KimiJSONError) as caught:
         asked(line, **more)
-    assert kimi_magic.last.data is None
+    assert kimi_magic.last.data is None or None in kimi_magic.last.data
     assert kimi_magic.last.state == "failed"
     assert said() == []
     assert "\n" not in caught.value.message
@@ -494,7 +494,7 @@ def test_what_is_no_json_fails_in_one_line_and_stays_in_last(service: Start, tex
         ("--schema Person", '{"name": "Ada"}', "$.age: expected a value, got nothing"),
         ("--schema list[Pet]", '{"items": [{"name": "R", "legs": 4}, {"name": "S", "legs": null}]}',
          "$.items[1].legs: expected integer, got null"),
-        ("--schema Pet", '{"name": "R", "legs": -1}', "$.legs: expected greater than or equal to 0, got -1"),
+        ("--schema Pet", '{"name": "R", "legs": -1}', "$.legs: expected at least 0, got -1"),
         ("--schema city", '{"city": 3, "people": "many"}', "$.city: expected string, got 3 (and 1 more)"),
     ],
 )  # fmt: skip
@@ -719,6 +719,68 @@ def test_the_answer_of_several_that_does_not_fit_is_named_and_nothing_repaired(s
     assert "--repair" not in error.hint
     assert len(server.requests) == 1
     assert [choice.text for choice in kimi_magic.last.choices] == [ADA, '{"name": "Bo"}']
+    assert kimi_magic.last.data == [ADA_IS, None]
+    assert kimi_magic.last.values == ({"name": "Ada", "age": 36}, {"name": "Bo"})
+    assert (error.value, error.path) == ({"name": "Bo"}, "$.age")
+
+
+def test_an_answer_that_does_not_fit_is_kept_with_all_its_faults(service: Start) -> None:
+    service('{"items": [{"name": 1, "age": 2}, {"age": "x"}, {"name": "c"}]}')
+    error = refused("--schema list[Person] --repair 0")
+    assert error.value == {"items": [{"name": 1, "age": 2}, {"age": "x"}, {"name": "c"}]}
+    assert error.path == "$.items[0].name"
+    assert list(map(str, error.faults)) == [
+        "$.items[0].name: expected string, got 1",
+        '$.items[1].age: expected integer, got "x"',
+        "$.items[1].name: expected a value, got nothing",
+        "$.items[2].age: expected a value, got nothing",
+    ]
+    assert [each.value for each in error.faults] == [1, "x", None, None]
+    assert kimi_magic.last.values == (error.value,)
+
+
+def test_a_repair_tells_all_faults_at_most_ten(service: Start) -> None:
+    rows = [{"name": number, "age": 1} for number in range(12)]
+    server = service(json.dumps({"items": rows}), f'{{"items": [{ADA}]}}')
+    assert asked("--schema list[Person]").data == [ADA_IS]
+    wish = contents(server.requests[1].body)[-1][1]
+    assert [f"- $.items[{number}].name: expected string, got {number}" in wish for number in range(12)] == [
+        number < 10 for number in range(12)
+    ]
+
+
+@pytest.mark.parametrize("spec", ["Person", "int", "list[str]", "dict[str, int]", "city"])
+def test_a_table_of_what_has_no_rows_is_refused_before_anything_is_sent(service: Start, spec: str) -> None:
+    server = service(ADA)
+    with pytest.raises(KimiUsageError, match="expected a list of records"):
+        asked(f"--schema '{spec}' --frame", names={**NAMES, "pd": pandas})
+    assert server.requests == []
+
+
+def test_a_text_is_read_again_with_the_same_tolerance() -> None:
+    notices: list[str] = []
+    text = "Sure: {'name': 'Ada', 'age': '36',}"
+    assert kimi_magic.read(text, schema=Person, notices=notices) == ADA_IS
+    assert kimi_magic.read(text) == {"name": "Ada", "age": "36"}
+    assert len(notices) == 4
+    assert "“Sure:”" in notices[0]
+    with pytest.raises(KimiJSONError) as caught:
+        kimi_magic.read('{"name": "Ada"}', schema=Person)
+    assert caught.value.faults[0].path == "$.age"
+    assert caught.value.value == {"name": "Ada"}
+    with pytest.raises(KimiJSONError, match="cut"):
+        kimi_magic.read('{"name": "Ada", "age": 3', schema=Person, finish_reason="length")
+    with pytest.raises(KimiUsageError, match="schema"):
+        kimi_magic.read(text, schema="nonsense")
+
+
+def test_notices_of_the_reading_are_those_of_the_reply(service: Start) -> None:
+    service("Draft: {\"name\": \"A\", \"age\": 1}\nCorrected: {'name': 'Ada', 'age': 36.0}")
+    reply = kimi_magic.ask("Who?", schema=Person)
+    assert reply.data == ADA_IS
+    assert any("left out, because a later one fits" in notice for notice in reply.notices)
+    assert any("whole number" in notice for notice in reply.notices)
+    assert any("“Draft:" in notice for notice in reply.notices)
 
 
 def test_fewer_answers_than_were_asked_for_are_taken(service: Start) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+from itertools import islice
 from typing import Any, Literal, NamedTuple
 
 from . import good
@@ -61,7 +62,8 @@ _ASSIGNED = re.compile(
 )
 _NUMBERS = re.compile(r"\[\s*[-+]?\.?\d")
 _SCALAR = re.compile(r'"|[-+.]?\d|(?:true|false|null)\b')
-_LINE_REACH = 300  # characters after a bracket in prose that are looked at for what it holds
+_MOST_INNER = 8  # brackets inside of one in prose that are looked at
+_LINE_REACH = 200  # characters after a bracket in prose that are looked at for what it holds
 
 
 class Candidate(NamedTuple):
@@ -258,7 +260,7 @@ class _Scan:
         limit = min(len(text), start + _LINE_REACH) if line_end < 0 else line_end
         end = extent(text, start, limit)
         if end is not None:
-            inner = (at for at in range(start + 1, end) if text[at] in "{[")
+            inner = islice((at for at in range(start + 1, end) if text[at] in "{["), _MOST_INNER)
             if any(text[at] != "[" or text[at + 1 : at + 2] != "]" for at in inner if self._begins(at)):
                 fault = BrokenError(start, f"expected a value, got {text[start : start + 20]!r}")
                 self._found.append(Candidate(start, end, None, fault, fence=self._fence))

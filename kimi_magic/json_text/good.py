@@ -20,7 +20,8 @@ _TEX = re.compile(r"\\\\[A-Za-z]{2}")
 _LONE = re.compile("[\ud800-\udfff]")
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
 _HALF = re.compile(r"\\u[dD][89a-fA-F]")
-_HUGE = re.compile(r"(?<![0-9.])[0-9.]++(?:(?<=[0-9.]{300})|[eE]\+?[0-9]{3,})")  # may be infinite as a float
+_HUGE = re.compile(r"[0-9][eE]\+?[0-9]{3}")  # a number that may be infinite as a float
+_HUGE_NUMBER = re.compile(r"(?<![0-9.])[0-9.]++[eE]\+?[0-9]{3,}")
 
 
 class Strict(NamedTuple):
@@ -81,7 +82,9 @@ def _is_suspect(text: str, start: int, end: int) -> bool:
             return True
         if _HALF.search(text, start, end) and _HALF.search(_PAIR.sub("", text[start:end])):
             return True
-    if any(math.isinf(_float(number[0])) for number in _HUGE.finditer(text, start, end)):
+    if _HUGE.search(text, start, end) and any(
+        math.isinf(_float(number[0])) for number in _HUGE_NUMBER.finditer(text, start, end)
+    ):
         return True
     return not text.isascii() and _LONE.search(text, start, end) is not None
 

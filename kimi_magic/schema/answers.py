@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from kimi_magic import json_text
 
-from .faults import SchemaFault
+from .faults import Mismatch, SchemaFault
 from .spec import Fitted, Schema
 
 
@@ -49,6 +49,7 @@ def read(text: str, schema: Schema[Any] | None = None, *, finish_reason: str | N
     made = fitted(found.value)
     if isinstance(made, SchemaFault):
         if json_text.is_schema(found.value):
-            raise SchemaFault("$", "an answer that fits the schema", "the schema itself")
+            made = SchemaFault([Mismatch((), "an answer", "the schema itself", value=found.value)])
+        made.whole = found.value
         raise made
     return Answer(found.value, made.data, (*found.notices, *made.notices))

@@ -12,13 +12,12 @@ from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
 from functools import partial
-from itertools import islice
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
 
-from .faults import MOST_COUNTED, Mismatch, Steps, by_jsonschema, by_msgspec, by_pydantic, fault, own
+from .faults import SchemaFault, Steps, by_jsonschema, by_msgspec, by_pydantic, own
 from .service import parts, target
 
 _SAYS_SOMETHING = {
@@ -71,7 +70,6 @@ def for_schema(given: Mapping[str, Any]) -> Validator:
     """For a JSON Schema (2020-12 where `$schema` names no other); values stay what they are."""
     from jsonschema import Draft202012Validator, SchemaError
     from jsonschema.validators import validator_for
-    from referencing import Registry
 
     schema = dict(given)
     if not _SAYS_SOMETHING & set(schema):
@@ -87,11 +85,11 @@ def for_schema(given: Mapping[str, Any]) -> Validator:
     for ref in sorted(refs):
         if target(ref, schema) is None:
             raise ValueError(f"references that lead into the schema such as #/$defs/Name, got $ref {ref}")
-    validator = kind(schema, registry=Registry())  # which knows no way to fetch anything
+    validator = checker(schema)
 
     def build(value: Any, around: Steps) -> Any:
-        if found := _found(validator, value):
-            raise fault(found, around)
+        if found := by_jsonschema(validator, value, schema):
+            raise SchemaFault(found, around)
         return value
 
     return Validator(schema, build)
@@ -105,11 +103,12 @@ def _by_msgspec(schema: dict[str, Any], stand_in: Any, finish: Callable[[Any], A
         try:
             return finish(msgspec.convert(value, stand_in, str_keys=True))
         except msgspec.ValidationError as error:
-            raise fault(by_msgspec(str(error), value, _also(schema, value)), around) from None
+            found = by_jsonschema(checker(schema), value, schema)
+            raise SchemaFault(found or [by_msgspec(str(error), value)], around) from None
         except RecursionError:
-            raise own(ValueError("nested too deeply"), around) from None
+            raise SchemaFault([own(ValueError("nested too deeply"), value)], around) from None
         except Exception as error:  # noqa: BLE001 - what a __post_init__ raises
-            raise own(error, around) from None
+            raise SchemaFault([own(error, value)], around) from None
 
     return Validator(schema, build)
 
@@ -188,29 +187,17 @@ def _put_in_order(schema: dict[str, Any], names: list[str]) -> None:
     schema["required"] = [name for name in names if name in schema["required"]]
 
 
-def _also(schema: dict[str, Any], value: Any) -> list[Mismatch]:
-    """What jsonschema says of a value that msgspec did not take."""
+def checker(schema: Mapping[str, Any]) -> Any:
+    """A validator of jsonschema, which knows formats and no way to fetch anything."""
     from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema.validators import validator_for
     from referencing import Registry
 
     formats = FormatChecker(formats=())
     for name, check in _FORMATS.items():
         formats.checks(name, raises=(ValueError, ArithmeticError, AttributeError, TypeError))(check)
-    return _found(Draft202012Validator(schema, registry=Registry(), format_checker=formats), value)
-
-
-def _found(validator: Any, value: Any) -> list[Mismatch]:
-    """What jsonschema finds, but for decimal numbers that are JSON numbers: msgspec takes them."""
-    try:
-        errors = list(islice(validator.iter_errors(value), MOST_COUNTED))
-    except RecursionError:
-        return [Mismatch((), "", "", "nested too deeply")]
-    return [by_jsonschema(error) for error in errors if not _is_decimal(error)]
-
-
-def _is_decimal(error: Any) -> bool:
-    is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
-    return error.schema.get("format") == "decimal" and is_number
+    kind = validator_for(schema, default=Draft202012Validator)
+    return kind(schema, registry=Registry(), format_checker=formats)
 
 
 # ---- pydantic ----
@@ -230,11 +217,14 @@ def for_adapter(adapter: Any) -> Validator:
                 json.dumps(value)
             )  # JSON also for pydantic: a date is a string there
         except ValidationError as error:
-            raise fault(by_pydantic(error.errors(include_url=False), value), around) from None
+            known = by_jsonschema(checker(schema), value, schema)
+            found = by_pydantic(error.errors(include_url=False), value, known)
+            raise SchemaFault(found, around) from None
         except Exception as error:  # noqa: BLE001 - what a validator raises
-            raise own(error, around) from None
+            raise SchemaFault([own(error, value)], around) from None
 
-    return Validator(adapter.json_schema(), build)
+    schema = adapter.json_schema()
+    return Validator(schema, build)
 
 
 def _by_pydantic(kind: Any, *, instead: Exception | None = None) -> Validator:

@@ -69,6 +69,29 @@ def columns(raw: JSONSchema) -> Columns:
     return {name: _column(part, raw) for name, part in record.get("properties", {}).items()}
 
 
+def has_rows(raw: JSONSchema) -> bool:
+    """Whether what fits a schema may be a table: records in a list or by name, or lists for columns."""
+    top = resolved(raw, raw)
+    kinds = kinds_of(top)
+    if kinds == ["array"]:
+        return _may_be(top.get("items", {}), raw, "object")
+    if kinds == ["object"]:
+        if isinstance(extra := top.get("additionalProperties"), Mapping):
+            return _may_be(extra, raw, "object") or _may_be(extra, raw, "array")
+        parts = list(top.get("properties", {}).values())
+        lists = [part for part in parts if _may_be(part, raw, "array")]
+        records = [part for part in lists if _may_be(resolved(part, raw).get("items", {}), raw, "object")]
+        return not parts or len(records) > 0 or len(lists) == len(parts)
+    return not kinds or bool({"object", "array"} & set(kinds))
+
+
+def _may_be(schema: Any, root: JSONSchema, kind: str) -> bool:
+    schema = resolved(schema, root)
+    if choices := schema.get("anyOf") or schema.get("oneOf"):
+        return any(_may_be(choice, root, kind) for choice in choices[:20])
+    return "enum" not in schema and "const" not in schema and kind in (kinds_of(schema) or [kind])
+
+
 def name_for(text: str) -> str:
     """A name that the service takes: letters, digits, _ and -, at most 64."""
     return _NAME.sub("_", text)[:64] or "answer"

@@ -16,12 +16,12 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, over
 
 import msgspec
 
-from kimi_magic.json_text import JSONFault, path, read
+from kimi_magic.json_text import JSONFault, read
 
 from .build import Validator, for_adapter, for_schema, for_type
-from .faults import SchemaFault, Steps
+from .faults import Mismatch, SchemaFault, Steps
 from .lossless import Lossless
-from .service import Columns, accepted, columns, name_for
+from .service import Columns, accepted, columns, has_rows, name_for
 from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
@@ -53,7 +53,8 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     an object. `wrapped` is the property of it that carries the value where that is a list ("items") or
     something else that is no object ("value"), else "". `columns` are name and kind of each column of a table
     of such records, empty where they are not known; the kinds are boolean, integer, number, string, date,
-    date-time and object. `raw` is the full JSON Schema.
+    date-time and object. `raw` is the full JSON Schema; `has_rows` says
+    whether a table can be made of what fits it.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     wrapped: str
     columns: Columns
     raw: dict[str, Any]
+    has_rows: bool
     _build: Callable[[Any, Steps], Any]
 
     def fit(self, value: Any) -> Fitted[T]:
@@ -80,7 +82,11 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
                 if changed is inner and inner is value:
                     continue
                 made = self._build(changed, around)
-            except (SchemaFault, RecursionError):
+            except SchemaFault as fault:
+                if around in ((), (self.wrapped,)):
+                    first = fault  # without what could be brought to the types that were asked for
+                continue
+            except RecursionError:
                 continue
             if around and around[0] != self.wrapped:
                 lossless.remark("wrapped", around)
@@ -109,7 +115,7 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
             case dict() if self.wrapped and self.wrapped in value:
                 made = self._build(value[self.wrapped], (self.wrapped,))
             case dict() if self.wrapped == "items":
-                raise SchemaFault(path(["items"]), "array", "nothing")
+                raise SchemaFault([Mismatch(("items",), "array", "nothing")])
             case _:
                 made = self._build(value, ())
         return typing.cast("T", made)
@@ -146,7 +152,9 @@ def of(spec: object, namespace: Mapping[str, Any] = types.MappingProxyType({})) 
     except RecursionError:
         raise ValueError("a schema of fewer levels") from None
     name = name or _name_of(given) or str(validator.schema.get("title", ""))
-    return Schema(name_for(name), sent, wrapped, found, validator.schema, validator.build)
+    return Schema(
+        name_for(name), sent, wrapped, found, validator.schema, has_rows(validator.schema), validator.build
+    )
 
 
 def _validator(given: Any) -> Validator:
