@@ -123,7 +123,8 @@ def needs(
         return Needs(list(messages), options.response_format, [])
     schema, by_hand = structure.schema, structure.response_format
     if schema is not None and by_schema:
-        return Needs(list(messages), schema_format(schema.name, schema.json_schema), [])
+        sent, strict = schema.form()
+        return Needs(list(messages), schema_format(schema.name, sent, strict=strict), [])
     form = by_hand or JSON_OBJECT
     if schema is not None:
         return Needs(_with_instruction(messages, schema.prompt), form, [])

@@ -285,7 +285,8 @@ def test_the_host_gets_the_schema_where_its_table_says_so(
     body = server.only.body
     if takes:
         wanted = schema.of(Person)
-        named = {"name": "Person", "schema": wanted.json_schema, "strict": True}
+        closed = {**wanted.json_schema, "additionalProperties": False}
+        named = {"name": "Person", "schema": closed, "strict": True}
         assert body["response_format"] == {"type": "json_schema", "json_schema": named}
         assert contents(body) == [("user", "Who?")]
     else:

@@ -86,13 +86,13 @@ class Candidate(NamedTuple):
         return self.broken is not None or isinstance(self.value, dict | list)
 
 
-def candidates(text: str) -> list[Candidate]:
-    """All candidates in order.
+def candidates(text: str, *, digits: bool = False) -> list[Candidate]:
+    """All candidates in order; with `digits`, floats are `tokens.Digits`.
 
     Raises:
         JSONFault: A value has too many levels.
     """
-    return _Scan(text).run()
+    return _Scan(text, digits).run()
 
 
 def extent(text: str, start: int, limit: int, part: re.Pattern[str] = _PART) -> int | None:
@@ -120,8 +120,9 @@ def extent(text: str, start: int, limit: int, part: re.Pattern[str] = _PART) -> 
 class _Scan:
     """The pass over a text: where it is, and in which fence."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, digits: bool) -> None:
         self._text = text
+        self._digits = digits
         self._found: list[Candidate] = []
         self._fence: Fence = ""
         self._loose = 0  # brackets of prose that are open
@@ -182,7 +183,7 @@ class _Scan:
         start = skipped.end() if skipped else at
         if start >= end or not _SCALAR.match(text, start):
             return at
-        reader = Reader(text)
+        reader = Reader(text, digits=self._digits)
         try:
             value, stop = reader.read(start)
         except BrokenError:
@@ -279,10 +280,10 @@ class _Scan:
     def _read(self, start: int, limit: int) -> Candidate:
         text = self._text
         if self._strict_tries:
-            if strict := good.at(text, start):
+            if strict := good.at(text, start, digits=self._digits):
                 return Candidate(start, strict.end, strict.value, None, strict.notices)
             self._strict_tries -= 1
-        reader = Reader(text, self._unclosed)
+        reader = Reader(text, self._unclosed, digits=self._digits)
         try:
             value, end = reader.read(start)
         except BrokenError as broken:
@@ -296,7 +297,7 @@ class _Scan:
         end = extent(text, start, limit, _ESCAPED_PART) or limit
         try:
             inner = json.loads(f'"{text[start:end]}"', strict=False)
-            reader = Reader(inner)
+            reader = Reader(inner, digits=self._digits)
             value, inner_end = reader.read(0)
             if inner[inner_end:].strip():
                 raise reader.broken(inner_end, "nothing more")

@@ -11,7 +11,7 @@ import math
 import re
 from typing import Any, NamedTuple
 
-from .tokens import TEX_AFTER_CONTROL
+from .tokens import TEX_AFTER_CONTROL, Digits
 from .value import DEEPEST
 
 _LEADING = re.compile(r"[\s\ufeff]*+")
@@ -47,20 +47,25 @@ class _Objects:
         return made
 
 
-def whole(text: str) -> Strict | None:
+def whole(text: str, *, digits: bool = False) -> Strict | None:
     """The value that is all of `text`, but for blanks and a byte order mark; None where it is not strict."""
     leading = _LEADING.match(text)
     start = leading.end() if leading else 0
-    found = at(text, start)
+    found = at(text, start, digits=digits)
     if found is None or text[found.end :].strip("\ufeff \t\r\n"):
         return None
     return found
 
 
-def at(text: str, start: int) -> Strict | None:
-    """The value that begins at `start`; None where it is not strict JSON or needs a closer look."""
+def at(text: str, start: int, *, digits: bool = False) -> Strict | None:
+    """The value that begins at `start`; None where it is not strict JSON or needs a closer look.
+
+    With `digits`, floats are `tokens.Digits`.
+    """
     objects = _Objects()
-    decoder = json.JSONDecoder(object_pairs_hook=objects.build, parse_constant=_constant)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=objects.build, parse_constant=_constant, parse_float=Digits if digits else None
+    )
     try:
         value, end = decoder.raw_decode(text, start)
     except (ValueError, RecursionError):

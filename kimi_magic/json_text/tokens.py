@@ -94,10 +94,24 @@ def string(text: str, at: int, *, is_key: bool = False) -> String | None:
     return String(value, end + 1, (*remarks, *more))
 
 
-def number(written: str) -> tuple[int | float, tuple[str, ...]] | None:
+class Digits(float):
+    """A number that also knows how it was written, for those who need all its digits (`Decimal`)."""
+
+    __slots__ = ("text",)
+    text: str
+
+    def __new__(cls, text: str) -> Digits:
+        """The number that `text` stands for."""
+        made = super().__new__(cls, text)
+        made.text = text
+        return made
+
+
+def number(written: str, *, digits_too: bool = False) -> tuple[int | float, tuple[str, ...]] | None:
     """A number as Python has it, and what was forgiven; None where its meaning is not certain.
 
-    `00501` may be a zip code; a number of more than 4300 digits is refused by Python itself.
+    `digits_too`: floats are `Digits`. `00501` may be a zip code; a number of more than 4300 digits is refused
+    by Python itself.
     """
     digits = written.lstrip("+-")
     if not any(char.isdigit() for char in digits) or (digits[0] == "0" and digits[1:2].isdigit()):
@@ -111,7 +125,7 @@ def number(written: str) -> tuple[int | float, tuple[str, ...]] | None:
             return int(written), remarks
     except ValueError:
         return None
-    value = float(written)
+    value = Digits(written) if digits_too else float(written)
     return value, ("constant",) if math.isinf(value) else remarks
 
 

@@ -91,11 +91,13 @@ class _Level:
 class Reader:
     """Reads the value at a place of a text.
 
-    `unclosed` gathers quotes that are not closed in the rest of the text, for readers of later places.
+    With `digits`, floats are `tokens.Digits`. `unclosed` gathers quotes that are not closed in the
+    rest of the text, for readers of later places.
     """
 
-    def __init__(self, text: str, unclosed: set[str] | None = None) -> None:
+    def __init__(self, text: str, unclosed: set[str] | None = None, *, digits: bool = False) -> None:
         self._text = text
+        self._digits = digits
         self._unclosed_quotes = set() if unclosed is None else unclosed
         self._levels: list[_Level] = []
         self._remarks: dict[str, tuple[str, int]] = {}  # key of NOTICES: the first path, how many
@@ -259,7 +261,7 @@ class Reader:
             return found.value, found.end
         written = tokens.NUMBER.match(text, at)
         if written and written[0] and written[0].lstrip("+-"):
-            made = tokens.number(written[0])
+            made = tokens.number(written[0], digits_too=self._digits)
             if made is None and len(written[0]) > 4000:
                 raise self.broken(at, "a number with fewer digits")
             if made is None or not tokens.END_OF_WORD.match(text, written.end()):

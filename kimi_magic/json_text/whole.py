@@ -46,7 +46,12 @@ class Found(NamedTuple):
 
 
 def read(
-    text: str, *, finish_reason: str | None = None, fits: Fits | None = None, wants_list: bool = False
+    text: str,
+    *,
+    finish_reason: str | None = None,
+    fits: Fits | None = None,
+    wants_list: bool = False,
+    digits: bool = False,
 ) -> Found:
     """The JSON value in `text`: all of it, in a code fence, or with prose around.
 
@@ -55,28 +60,29 @@ def read(
         finish_reason: The service's word for why the answer ended. What was cut by its length is no value.
         fits: Whether a value is what was asked for. Of several the last that fits counts, without `fits` the
             last; several records with prose between are all taken, or none.
+        digits: Whether floats shall be `Digits`, which know how they were written.
         wants_list: Whether a list was asked for, so that records one after the other may be one.
 
     Raises:
         JSONFault: There is no value, it is broken (a part of it is no answer), it is not certain which of
             several it is, it was cut, or it has more than 200 levels.
     """
-    strict = good.whole(text)
+    strict = good.whole(text, digits=digits)
     if finish_reason == CUT and (strict is None or not isinstance(strict.value, dict | list)):
         raise _cut(text)
     if strict is not None:
-        return _decoded(Found(strict.value, strict.notices), fits)
+        return _decoded(Found(strict.value, strict.notices), fits, digits=digits)
     seen, notices = _prepared(text)
-    found = candidates(seen)
+    found = candidates(seen, digits=digits)
     if (bare := prose.without_reasoning(seen, found)) != seen:
         notices.append(REASONING_NOTICE)
-        seen, found = bare, candidates(bare)
+        seen, found = bare, candidates(bare, digits=digits)
     found = prose.before_next_turn(seen, found)
     if len(found) != 1 or _FENCE.sub("", seen[: found[0].start] + seen[found[0].end :]).strip():
         found = [each for each in found if not prose.is_no_answer(seen, each)]
     choice = _Choice(seen, found, fits, wants_list).choose()
     if isinstance(choice.value, str):
-        decoded = _decoded(Found(choice.value, ()), fits)
+        decoded = _decoded(Found(choice.value, ()), fits, digits=digits)
         choice = choice._replace(value=decoded.value, notices=(*choice.notices, *decoded.notices))
     around = _around(seen, choice.used)
     return Found(choice.value, tuple(dict.fromkeys([*notices, *around, *choice.notices])))
@@ -121,13 +127,13 @@ def _prepared(text: str) -> tuple[str, list[str]]:
     return text, notices
 
 
-def _decoded(found: Found, fits: Fits | None) -> Found:
+def _decoded(found: Found, fits: Fits | None, *, digits: bool) -> Found:
     """What a string that holds JSON stands for; a string that was asked for stays one."""
     for _ in range(_MOST_DECODINGS):
         text = found.value.strip() if isinstance(found.value, str) else ""
         if text[:1] not in ("{", "[", '"') or (fits and fits(found.value)):
             return found
-        reader = Reader(text)
+        reader = Reader(text, digits=digits)
         try:
             value, end = reader.read(0)
         except BrokenError:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from kimi_magic import json_text
 
 from .faults import Mismatch, SchemaFault
+from .lossless import settled
 from .spec import Fitted, Schema
 
 
@@ -35,7 +36,7 @@ def read(text: str, schema: Schema[Any] | None = None, *, finish_reason: str | N
     def fitted(value: Any) -> Fitted[Any] | SchemaFault:
         if id(value) not in fitting:
             try:
-                fitting[id(value)] = (value, schema.fit(value))
+                fitting[id(value)] = (value, schema.fit(schema.with_digits(value)))
             except SchemaFault as fault:
                 fitting[id(value)] = (value, fault)
         return fitting[id(value)][1]
@@ -45,11 +46,13 @@ def read(text: str, schema: Schema[Any] | None = None, *, finish_reason: str | N
         finish_reason=finish_reason,
         fits=lambda value: isinstance(fitted(value), Fitted),
         wants_list=schema.wrapped == "items",
+        digits=schema.has_decimals,
     )
     made = fitted(found.value)
+    value = settled(found.value, {}, {}) if schema.has_decimals else found.value
     if isinstance(made, SchemaFault):
         if json_text.is_schema(found.value):
             made = SchemaFault([Mismatch((), "an answer", "the schema itself", value=found.value)])
-        made.whole = found.value
+        made.whole = value
         raise made
-    return Answer(found.value, made.data, (*found.notices, *made.notices))
+    return Answer(value, made.data, (*found.notices, *made.notices))

@@ -12,7 +12,7 @@ import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
-from kimi_magic.json_text import path
+from kimi_magic.json_text import Digits, path
 
 from .service import JSONSchema, kinds_of, resolved
 
@@ -187,6 +187,48 @@ class Lossless:
     def remark(self, kind: str, where: Steps) -> None:
         """Note a change that was made outside of the walk."""
         self._changed(kind, None, where)
+
+
+def settled(value: Any, schema: Any, root: JSONSchema, depth: int = 0) -> Any:
+    """A value without `Digits`: where a decimal number is wanted as it was written, elsewhere as floats."""
+    schema = resolved(schema, root) if isinstance(schema, Mapping) else {}
+    match value:
+        case Digits():
+            return value.text if is_decimal(schema) else float(value)
+        case dict():
+            named, extra = schema.get("properties", {}), schema.get("additionalProperties")
+            if "anyOf" in schema and (
+                objects := [b for b in _branches(schema, root) if "object" in kinds_of(b)]
+            ):
+                branch = branch_for(value, objects, root)
+                named, extra = branch.get("properties", {}), branch.get("additionalProperties")
+            return {key: settled(part, named.get(key, extra), root, depth + 1) for key, part in value.items()}
+        case list():
+            first, rest = schema.get("prefixItems") or [], schema.get("items")
+            if "anyOf" in schema:
+                rest = next((b["items"] for b in _branches(schema, root) if "items" in b), None)
+            return [
+                settled(part, first[at] if at < len(first) else rest, root, depth + 1)
+                for at, part in enumerate(value)
+            ]
+    return value
+
+
+def is_decimal(schema: JSONSchema) -> bool:
+    """Whether a schema stands for a `Decimal`, in the way of msgspec or of pydantic."""
+    if schema.get("format") == "decimal":
+        return True
+    kinds = [
+        branch.get("type", branch.get("format"))
+        for branch in schema.get("anyOf", ())
+        if isinstance(branch, Mapping)
+    ]
+    formats = [branch.get("format") for branch in schema.get("anyOf", ()) if isinstance(branch, Mapping)]
+    return "decimal" in formats or ("number" in kinds and "string" in kinds)
+
+
+def _branches(schema: JSONSchema, root: JSONSchema) -> list[JSONSchema]:
+    return [resolved(branch, root) for branch in schema["anyOf"]]
 
 
 def is_kind(kind: str, value: Any) -> bool:

@@ -8,6 +8,7 @@ still checked when the answer has come.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -37,6 +38,12 @@ _HINTS = {
     "duration": "a duration such as P3DT12H",
     "decimal": "a decimal number such as 12.50",
 }
+# What the service refuses or ignores, and a model reads in words.
+_UNSENT = (
+    "patternProperties", "propertyNames", "if", "then", "else", "not", "dependentRequired",
+    "dependentSchemas", "contains", "minContains", "maxContains",
+)  # fmt: skip
+_LONGEST_TOLD = 600  # characters of a schema in words
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 _NAME = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -90,6 +97,32 @@ def _may_be(schema: Any, root: JSONSchema, kind: str) -> bool:
     if choices := schema.get("anyOf") or schema.get("oneOf"):
         return any(_may_be(choice, root, kind) for choice in choices[:20])
     return "enum" not in schema and "const" not in schema and kind in (kinds_of(schema) or [kind])
+
+
+def is_strict(sent: JSONSchema) -> bool:
+    """Whether a schema that is sent qualifies for `strict`: objects with all their properties, no others."""
+    objects = [part for part in parts(sent) if part.get("type") == "object"]
+    return all(
+        part.get("additionalProperties") is False
+        and set(part.get("required", ())) == set(part.get("properties", {}))
+        for part in objects
+    )
+
+
+def closed(sent: JSONSchema) -> dict[str, Any]:
+    """A copy of a schema that is sent, whose objects take no other properties than they name."""
+    return dict(_closed(sent))
+
+
+def _closed(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_closed(each) for each in part]
+    if not isinstance(part, Mapping):
+        return part
+    made = {key: value if key == "enum" else _closed(value) for key, value in part.items()}
+    if part.get("type") == "object" and isinstance(part.get("properties"), Mapping):
+        made.setdefault("additionalProperties", False)
+    return made
 
 
 def name_for(text: str) -> str:
@@ -245,8 +278,10 @@ class _Rewriter:
         match schema.get("additionalProperties"):
             case bool(extra) if "patternProperties" not in schema:
                 made["additionalProperties"] = extra
-            case Mapping() as extra if extra:
+            case Mapping() as extra if extra and "patternProperties" not in schema:
                 made["additionalProperties"] = self.node(extra)
+        if (patterns := schema.get("patternProperties")) and schema.get("additionalProperties") is False:
+            made["additionalProperties"] = _any_of([self.node(part) for part in patterns.values()])
         return made
 
     def _array(self, schema: JSONSchema) -> dict[str, Any]:
@@ -309,6 +344,12 @@ def _described(made: dict[str, Any], schema: JSONSchema) -> dict[str, Any]:
     words = [said] if isinstance(said, str) and said else []
     if hint := _HINTS.get(str(schema.get("format"))):
         words.append(f"({hint})" if words else hint)
+    if schema.get("contentEncoding") == "base64":
+        words.append("(bytes in base64 such as aGVsbG8=)" if words else "bytes in base64 such as aGVsbG8=")
+    if unsent := {key: schema[key] for key in _UNSENT if key in schema}:
+        told = json.dumps(unsent, ensure_ascii=False)
+        if len(told) <= _LONGEST_TOLD:
+            words.append(f"It must also be valid for this JSON Schema: {told}")
     if first := schema.get("prefixItems"):
         order = ", ".join(" or ".join(map(str, kinds_of(part))) or "any" for part in first)
         words.append(f"In this order: {order}")

@@ -8,6 +8,7 @@ import datetime
 import decimal
 import json
 import os
+import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
@@ -20,8 +21,8 @@ from kimi_magic.json_text import JSONFault, read
 
 from .build import Validator, for_adapter, for_schema, for_type
 from .faults import Mismatch, SchemaFault, Steps
-from .lossless import Lossless
-from .service import Columns, accepted, columns, has_rows, name_for
+from .lossless import Lossless, is_decimal, settled
+from .service import Columns, accepted, closed, columns, has_rows, is_strict, name_for, parts
 from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
@@ -54,7 +55,8 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     something else that is no object ("value"), else "". `columns` are name and kind of each column of a table
     of such records, empty where they are not known; the kinds are boolean, integer, number, string, date,
     date-time and object. `raw` is the full JSON Schema; `has_rows` says
-    whether a table can be made of what fits it.
+    whether a table can be made of what fits it;
+    `is_of_type` whether it was made of a type and not given as a JSON Schema.
     """
 
     name: str
@@ -63,7 +65,33 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     columns: Columns
     raw: dict[str, Any]
     has_rows: bool
+    is_of_type: bool
+    _has_decimals: bool
     _build: Callable[[Any, Steps], Any]
+
+    def form(self) -> tuple[dict[str, Any], bool]:
+        """The schema as a response format carries it, and whether it qualifies for `strict`.
+
+        Objects of a type take no further properties, for they would be dropped; a JSON Schema that a person
+        wrote is sent as it says.
+        """
+        sent = closed(self.json_schema) if self.is_of_type else self.json_schema
+        return sent, is_strict(sent)
+
+    def with_digits(self, value: Any) -> Any:
+        """A value read with `Digits`, with decimal numbers as they were written and all others as floats."""
+        if not self.has_decimals:
+            return value
+        if isinstance(value, dict) and self.wrapped in value:
+            rest = {key: part for key, part in value.items() if key != self.wrapped}
+            inner = settled(value[self.wrapped], self.raw, self.raw)
+            return {self.wrapped: inner, **settled(rest, {}, {})}
+        return settled(value, self.raw, self.raw)
+
+    @property
+    def has_decimals(self) -> bool:
+        """Whether numbers are to be read with all their digits."""
+        return self._has_decimals
 
     def fit(self, value: Any) -> Fitted[T]:
         """As `build`, and what can be brought to the types that were asked for without a loss.
@@ -152,12 +180,36 @@ def of(spec: object, namespace: Mapping[str, Any] = types.MappingProxyType({})) 
     except RecursionError:
         raise ValueError("a schema of fewer levels") from None
     name = name or _name_of(given) or str(validator.schema.get("title", ""))
+    if not name and isinstance(given, Mapping):
+        name = str(given.get("name") or "")
+    raw, is_of_type = validator.schema, not isinstance(given, Mapping)
+    has_decimals = is_of_type and any(map(is_decimal, parts(raw)))
     return Schema(
-        name_for(name), sent, wrapped, found, validator.schema, has_rows(validator.schema), validator.build
+        name_for(name), sent, wrapped, found, raw, has_rows(raw), is_of_type, has_decimals, validator.build
     )
 
 
+_MOST_COMPILED = 64
+_compiled: dict[Any, Validator] = {}  # the newest last
+
+
 def _validator(given: Any) -> Validator:
+    """The validator for a type or a schema; it is made once, not for each question."""
+    try:
+        key = json.dumps(given) if isinstance(given, Mapping) else given
+        key = (type(key), key, "pydantic" in sys.modules)
+        made = _compiled.pop(key, None) or _made(given)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ValueError):
+            raise
+        return _made(given)  # what has no hash, or is no JSON
+    _compiled[key] = made
+    while len(_compiled) > _MOST_COMPILED:
+        del _compiled[next(iter(_compiled))]
+    return made
+
+
+def _made(given: Any) -> Validator:
     if isinstance(given, Mapping):
         return for_schema(given)
     if callable(getattr(given, "validate_json", None)) and callable(getattr(given, "json_schema", None)):
