@@ -14,6 +14,7 @@ from kimi_magic.messages.events import (
     Retrying,
     Sent,
     TextDelta,
+    TextWasReasoning,
     ToolCallDelta,
 )
 from kimi_magic.messages.sent import (
@@ -64,6 +65,7 @@ __all__ = [
     "StreamOptions",
     "TextDelta",
     "TextPart",
+    "TextWasReasoning",
     "ToolCall",
     "ToolCallDelta",
     "decode_chunk",

@@ -36,6 +36,7 @@ class Option(NamedTuple):
     help_at: Mapping[str, str] = {}
     named: bool = False  # whether the name of a notebook's variable stands for its value
     subject: str = ""
+    escapes: bool = False  # whether `\n` on a line stands for a line end
 
     @property
     def is_setting(self) -> bool:
@@ -68,7 +69,7 @@ _CELL_CONFIG, _CELL_PYTHON = frozenset({CELL, CONFIG}), frozenset({CELL, PYTHON}
 TABLE = (
     # What is sent: the names are the service's own.
     Option("model", ("-m", "--model"), "model that answers", "NAME", default=models.DEFAULT),
-    Option("system", ("-s", "--system"), "system message, sent first", "TEXT"),
+    Option("system", ("-s", "--system"), "system message, sent first", "TEXT", escapes=True),
     Option(
         "temperature", ("-t", "--temperature"), "randomness, 0 to 2; 1 is advised", "NUMBER",
         values.number(0, 2),
@@ -93,7 +94,7 @@ TABLE = (
     ),
     Option(
         "stop", ("--stop",), "end where this would be written; up to 5 times", "TEXT", values.stop,
-        most=values.MOST_STOPS,
+        most=values.MOST_STOPS, escapes=True,
     ),
     Option(
         "response_format", ("--response-format",), "text or json_object", "TYPE", values.response_format,
@@ -127,7 +128,7 @@ TABLE = (
     ),
     Option(
         "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",
-        entries=_CELL_PYTHON,
+        entries=_CELL_PYTHON, escapes=True,
     ),
     # What is done with the answer, and with the conversation.
     Option(
