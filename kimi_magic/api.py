@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 from kimi_magic import kernel, options, structured
 from kimi_magic.engine import Plan
@@ -28,7 +28,7 @@ def ask(
     response_format: str | Mapping[str, Any] | None = None,
     json: bool | None = None,
     schema: type[T] | Mapping[str, Any] | str | None = None,
-    frame: bool | None = None,
+    frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
     attach: str | Sequence[str] | None = None,
@@ -60,7 +60,8 @@ def ask(
         json: Ask for a JSON object; `Reply.data` holds it. Default False.
         schema: What the JSON answer shall be: a type, a JSON Schema, the name of its file, or fields in
             short ("name, age int"). The answer is checked, and `Reply.data` is of that type.
-        frame: Make a DataFrame of a JSON answer that is a list of records. Default False.
+        frame: Make a DataFrame of a JSON answer that is a list of records; of "pandas" or "polars", or of the
+            one that is imported (True). Default False.
         repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,
             else 0.
         tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.

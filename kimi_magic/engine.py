@@ -85,7 +85,7 @@ def plan(
         question,
         id=conversation.new_id(),
         wants_json=structure is not None,
-        wants_frame=structure is not None and structure.frame,
+        wants_frame=structure is not None and bool(structure.frame),
     )
     turn.notices = tuple(needs.notices)
     warnings = request.warnings(options, messages)

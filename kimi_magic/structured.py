@@ -31,13 +31,13 @@ class Structure(NamedTuple):
     """What is wanted of a JSON answer.
 
     `schema` is None where any object will do; `response_format` is the form that the person asked for by
-    hand, if any; `frame` asks for a DataFrame; `repairs` is how often an answer that cannot be used is asked
-    for again; `namespace` holds the names of the notebook.
+    hand, if any; `frame` asks for a DataFrame, by name of one library; `repairs` is how often an
+    answer that cannot be used is asked for again; `namespace` holds the names of the notebook.
     """
 
     schema: schemas.Schema[Any] | None
     response_format: ResponseFormat | None
-    frame: bool
+    frame: bool | str
     repairs: int
     namespace: Mapping[str, Any]
 
@@ -99,7 +99,7 @@ def structure_of(options: Options, namespace: Mapping[str, Any]) -> Structure | 
         schema = schema_of(options.schema, namespace)
     if options.frame:
         try:
-            frames.library(namespace)
+            frames.library(namespace, choice=_library(options.frame))
         except ValueError as error:  # before anything is paid for
             raise KimiUsageError(f"{{@frame}}: {error}") from None
         if schema is not None and not schema.has_rows:
@@ -193,7 +193,9 @@ def _parse(structure: Structure, step: Step, choice: Choice, number: int) -> Out
     if structure.frame:
         columns = structure.schema.columns if structure.schema else {}
         try:
-            data = frames.frame(data, columns=columns, namespace=structure.namespace)
+            data = frames.frame(
+                data, columns=columns, namespace=structure.namespace, choice=_library(structure.frame)
+            )
         except ValueError as fault:
             told = (Fault("$", answer.value, str(fault)),)
             unfit = _error(f"{{@frame}}: {fault}", answer.value, faults=told)
@@ -206,6 +208,10 @@ def _error(problem: str, value: Any = None, path: str = "$", faults: tuple[Fault
     error = KimiJSONError(one_line(problem))
     error.value, error.path, error.faults = value, path, faults
     return error
+
+
+def _library(frame: bool | str) -> str:
+    return frame if isinstance(frame, str) else ""
 
 
 def _no_json(text: str, finish_reason: str | None, fault: json_text.JSONFault) -> str:

@@ -649,14 +649,14 @@ def test_columns_are_those_of_the_records():
     assert of("name, lines [day date, price float, tags list[str]]").columns == {
         "day": "date",
         "price": "number",
-        "tags": "object",
+        "tags": ("list", "string"),
     }
     kinds = of(list[Event]).columns
     assert (kinds["when"], kinds["day"], kinds["price"], kinds["colour"]) == (
         "date-time",
         "date",
         "object",
-        "string",
+        ["red", "blue"],
     )
     assert of(list[str]).columns == {}
     assert of(Person).columns == {}

@@ -14,7 +14,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 JSONSchema = Mapping[str, Any]
-Columns = dict[str, str]  # name: boolean, integer, number, string, date, date-time or object
+# By name: boolean, integer, number, string, date, date-time or object; the list of allowed values; the
+# columns of the record in it; or ("list", column).
+Columns = dict[str, Any]
 
 _TYPES = ("string", "number", "boolean", "object", "array", "null")
 _KEPT = {  # by type; format, pattern and the like are ignored by the service and taken by others
@@ -66,14 +68,30 @@ def accepted(raw: JSONSchema) -> tuple[dict[str, Any], str]:
 
 
 def columns(raw: JSONSchema) -> Columns:
-    """The columns of the records in `raw`: of a list of objects, or of the only list in an object."""
+    """The columns of the records in `raw`.
+
+    Of a list of objects; of the only such list in an object; of an object of lists, one for each; of an
+    object of records, whose names are a column of their own.
+    """
     top = resolved(raw, raw)
-    if kinds_of(top) == ["object"]:
-        lists = [resolved(part, raw) for part in top.get("properties", {}).values()]
-        lists = [part for part in lists if kinds_of(part) == ["array"]]
-        top = lists[0] if len(lists) == 1 else {}
-    record = resolved(top.get("items", {}), raw)
-    return {name: _column(part, raw) for name, part in record.get("properties", {}).items()}
+    if kinds_of(top) != ["object"]:
+        return _of_record(top.get("items", {}), raw, 0)
+    named = {name: resolved(part, raw) for name, part in top.get("properties", {}).items()}
+    if not named and isinstance(extra := top.get("additionalProperties"), Mapping):
+        inner = _of_record(extra, raw, 0)
+        return {"key": "string", **inner} if inner and "key" not in inner else {}
+    lists = {name: part for name, part in named.items() if kinds_of(part) == ["array"]}
+    records = [part for part in lists.values() if _of_record(part.get("items", {}), raw, 0)]
+    if len(records) == 1:
+        return _of_record(records[0].get("items", {}), raw, 0)
+    if lists and len(lists) == len(named) and not records:
+        return {name: _column(part.get("items", {}), raw) for name, part in lists.items()}
+    return {}
+
+
+def _of_record(schema: Any, root: JSONSchema, depth: int) -> Columns:
+    record = resolved(schema, root)
+    return {name: _column(part, root, depth + 1) for name, part in record.get("properties", {}).items()}
 
 
 def has_rows(raw: JSONSchema) -> bool:
@@ -187,11 +205,29 @@ def kinds_of(schema: JSONSchema) -> list[str]:
     return next(([kind] for kind, keys in _IMPLIED if any(key in schema for key in keys)), [])
 
 
-def _column(schema: Any, root: JSONSchema) -> str:
-    kinds = set(_column_kinds(schema, root, 0)) - {"null"}
-    if kinds == {"integer", "number"}:
+_MOST_NESTED = 6  # records in records whose columns are known
+
+
+def _column(schema: Any, root: JSONSchema, depth: int = 0) -> Any:
+    followed = resolved(schema, root)
+    branches = [resolved(part, root) for part in followed.get("anyOf") or followed.get("oneOf") or [followed]]
+    branches = [branch for branch in branches if kinds_of(branch) != ["null"]]
+    if len(branches) == 1:
+        (only,) = branches
+        values = [value for value in only.get("enum", ()) if value is not None]
+        if values and all(isinstance(value, str) for value in values):
+            return values
+        if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            return values
+        kinds = [kind for kind in kinds_of(only) if kind != "null"]
+        if depth < _MOST_NESTED and kinds == ["object"] and only.get("properties"):
+            return _of_record(only, root, depth)
+        if depth < _MOST_NESTED and kinds == ["array"] and isinstance(only.get("items"), Mapping):
+            return ("list", _column(only["items"], root, depth + 1))
+    found = set(_column_kinds(schema, root, 0)) - {"null"}
+    if found == {"integer", "number"}:
         return "number"
-    return kinds.pop() if len(kinds) == 1 else "object"
+    return found.pop() if len(found) == 1 else "object"
 
 
 def _column_kinds(schema: Any, root: JSONSchema, depth: int) -> Iterator[str]:
