@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from kimi_magic import kernel, options, structured
 from kimi_magic.engine import Plan
@@ -11,7 +11,64 @@ from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
 from kimi_magic.reply import Reply, T
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm, Unpack
 
+    class _Given(TypedDict, total=False):
+        """The parameters of `ask` that its type does not depend on."""
+
+        model: str | None
+        system: str | None
+        max_tokens: int | None
+        temperature: float | None
+        top_p: float | None
+        top_k: int | None
+        presence_penalty: float | None
+        frequency_penalty: float | None
+        stop: str | Sequence[str] | None
+        response_format: str | Mapping[str, Any] | None
+        json: bool | None
+        repair: int | None
+        tools: Sequence[Mapping[str, Any]] | None
+        attach: str | Sequence[str] | None
+        prefix: str | None
+        history: bool
+        history_reasoning: str | None
+        stream: bool | None
+        timeout: float | None
+        offline: bool | None
+
+    Prompt = str | Sequence[Mapping[str, Any]]
+    One = Literal[1] | None
+    Many = Literal[2, 3, 4, 5]
+    NoFrame = Literal[False] | None
+
+
+@overload
+def ask(
+    prompt: Prompt, *, schema: type[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+def ask(
+    prompt: Prompt, *, schema: type[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+def ask(
+    prompt: Prompt, *, schema: TypeForm[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+def ask(
+    prompt: Prompt, *, schema: TypeForm[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+def ask(
+    prompt: Prompt,
+    *,
+    schema: object = None,
+    n: int | None = None,
+    frame: bool | Literal["pandas", "polars"] | None = None,
+    **given: Unpack[_Given],
+) -> Reply[Any]: ...
 def ask(
     prompt: str | Sequence[Mapping[str, Any]],
     *,
@@ -27,7 +84,7 @@ def ask(
     stop: str | Sequence[str] | None = None,
     response_format: str | Mapping[str, Any] | None = None,
     json: bool | None = None,
-    schema: type[T] | Mapping[str, Any] | str | None = None,
+    schema: object = None,
     frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
@@ -38,7 +95,7 @@ def ask(
     stream: bool | None = None,
     timeout: float | None = None,
     offline: bool | None = None,
-) -> Reply[T]:
+) -> Reply[Any]:
     """Ask once and wait for the whole reply; nothing is shown.
 
     A parameter that is None follows `%kimi_config`, else the default that is named here.
@@ -82,6 +139,31 @@ def ask(
         return kernel.current.run(_plan(prompt, values))
 
 
+@overload
+async def aask(
+    prompt: Prompt, *, schema: type[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+async def aask(
+    prompt: Prompt, *, schema: type[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+async def aask(
+    prompt: Prompt, *, schema: TypeForm[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+async def aask(
+    prompt: Prompt, *, schema: TypeForm[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+async def aask(
+    prompt: Prompt,
+    *,
+    schema: object = None,
+    n: int | None = None,
+    frame: bool | Literal["pandas", "polars"] | None = None,
+    **given: Unpack[_Given],
+) -> Reply[Any]: ...
 async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> Reply[Any]:
     """Ask once and await the whole reply, leaving the running loop free; nothing is shown.
 
@@ -97,10 +179,22 @@ async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> 
         return await kernel.current.arun(_plan(prompt, {"history": False, **parameters}))
 
 
+@overload
+def read(
+    text: str, *, schema: type[T], finish_reason: str | None = None, notices: list[str] | None = None
+) -> T: ...
+@overload
+def read(
+    text: str, *, schema: TypeForm[T], finish_reason: str | None = None, notices: list[str] | None = None
+) -> T: ...
+@overload
+def read(
+    text: str, *, schema: object = None, finish_reason: str | None = None, notices: list[str] | None = None
+) -> Any: ...
 def read(
     text: str,
     *,
-    schema: Any = None,
+    schema: object = None,
     finish_reason: str | None = None,
     notices: list[str] | None = None,
 ) -> Any:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import math
 import subprocess
@@ -320,36 +322,32 @@ def test_ask_takes_a_type_and_the_reply_holds_its_instance(service: Start) -> No
     assert kimi_magic.ask("Who?", schema=Person).data == ADA_IS
 
 
-TYPED = """
-from dataclasses import dataclass
-from typing import Any
-from typing_extensions import assert_type
-import kimi_magic
-
-@dataclass
-class Person:
-    name: str
-
-assert_type(kimi_magic.ask("Who?", schema=Person), kimi_magic.Reply[Person])
-assert_type(kimi_magic.ask("Who?", schema=Person).data.name, str)
-assert_type(kimi_magic.ask("Who?", schema=list[Person]).data, list[Person])
-assert_type(kimi_magic.ask("Who?", schema="name, age int").data, Any)
-plain = kimi_magic.ask("Who?")
-assert_type(plain, kimi_magic.Reply[Any])
-
-def shown(reply: kimi_magic.Reply) -> str:
-    return reply.text
-"""
+CHECKERS = {
+    "mypy": [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.12"],
+    "pyright": [
+        *(sys.executable, "-c", "from basedpyright.pyright import main; main()"),
+        *("--level", "error", "--pythonpath", sys.executable),
+    ],
+}
 
 
-def test_type_checkers_know_what_a_reply_holds(tmp_path: Path) -> None:
-    snippet = tmp_path / "snippet.py"
-    snippet.write_text(TYPED, encoding="utf-8")
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_type_checkers_know_what_a_reply_holds(checker: str) -> None:
+    if checker == "pyright":
+        pytest.importorskip("basedpyright")
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", str(snippet)],
+        [*CHECKERS[checker], "tests/typing_cases.py"],
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_overloads_of_ask_have_its_parameters() -> None:
+    source = ast.parse((ROOT / "kimi_magic" / "api.py").read_text(encoding="utf-8"))
+    (given,) = [node for node in ast.walk(source) if isinstance(node, ast.ClassDef) and node.name == "_Given"]
+    names = [node.target.id for node in given.body if isinstance(node, ast.AnnAssign)]
+    parameters = set(inspect.signature(kimi_magic.ask).parameters)
+    assert set(names) == parameters - {"prompt", "schema", "n", "frame"}
 
 
 LABELS = st.text("abcxyz_", min_size=1, max_size=4)
