@@ -133,7 +133,8 @@ def is_loopback(address: str) -> bool:
 def base_url(text: str, name: str = "--base-url") -> str:
     """`text` as the address that paths such as `/chat/completions` are appended to.
 
-    With or without `/v1`, a trailing slash or `/chat/completions`. `name` is what errors call it.
+    With or without `/v1`, a trailing slash or `/chat/completions`; one that has a path and the latter but no
+    version is the whole address, and stays as it is. `name` is what errors call it.
 
     Raises:
         KimiUsageError: It is no address, or one with a user, a password or a query in it.
@@ -153,5 +154,6 @@ def base_url(text: str, name: str = "--base-url") -> str:
         raise KimiUsageError(f"{name}: no query or spaces in the address; {_EXAMPLE}")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     if not re.search(r"/v\d+\w*(/|$)", path):
-        path += "/v1"
+        is_whole = path and parts.path.rstrip("/").endswith("/chat/completions")
+        path += "/chat/completions" if is_whole else "/v1"
     return f"{parts.scheme}://{parts.netloc}{path}"

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import httpx
 
 from kimi_magic.client.connection import Connection
-from kimi_magic.client.reading import Emit, read
+from kimi_magic.client.reading import Emit, check_coding, read
 from kimi_magic.client.refusals import status_error, transport_error
-from kimi_magic.client.retries import ATTEMPTS, pause, requested_wait
+from kimi_magic.client.retries import ATTEMPTS, in_words, pause, requested_wait
+from kimi_magic.client.substitutes import Substitutes
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
-from kimi_magic.errors import KimiError, KimiStatusError, KimiStreamError
-from kimi_magic.messages import Event, Request, Retrying, Sent, model_names
+from kimi_magic.errors import KimiError, KimiRequestError, KimiStatusError, KimiStreamError
+from kimi_magic.messages import Event, Noticed, Request, Retrying, Sent, model_names
 
 __all__ = ["SILENCE_TIMEOUT", "Client", "Connection"]
 
+LARGEST_LIST = 4 * 2**20  # bytes read of a list of models
+SHORTEST_CONNECT_TIMEOUT = 0.1  # s that an attempt gets when the time is up
 LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
 
 
@@ -39,6 +42,7 @@ class Client:
     ) -> None:
         self._transports = Transports(transports or {})
         self._attempts = attempts
+        self._substitutes = Substitutes()
 
     def open(self, connection: Connection) -> None:
         """Make what a request over `connection` needs, before the first one waits for it.
@@ -58,7 +62,8 @@ class Client:
         """Send `request` and emit the events of the answer, in batches as they are read.
 
         Returns when the answer is complete. A request that may succeed later is sent again as long as nothing
-        has arrived; `Retrying` says so. `silence` is how many seconds may pass between two pieces.
+        has arrived; `Retrying` says so. `silence` is how many seconds may pass before and between two pieces
+        of the answer; comments that keep the connection open are none.
 
         Raises:
             KimiError: The request was refused, or the answer is not whole. What arrived before was emitted.
@@ -75,56 +80,106 @@ class Client:
             if step.endswith(".send_request_body.complete"):
                 emit([Sent()])
 
-        for attempt in range(1, self._attempts + 1):
+        async def attempt(connect_timeout: float) -> None:
+            limits = httpx.Timeout(silence, connect=connect_timeout)
+            sent = self._substitutes.apply(connection, request)
             try:
-                return await self._send(connection, request, note, silence, {"trace": trace})
-            except (httpx.RequestError, httpx.InvalidURL) as error:
-                failure = transport_error(error, connection, arrived, silence)
-            except KimiError as error:
-                failure = error
-            wait = None if arrived or attempt == self._attempts else pause(failure, attempt)
-            if wait is None:
-                raise failure from None
-            emit([Retrying(failure.message, wait, attempt + 1, self._attempts)])
-            await asyncio.sleep(wait)
-        return None
+                await self._send(connection, sent, note, limits, {"trace": trace})
+            except KimiRequestError as error:
+                if arrived or not (notice := self._substitutes.learn(connection, sent, error.message)):
+                    raise
+                emit([Noticed(notice)])
+                sent = self._substitutes.apply(connection, request)
+                await self._send(connection, sent, note, limits, {"trace": trace})
 
-    async def models(self, connection: Connection) -> list[str]:
-        """The names of the models that the service offers to this key.
+        await self._repeat(attempt, connection, silence, lambda: arrived, emit)
+
+    async def models(self, connection: Connection, *, silence: float = SILENCE_TIMEOUT) -> list[str]:
+        """The names of the models that the service offers to this key. It is asked again as `stream` is.
 
         Raises:
             KimiModelError: The service has no list of models.
             KimiError: It refused the request, or sent no list.
         """
-        try:
+        names: list[str] = []
+
+        async def attempt(connect_timeout: float) -> None:
             client = self._transports.client(connection)
-            response = await client.get(f"{connection.base_url}/models", headers=_headers(connection))
-            if response.status_code != httpx.codes.OK:
-                raise _refusal(response, response.content[:LARGEST_ERROR], connection)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise transport_error(error, connection, arrived=False) from None
-        try:
-            return model_names(response.content)
-        except ValueError:
-            excerpt = connection.excerpt(response.content, 80)
-            raise KimiStreamError(f"{connection.host} sent no list of models, but: {excerpt}") from None
+            timeout = httpx.Timeout(silence, connect=connect_timeout)
+            async with client.stream(
+                "GET", connection.url("/models"), headers=_headers(connection), timeout=timeout
+            ) as response:
+                check_coding(response, connection)
+                body = await _explanation(response, LARGEST_LIST)
+            if not response.is_success:
+                raise _refusal(response, body[:LARGEST_ERROR], connection)
+            try:
+                names.extend(model_names(body))
+            except ValueError:
+                raise KimiStreamError(
+                    f"{connection.host} sent no list of models, but: {connection.excerpt(body, 80)}",
+                    hint=f"Check the base URL with {{@settings}}; it is {connection.base_url}",
+                ) from None
+
+        await self._repeat(attempt, connection, silence, lambda: False, lambda _: None)
+        return names
+
+    async def _repeat(
+        self,
+        attempt: Callable[[float], Awaitable[None]],
+        connection: Connection,
+        silence: float,
+        has_arrived: Callable[[], bool],
+        emit: Emit,
+    ) -> None:
+        """Call `attempt` with the seconds that connecting may take, again where that may help.
+
+        One deadline of `silence` seconds holds for the beginnings of all attempts together.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + silence
+        for number in range(1, self._attempts + 1):
+            connect_timeout = min(CONNECT_TIMEOUT, max(deadline - clock(), SHORTEST_CONNECT_TIMEOUT))
+            try:
+                return await attempt(connect_timeout)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                failure = transport_error(error, connection, has_arrived(), silence, connect_timeout)
+            except KimiError as error:
+                failure = error
+            wait = None if has_arrived() or number == self._attempts else pause(failure, number)
+            if wait is None or clock() + wait >= deadline:
+                if not has_arrived() and isinstance(failure, KimiStatusError) and failure.retry_after:
+                    failure.hint = f"It asks to wait {in_words(failure.retry_after)}. {failure.hint}"
+                raise failure from None
+            emit([Retrying(failure.message, wait, number + 1, self._attempts)])
+            await asyncio.sleep(wait)
+        return None
 
     async def _send(
-        self, connection: Connection, request: Request, emit: Emit, silence: float, extensions: dict[str, Any]
+        self,
+        connection: Connection,
+        request: Request,
+        emit: Emit,
+        limits: httpx.Timeout,
+        extensions: dict[str, Any],
     ) -> None:
         if connection.is_simulated:
             extensions["simulator_speed"] = connection.speed
         async with self._transports.client(connection).stream(
             "POST",
-            f"{connection.base_url}/chat/completions",
+            connection.url("/chat/completions"),
             content=request.body(),
             headers=_headers(connection),
-            timeout=httpx.Timeout(silence, connect=CONNECT_TIMEOUT),
+            timeout=limits,
             extensions=extensions,
         ) as response:
-            if response.status_code != httpx.codes.OK:
-                raise _refusal(response, await _explanation(response), connection, request.model)
-            await read(response, connection, emit)
+            check_coding(response, connection)
+            if not response.is_success:  # 201 and 203 with an answer are answers
+                body = await _explanation(response, LARGEST_ERROR)
+                raise _refusal(response, body, connection, request.model)
+            await read(
+                response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
+            )
 
 
 def _refusal(
@@ -142,12 +197,12 @@ def _headers(connection: Connection) -> dict[str, str]:
     return headers
 
 
-async def _explanation(response: httpx.Response) -> bytes:
-    """The body of an error, or the beginning of a very long one."""
+async def _explanation(response: httpx.Response, limit: int) -> bytes:
+    """The body of an error or of a list, or its first `limit` bytes."""
     body = b""
     with contextlib.suppress(httpx.RequestError):  # half an explanation is better than none
         async for part in response.aiter_bytes():
             body += part
-            if len(body) >= LARGEST_ERROR:
+            if len(body) >= limit:
                 break
-    return body[:LARGEST_ERROR]
+    return body[:limit]

@@ -21,9 +21,10 @@ Via = Literal["network", "simulator"]
 class Connection:
     """Where a request goes and with which key.
 
-    `base_url` is normalised and ends in `/v1` or what the service has in its place; `key_source` names where
-    the key came from, for error messages. `via` is how the request travels: over the network, or to the
-    simulator inside this process, which gives `speed` events a second (0: as fast as possible).
+    `base_url` is normalised and ends in `/v1` or what the service has in its place, or is the whole address
+    of its chat completions; `key_source` names where the key came from, for error messages. `via` is how the
+    request travels: over the network, or to the simulator inside this process, which gives `speed` events a
+    second (0: as fast as possible).
     """
 
     base_url: str
@@ -36,6 +37,10 @@ class Connection:
     def is_simulated(self) -> bool:
         """Whether the offline simulator answers."""
         return self.via == "simulator"
+
+    def url(self, path: str) -> str:
+        """The address of `/chat/completions` or `/models`."""
+        return self.base_url.removesuffix("/chat/completions") + path
 
     @property
     def is_loopback(self) -> bool:

@@ -34,6 +34,7 @@ from kimi_magic.messages.sent import (
 from kimi_magic.messages.wire import (
     Chunk,
     Refusal,
+    WireMessage,
     decode_chunk,
     model_names,
     refusal,
@@ -68,6 +69,7 @@ __all__ = [
     "TextWasReasoning",
     "ToolCall",
     "ToolCallDelta",
+    "WireMessage",
     "decode_chunk",
     "messages_from",
     "model_names",
