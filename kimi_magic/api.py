@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         stop: str | Sequence[str] | None
         response_format: str | Mapping[str, Any] | None
         json: bool | None
+        schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None
         repair: int | None
         tools: Sequence[Mapping[str, Any]] | None
         attach: str | Sequence[str] | None
@@ -85,6 +86,7 @@ def ask(
     response_format: str | Mapping[str, Any] | None = None,
     json: bool | None = None,
     schema: object = None,
+    schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None = None,
     frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
@@ -117,6 +119,9 @@ def ask(
         json: Ask for a JSON object; `Reply.data` holds it. Default False.
         schema: What the JSON answer shall be: a type, a JSON Schema, the name of its file, or fields in
             short ("name, age int"). The answer is checked, and `Reply.data` is of that type.
+        schema_mode: How the schema is sent: "json_schema" as a response format, "tools" as a function whose
+            arguments are the answer, "prompt" in words. Default "auto": by host; one that is not known is
+            asked by "json_schema", and in words where it refuses that.
         frame: Make a DataFrame of a JSON answer that is a list of records; of "pandas" or "polars", or of the
             one that is imported (True). Default False.
         repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,

@@ -78,9 +78,14 @@ def plan(
     structure = structured.structure_of(options, namespace)
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
-    by_schema = hosts.takes_schema(connection.base_url, request.model_of(options))
-    needs = structured.needs(structure, messages, options, by_schema=by_schema)
-    first = request.build(options, needs.messages, needs.response_format)
+    mode = hosts.schema_mode(
+        options.schema_mode, connection.base_url, request.model_of(options), simulated=connection.is_simulated
+    )
+    structure = structure and structure._replace(mode=mode)
+    needs = structured.needs(structure, messages, options, mode)
+    first = request.build(
+        structs.replace(options, tools=needs.tools or options.tools), needs.messages, needs.response_format
+    )
     turn = Turn(
         question,
         id=conversation.new_id(),
@@ -131,6 +136,8 @@ def steps(plan: Plan) -> Generator[Ask, None, None]:
     while True:
         yield ask
         step = turn.steps[-1]
+        if structure is not None:
+            structured.take_call(structure, step)
         if structure is None or any(choice.tool_calls for choice in step.choices):
             return
         outcome = structured.parse(structure, step)

@@ -9,14 +9,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from msgspec import structs
-
-from kimi_magic import frames, json_text
+from kimi_magic import frames, hosts, json_text
 from kimi_magic import schema as schemas
 from kimi_magic.conversation import Parsed, Step
 from kimi_magic.errors import Fault, KimiJSONError, KimiUsageError, one_line
 from kimi_magic.messages import JSON_OBJECT, LENGTH, STOP, Choice, Message, ResponseFormat
-from kimi_magic.messages.sent import schema_format
+from kimi_magic.messages.sent import schema_format, with_instruction
 from kimi_magic.request import Options, larger_cap
 from kimi_magic.schema import JSON_INSTRUCTION
 
@@ -32,7 +30,8 @@ class Structure(NamedTuple):
 
     `schema` is None where any object will do; `response_format` is the form that the person asked for by
     hand, if any; `frame` asks for a DataFrame, by name of one library; `repairs` is how often an
-    answer that cannot be used is asked for again; `namespace` holds the names of the notebook.
+    answer that cannot be used is asked for again; `namespace` holds the names of the notebook; `mode` is how
+    a schema is asked for.
     """
 
     schema: schemas.Schema[Any] | None
@@ -40,14 +39,16 @@ class Structure(NamedTuple):
     frame: bool | str
     repairs: int
     namespace: Mapping[str, Any]
+    mode: hosts.SchemaMode = "prompt"
 
 
 class Needs(NamedTuple):
-    """What a request needs for JSON: its messages, its response format, and sentences for the person."""
+    """What a request needs for JSON: messages, response format, sentences for the person, and a function."""
 
     messages: list[Message]
     response_format: ResponseFormat | None
     notices: list[str]
+    tools: tuple[dict[str, Any], ...] | None = None
 
 
 def schema_of(spec: object, namespace: Mapping[str, Any]) -> schemas.Schema[Any]:
@@ -112,25 +113,49 @@ def structure_of(options: Options, namespace: Mapping[str, Any]) -> Structure | 
 
 
 def needs(
-    structure: Structure | None, messages: Sequence[Message], options: Options, *, by_schema: bool
+    structure: Structure | None, messages: Sequence[Message], options: Options, mode: hosts.SchemaMode
 ) -> Needs:
-    """What is sent for `structure`; `by_schema` says that provider and model take schemas.
+    """What is sent for `structure`; `mode` is how provider and model are asked for a schema.
 
     JSON mode without a word of JSON in the messages gives blanks up to the cap (Moonshot's guide), so an
     instruction is added where there is none.
+
+    Raises:
+        KimiUsageError: Options exclude each other.
     """
     if structure is None:
         return Needs(list(messages), options.response_format, [])
     schema, by_hand = structure.schema, structure.response_format
-    if schema is not None and by_schema:
+    if schema is not None and mode in ("json_schema", "try"):
         sent, strict = schema.form()
-        return Needs(list(messages), schema_format(schema.name, sent, strict=strict), [])
+        form = schema_format(schema.name, sent, strict=strict, tried=mode == "try")
+        return Needs(list(messages), form, [])
+    if schema is not None and mode == "tools":
+        if options.tools:
+            raise KimiUsageError(
+                "{@schema_mode tools} with {@tools}: the answer is a call of a function of its own"
+            )
+        words = f"Give the whole answer by calling the function {schema.name} once, and write nothing else."
+        return Needs(with_instruction(messages, words), None, [], (_function(schema),))
     form = by_hand or JSON_OBJECT
     if schema is not None:
-        return Needs(_with_instruction(messages, schema.prompt), form, [])
+        return Needs(with_instruction(messages, schema.prompt), form, [])
     if form.type != "json_object" or any(_MENTION.search(message.text) for message in messages):
         return Needs(list(messages), form, [])
-    return Needs(_with_instruction(messages, JSON_INSTRUCTION), form, [ADDED_NOTICE])
+    return Needs(with_instruction(messages, JSON_INSTRUCTION), form, [ADDED_NOTICE])
+
+
+def _function(schema: schemas.Schema[Any]) -> dict[str, Any]:
+    """The function whose arguments are the answer."""
+    about = {"name": schema.name, "description": "Takes the whole answer.", "parameters": schema.json_schema}
+    return {"type": "function", "function": about}
+
+
+def take_call(structure: Structure, step: Step) -> None:
+    """Where the answer was asked for as a call of a function, let the arguments be its text."""
+    if structure.schema is not None and structure.mode == "tools":
+        for choice in step.choices:
+            choice.take_arguments(structure.schema.name)
 
 
 class Outcome(NamedTuple):
@@ -219,14 +244,6 @@ def _no_json(text: str, finish_reason: str | None, fault: json_text.JSONFault) -
     if finish_reason == LENGTH:
         return f"the JSON was cut (length) {f'before its end: {fault}' if has_text else 'before it began'}"
     return f"the answer is no JSON: {fault if has_text else 'it is empty'}"
-
-
-def _with_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:
-    """With `instruction` at the end of the system message; services differ in whether they take two."""
-    first, *rest = messages
-    if first.role == "system" and isinstance(first.content, str):
-        return [structs.replace(first, content=f"{first.content}\n\n{instruction}"), *rest]
-    return [Message("system", instruction), *messages]
 
 
 def _shown(spec: object) -> str:

@@ -639,9 +639,11 @@ def test_what_the_service_refuses_is_left_out_and_still_checked():
 
 def test_the_prompt_holds_the_schema_and_the_word_json():
     schema = of(Person)
-    first, second = schema.prompt.split("\n")
+    first, second, third, fourth = schema.prompt.split("\n")
     assert "JSON object" in first
     assert json.loads(second) == schema.json_schema
+    assert "Do not repeat the schema" in third
+    assert schema.build(json.loads(fourth))
 
 
 def test_columns_are_those_of_the_records():

@@ -9,7 +9,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,7 @@ from kimi_magic.schema import JSON_INSTRUCTION
 from kimi_magic.structured import ADDED_NOTICE
 from kimi_magic.view import endings, static, words
 
-from .peers import Scripted, answering, streamed
+from .peers import Choosy, Scripted, answering, streamed
 from .test_answers import said
 from .test_architecture import ROOT
 from .test_markdown import Page
@@ -81,7 +81,7 @@ Start = Callable[..., Scripted]
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    with kernel.fresh():
+    with kernel.fresh(schema_mode="prompt"):  # loopback is a host of which nothing is known
         yield
 
 
@@ -92,9 +92,11 @@ def service() -> Iterator[Start]:
         yield lambda *answers: running.enter_context(answering(*answers))
 
 
-def asked(line: str = "--json", prompt: str = "Who? In JSON.", names: Any = NAMES, view: Any = None) -> Reply:
+def asked(
+    line: str = "--json", prompt: str = "Who? In JSON.", names: Any = NAMES, view: Any = None, **given: Any
+) -> Reply:
     """Ask as a cell with this line does."""
-    return run(cell_plan(line, prompt, names), view=view)
+    return run(cell_plan(line, prompt, names, **given), view=view)
 
 
 def refused(line: str = "--json", **more: Any) -> KimiJSONError:
@@ -117,8 +119,8 @@ def contents(body: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def schema_in(prompt: str) -> Any:
-    """The schema that a prompt ends with."""
-    return json.loads(prompt.split("JSON Schema:\n")[1])
+    """The schema in a prompt."""
+    return json.loads(prompt.split("JSON Schema:\n")[1].split("\n", maxsplit=1)[0])
 
 
 # ---- --json ----
@@ -270,7 +272,7 @@ def test_a_list_that_came_alone_is_taken(service: Start) -> None:
         ("moonshot", "kimi-k3", True),
         ("moonshot-cn", "kimi-k2.6", True),
         ("openrouter", "moonshotai/kimi-k2-thinking", True),
-        ("local", "kimi-k3", False),
+        ("local", "kimi-k3", True),
     ],
 )
 def test_the_host_gets_the_schema_where_its_table_says_so(
@@ -282,7 +284,7 @@ def test_the_host_gets_the_schema_where_its_table_says_so(
     monkeypatch.setitem(hosts.PROVIDERS, host, hosts.PROVIDERS[host]._replace(base_url=server.base_url))
     for variable in hosts.PROVIDERS[host].key_variables:
         monkeypatch.setenv(variable, SECRET)
-    configured(f"--host {host} -m {model}")
+    configured(f"--host {host} -m {model} --schema-mode auto")
     assert asked("--schema Person", "Who?").data == ADA_IS
     body = server.only.body
     if takes:
@@ -560,6 +562,110 @@ def test_wherever_an_answer_is_cut_nothing_is_made_of_a_part(data: st.DataObject
 def test_an_answer_that_reached_the_cap_with_its_last_brace_is_whole(service: Start) -> None:
     service(streamed(ADA, finish="length"))
     assert asked("--schema Person").data == ADA_IS
+
+
+# ---- how a schema is asked for ----
+
+MODES = ["json_schema", "tools", "prompt"]
+CALL = {"index": 0, "id": "p:0", "type": "function", "function": {"name": "Person", "arguments": ADA}}
+
+
+def form_of(body: dict[str, Any]) -> str:
+    """The way in which a request asks for a schema."""
+    if body.get("response_format", {}).get("type") == "json_schema":
+        return "json_schema"
+    return "tools" if "tools" in body else "prompt"
+
+
+@contextmanager
+def choosy(takes: str, *answers: Any, **more: Any) -> Iterator[Choosy]:
+    with Choosy(takes, *answers, **more) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVOLINK_BASE_URL", server.base_url)
+        patch.setenv("EVOLINK_API_KEY", SECRET)
+        yield server
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_asks_in_its_way_and_gives_the_same_object(mode: str) -> None:
+    answer = streamed("", finish="tool_calls", tool_calls=[CALL]) if mode == "tools" else ADA
+    with choosy(mode, answer) as server:
+        reply = asked(f"--schema Person --schema-mode {mode}", "Who?")
+    assert form_of(server.only.body) == mode
+    assert (reply.data, reply.text, reply.finish_reason, reply.tool_calls) == (ADA_IS, ADA, "stop", ())
+    assert said() == [("user", "Who?"), ("assistant", ADA)]
+    assert reply.notices == ()
+    if mode == "tools":
+        (tool,) = server.only.body["tools"]
+        assert tool["function"]["name"] == "Person"
+        assert tool["function"]["parameters"] == schema.of(Person).json_schema
+        assert "response_format" not in server.only.body
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_that_was_chosen_is_not_replaced_by_another(mode: str) -> None:
+    other = "prompt" if mode != "prompt" else "tools"
+    with choosy(other, ADA) as server:
+        if mode == "prompt":
+            assert asked("--schema Person --schema-mode prompt").data == ADA_IS
+        else:
+            with pytest.raises(kimi_magic.KimiRequestError):
+                asked(f"--schema Person --schema-mode {mode}")
+    assert [form_of(got.body) for got in server.requests] == [mode]
+
+
+@pytest.mark.parametrize("words", ["response_format is not supported", "Invalid request"])
+def test_an_unknown_host_is_asked_by_schema_and_in_words_where_it_refuses_that(words: str) -> None:
+    with choosy("prompt", ADA, words=words) as server:
+        first = asked("--schema Person --schema-mode auto", "Who?")
+        second = asked("--schema Person --schema-mode auto --no-history", "Who else?")
+    assert [form_of(got.body) for got in server.requests] == ["json_schema", "prompt", "prompt"]
+    assert first.data == second.data == ADA_IS
+    (notice,) = first.notices
+    assert "takes no json_schema" in notice
+    assert second.notices == ()
+    assert schema_in(server.requests[1].body["messages"][0]["content"])["properties"]["name"]
+    assert said() == [("user", "Who?"), ("assistant", ADA)]
+
+
+def test_an_unknown_host_that_takes_a_schema_gets_it() -> None:
+    with choosy("json_schema", ADA) as server:
+        assert asked("--schema Person --schema-mode auto", "Who?").data == ADA_IS
+    assert server.only.body["response_format"]["json_schema"]["strict"] is True
+    assert contents(server.only.body) == [("user", "Who?")]
+
+
+def test_a_host_that_refuses_for_another_reason_is_asked_by_schema_again() -> None:
+    class Full(Choosy):
+        def refusal(self, got: Any) -> bytes:
+            return b'{"error": {"message": "no such thing", "type": "invalid_request_error"}}'
+
+    with Full("json_schema", ADA) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVOLINK_BASE_URL", server.base_url)
+        for _ in range(2):
+            with pytest.raises(kimi_magic.KimiRequestError, match="no such thing"):
+                asked("--schema Person --schema-mode auto")
+    assert [form_of(got.body) for got in server.requests] == ["json_schema", "prompt"] * 2
+
+
+def test_a_function_of_the_answer_goes_with_no_other_functions(service: Start) -> None:
+    server = service(ADA)
+    tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {}}}
+    with pytest.raises(KimiUsageError, match="--schema-mode tools with --tools"):
+        asked("--schema Person --schema-mode tools", tools=[tool])
+    assert server.requests == []
+
+
+def test_the_schema_in_the_prompt_has_an_example_that_fits_it(service: Start) -> None:
+    server = service('{"items": []}')
+    asked("--schema list[Visit]")
+    shown = contents(server.only.body)[0][1].rsplit("\n", 1)[1]
+    (visit,) = schema.of(list[Visit]).build(json.loads(shown))
+    assert visit.day == date(2025, 3, 14)
+
+
+def test_a_schema_that_comes_back_is_no_answer(service: Start) -> None:
+    service(json.dumps(schema.of(Person).json_schema))
+    assert "expected an answer, got the schema itself" in refused("--schema Person --repair 0").message
 
 
 # ---- repairs ----

@@ -111,6 +111,11 @@ TABLE = (
         "SPEC", values.something, entries=_CELL_PYTHON, subject="form",
     ),
     Option(
+        "schema_mode", ("--schema-mode",),
+        "how it is asked for: auto (by host), json_schema, tools (a function), or prompt (in words)", "HOW",
+        values.choice(*hosts.SCHEMA_MODES), default="auto",
+    ),
+    Option(
         "frame", ("--frame",),
         "make a DataFrame of a JSON answer that is a list of records; --frame=polars or --frame=pandas", "",
         values.frame, default=False, entries=_CELL_PYTHON, may_say=True,

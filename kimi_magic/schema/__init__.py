@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from .answers import Answer, read
 from .faults import SchemaFault
-from .spec import JSON_INSTRUCTION, Schema, of
+from .spec import JSON_INSTRUCTION, Schema, instruction, of
 
-__all__ = ["JSON_INSTRUCTION", "Answer", "Schema", "SchemaFault", "of", "read"]
+__all__ = ["JSON_INSTRUCTION", "Answer", "Schema", "SchemaFault", "instruction", "of", "read"]

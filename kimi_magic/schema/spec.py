@@ -20,6 +20,7 @@ import msgspec
 from kimi_magic.json_text import JSONFault, read
 
 from .build import Validator, for_adapter, for_schema, for_type
+from .example import example
 from .faults import Mismatch, SchemaFault, Steps
 from .lossless import Lossless, is_decimal, settled
 from .service import Columns, accepted, closed, columns, has_rows, is_strict, name_for, parts
@@ -151,8 +152,16 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     @property
     def prompt(self) -> str:
         """What tells the model the same where the host takes no schema."""
-        compact = json.dumps(self.json_schema, ensure_ascii=False, separators=(",", ":"))
-        return f"{JSON_INSTRUCTION} It must be valid for this JSON Schema:\n{compact}"
+        return instruction(self.json_schema)
+
+
+def instruction(sent: Mapping[str, Any]) -> str:
+    """What asks in words for an answer that fits a schema: the schema, and an example of such an answer."""
+    compact = json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
+    text = f"{JSON_INSTRUCTION} It must be valid for this JSON Schema:\n{compact}"
+    if shown := example(sent):
+        text += f"\nDo not repeat the schema. An answer has this form, with values of your own:\n{shown}"
+    return text
 
 
 @overload
