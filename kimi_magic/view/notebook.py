@@ -30,6 +30,8 @@ REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
+LONGEST_PLAIN = 2_000  # characters of JSON that viewers of plain text get
+LONGEST_ON_A_LINE = 100  # characters of JSON that need no lines of their own
 _CONTROL = re.compile(r"[\x7f-\x9f]")  # of those that terminals obey, what `json.dumps` leaves as it is
 
 LIVE = ("kimi-live", "jp-RenderedHTMLCommon")  # of the box around all: the second is the theme's
@@ -92,7 +94,7 @@ class NotebookView:
             display(shown, raw=True)
         elif turn.parsed:
             unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
-            display(_data_bundle(turn.value), raw=True, metadata=unfolded)
+            display(data_bundle(turn.value), raw=True, metadata=unfolded)
         if self._live is not None:
             self._live.close()
 
@@ -347,13 +349,28 @@ def _beginning(turn: Turn) -> int:
     return len(turn.rejections) + sum(choice.moves for choice in turn.choices)
 
 
-def _data_bundle(value: Any) -> dict[str, Any]:
+def data_bundle(value: Any) -> dict[str, Any]:
     """JSON in a bundle of its own: JupyterLab shows `application/json` instead of any HTML beside it."""
     return {
         "application/json": portable(value),
         "text/html": tree.of_value(value),
-        "text/plain": _CONTROL.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=2)),
+        "text/plain": _plain_json(value),
     }
+
+
+def _plain_json(value: Any) -> str:
+    """JSON for viewers that show text: indented where it is short, of a large value the beginning."""
+    pieces, length = [], 0
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > LONGEST_PLAIN:
+            text = "".join(pieces)[:LONGEST_PLAIN]
+            return f"{_CONTROL.sub(_escaped, text)}…\n… more, not shown; all of it is in the data"
+    text = "".join(pieces)
+    if length > LONGEST_ON_A_LINE:
+        text = json.dumps(value, ensure_ascii=False, indent=1)
+    return _CONTROL.sub(_escaped, text)
 
 
 def _escaped(control: re.Match[str]) -> str:
