@@ -18,9 +18,11 @@ from .value import BrokenError, JSONFault, Reader
 Fence = Literal["", "json", "plain", "code"]
 
 ESCAPED_NOTICE = "The quotes of the JSON were escaped as inside of a string; it was read without."
+ENCODED_NOTICE = "The JSON was written as a string; it was read from there."
 DOUBLED_NOTICE = "The JSON had doubled braces around it; one pair was left out."
 EXTRA_NOTICE = "A closing bracket too many followed the JSON; it was left out."
 
+_MOST_DECODINGS = 2  # of strings that hold JSON
 _MOST_STRICT_TRIES = 50  # failing tries of strict reading; each counts the lines before it
 _JSON_NAMES = {"json", "json5", "jsonc", "jsonl", "jsonlines", "ndjson", "geojson", "json-ld", "jsonld"}
 _PLAIN_NAMES = {
@@ -117,6 +119,24 @@ def extent(text: str, start: int, limit: int, part: re.Pattern[str] = _PART) -> 
     return None
 
 
+def decoded(value: Any, *, digits: bool = False) -> tuple[Any, tuple[str, ...]]:
+    """What a string that holds JSON stands for, and notices; all else as it is."""
+    notices: tuple[str, ...] = ()
+    for _ in range(_MOST_DECODINGS):
+        text = value.strip() if isinstance(value, str) else ""
+        if text[:1] not in ("{", "[", '"'):
+            break
+        reader = Reader(text, digits=digits)
+        try:
+            inner, end = reader.read(0)
+        except (BrokenError, JSONFault):
+            break
+        if text[end:].strip():
+            break
+        value, notices = inner, (*notices, ENCODED_NOTICE, *reader.notices())
+    return value, notices
+
+
 class _Scan:
     """The pass over a text: where it is, and in which fence."""
 
@@ -190,7 +210,8 @@ class _Scan:
             return at
         if stop > end or text[stop:end].strip("\ufeff \t\r\n"):
             return at
-        self._found.append(Candidate(start, stop, value, None, reader.notices(), fence))
+        value, notices = decoded(value, digits=self._digits)
+        self._found.append(Candidate(start, stop, value, None, (*reader.notices(), *notices), fence))
         return stop
 
     # ---- brackets ----

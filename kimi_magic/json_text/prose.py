@@ -31,14 +31,24 @@ _FENCE_LINE = re.compile(r"(?:`{3,}|~{3,})[ \t]*[\w+#.-]*")
 _REACH = 200  # characters before or after a value that are looked at
 CORRECTS = re.compile(
     r"wrong|mistake|correct|\bfix|final|actually|instead|revis|updated?\b|better|sorry|oops|apolog|\bwait\b"
-    r"|rather|should be|improv|reflection|\bredo|\bno[,.—-]"
+    r"|rather|should be|answer(?: is|:)|result(?: is|:)|improv|reflection|\bredo|\bno[,.—-]"
     r"|\bfalsch|korrigier|endgültig|erreur|corrig|définitif"
     r"|更正|修正|最终|抱歉|错|不对|正确",
     re.IGNORECASE,
 )
 INTRODUCES_NO_ANSWER = re.compile(
     r"example|e\.g|format|schema|template|draft|such as|for instance|\blike\b|input|\bgave\b|given|original"
-    r"|placeholder|\bfirst\b|perhaps|maybe|structure|\bshape\b|beispiel|entwurf|exemple|示例|例如|格式|草稿|原文",
+    r"|placeholder|\bfirst (?:draft|try|attempt|version|guess|idea)"
+    r"|perhaps|maybe|structure|\bshape\b|beispiel|entwurf|exemple|示例|例如|格式|草稿|原文",
+    re.IGNORECASE,
+)
+_NO_ANSWER_FOLLOWS = re.compile(
+    r"(?:\be\.g\.|example|instance|such as|something like|format|schema|template|draft|\binput)"
+    r"[\s:,;(`*\"']*\Z",
+    re.IGNORECASE,
+)
+DISMISSES = re.compile(
+    r"\bnot\b|\balso\b|consider|alternativ|\bother\b|unlike|compared|previous|\bearlier\b|nicht|auch|不是|也",
     re.IGNORECASE,
 )
 OFFERS_CHOICE = re.compile(
@@ -101,6 +111,11 @@ def before_next_turn(text: str, found: list[Candidate]) -> list[Candidate]:
         return found
     turn = _NEXT_TURN.search(text, found[0].end)
     return [each for each in found if each.start < turn.start()] if turn else found
+
+
+def is_introduced_as_no_answer(text: str, found: Candidate) -> bool:
+    """Whether the words right before a value call it an example, a format, a draft or an input."""
+    return _NO_ANSWER_FOLLOWS.search(text[max(0, found.start - 40) : found.start]) is not None
 
 
 def stands_alone(text: str, found: Candidate) -> bool:

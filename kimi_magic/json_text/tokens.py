@@ -16,21 +16,37 @@ ODD_BLANK = re.compile(
     r"|\\[nrt](?![A-Za-z])|\\(?=[{}\[\]]))*+"
 )
 COMMENT = re.compile(r"//[^\n]*+|#[^\n]*+|/\*(?:[^*]|\*(?!/)){0,2000}+\*/", re.DOTALL)
-# What says in a comment that values are missing: "…", "48 more", "and so on", in some languages.
+# What says in a comment that values are missing: "…", "48 more", "and so on", in some languages. "more
+# info" and "see the rest of the docs" do not.
+_THINGS = (
+    r"(?:items?|rows?|entries|entry|records?|elements?|values?|objects?|data|results?|ones|lines?|fields?|keys?"
+    r"|examples?|cities|products?|people|users?)"
+)
 OMISSION = re.compile(
-    r"\.\.\.|…|\bmore\b|\bothers?\b|\bremaining\b|\brest of\b|\bomitted\b|\betc\b|\band so on\b"
-    r"|\bcontinues?\b"
-    r"|\btruncated\b|\brepeat|\bsame (?:for|as)\b|\badditional\b|\bfurther\b|\bweitere|\bübrige|\bausgelassen"
-    r"|\busw\b|\bautres\b|\bomitid|\bmás\b|\bdemás\b|省略|其余|更多|以此类推|等等|続く",
+    r"\.\.\.|…|\bomitted\b|\betc\b|\b(?:and )?so on\b|\bto be continued\b|\btruncated\b|\babbreviated\b"
+    rf"|\d+ (?:more|others?|further|additional)\b|\b(?:more|other|further|additional|remaining) {_THINGS}\b"
+    rf"|\b(?:and|plus|with) (?:many )?(?:more|others)\b|\brest of (?:the |my )?{_THINGS}\b"
+    r"|^\W*(?:more|others|the rest|rest|remaining|continued?|continues|repeat|same for)\b\W*\w*\W*$"
+    r"|\bweitere\b|\bübrige|\bausgelassen|\busw\b|\bautres\b|\bomitid|\bdemás\b|省略|其余|更多|以此类推|等等|続く",
     re.IGNORECASE,
 )
+_NO_OMISSION = re.compile(r"\bmore (?:info|details?|information)\b", re.IGNORECASE)
+
+
+def says_omitted(comment: str) -> bool:
+    """Whether a comment says that values were left out."""
+    return OMISSION.search(_NO_OMISSION.sub("", comment)) is not None
+
+
 CLOSERS = {
     '"': '"', "'": "'", "`": "`", "“": "”", "”": "”", "„": "“”", "‟": "”", "＂": "＂",
     "‘": "’", "’": "’", "「": "」", "『": "』", "«": "»",
 }  # fmt: skip
 _BODIES = {
-    quote: re.compile(rf"(?:[^\\{re.escape(ends)}]|\\.)*+", re.DOTALL) for quote, ends in CLOSERS.items()
+    quote: re.compile(rf"[^\\{re.escape(ends)}]*+(?:\\.[^\\{re.escape(ends)}]*+)*+", re.DOTALL)
+    for quote, ends in CLOSERS.items()
 }
+_PLAIN = re.compile('"([^"\\\\\x00-\x1f\ud800-\udfff]*+)"')  # nothing to forgive, nothing to decode
 _TRIPLE = re.compile(r'("""|\'\'\')(.*?)\1', re.DOTALL)
 COMMAS, COLONS = ",，", ":："
 
@@ -78,9 +94,11 @@ class String(NamedTuple):
 
 def string(text: str, at: int, *, is_key: bool = False) -> String | None:
     """The string whose opening quote is at `at`; None where it does not end."""
+    if (plain := _PLAIN.match(text, at)) and not text.startswith('""', plain.end() - 1):
+        return String(plain[1], plain.end())
     quote = text[at]
     remarks = [] if quote == '"' else ["quotes"]
-    if triple := _TRIPLE.match(text, at):
+    if text.startswith(quote * 2, at + 1) and (triple := _TRIPLE.match(text, at)):
         value, more = _decoded(triple[2], quote, is_key=is_key)
         return String(value, triple.end(), ("quotes", *more))
     body = _BODIES[quote].match(text, at + 1)

@@ -16,6 +16,7 @@ from .tokens import CLOSERS, COLONS, COMMAS
 
 DEEPEST = 200  # levels that a value may have; sane answers have less than ten
 _GOT = re.compile(r"\w{1,20}|\.{3}|.", re.DOTALL)
+_NO_BLANKS = frozenset('"{}[]:,0123456789-')
 _OPENERS = {"{": "}", "｛": "}", "[": "]", "［": "]", "(": ")"}
 _CLOSERS = {"}": "}", "｝": "}", "]": "]", "］": "]", ")": ")"}
 NOTICES = {
@@ -130,9 +131,13 @@ class Reader:
     def skip(self, at: int) -> int:
         """The first place from `at` on that is no blank and no comment."""
         text = self._text
+        if text[at : at + 1] in _NO_BLANKS:
+            return at
         while True:
             plain = tokens.PLAIN_BLANK.match(text, at)
             at = plain.end() if plain else at
+            if text[at : at + 1] in _NO_BLANKS:
+                return at
             odd = tokens.ODD_BLANK.match(text, at)
             if odd and odd.end() > at:
                 self._remark(("blank",))
@@ -142,7 +147,7 @@ class Reader:
             comment = tokens.COMMENT.match(text, at)
             if not comment:
                 return at
-            if tokens.OMISSION.search(comment[0]):
+            if tokens.says_omitted(comment[0]):
                 raise self.broken(at, "all values, but a comment says that some were left out", got="")
             self._remark(("comment",))
             at = comment.end()

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from . import good, prose
-from .candidates import Candidate, candidates
+from .candidates import Candidate, candidates, decoded
 from .value import BrokenError, JSONFault, Reader
 
 LARGEST_SAFE = 2**53  # beyond it JavaScript, and so a notebook's page, rounds integers
@@ -20,7 +20,6 @@ CUT = "length"  # the finish_reason of an answer that reached the cap
 FENCE_NOTICE = "The model put the JSON into a code fence."
 SERIES_NOTICE = "The model wrote {} JSON values one after the other; they are taken as a list."
 REPEATED_NOTICE = "The model wrote the same JSON {} times; it is taken once."
-ENCODED_NOTICE = "The JSON was written as a string; it was read from there."
 ENTITY_NOTICE = "Quotes were written as HTML (&quot;); they were read as quotes."
 QUOTED_NOTICE = "The lines were quoted with >; the marks were left out."
 REASONING_NOTICE = "The model's reasoning stood in the answer; it was left out."
@@ -29,7 +28,6 @@ PROSE_NOTICE = "The model wrote text around the JSON; it was left out: {}"
 
 _ENTITY = re.compile(r"[{\[,:]\s*&(?:quot|#0*34|#[xX]22);")
 _FENCE = re.compile(r"(?:`{3,}|~{3,})[ \t]*[\w+#.-]*")
-_MOST_DECODINGS = 2  # of strings that hold JSON
 
 Fits = Callable[[Any], bool]
 
@@ -129,19 +127,10 @@ def _prepared(text: str) -> tuple[str, list[str]]:
 
 def _decoded(found: Found, fits: Fits | None, *, digits: bool) -> Found:
     """What a string that holds JSON stands for; a string that was asked for stays one."""
-    for _ in range(_MOST_DECODINGS):
-        text = found.value.strip() if isinstance(found.value, str) else ""
-        if text[:1] not in ("{", "[", '"') or (fits and fits(found.value)):
-            return found
-        reader = Reader(text, digits=digits)
-        try:
-            value, end = reader.read(0)
-        except BrokenError:
-            return found
-        if text[end:].strip():
-            return found
-        found = Found(value, (*found.notices, ENCODED_NOTICE, *reader.notices()))
-    return found
+    if not isinstance(found.value, str) or (fits and fits(found.value)):
+        return found
+    value, notices = decoded(found.value, digits=digits)
+    return Found(value, (*found.notices, *notices))
 
 
 def _around(text: str, used: Sequence[Candidate]) -> list[str]:
@@ -201,7 +190,10 @@ class _Choice:
         pool = [each for each in self._all if each.broken or not prose.is_schema(each.value)] or self._all
         pool = [each for each in pool if each.fence != "code"] or pool
         pool = [each for each in pool if each.is_container] or pool
-        return [each for each in pool if each.broken or each.value not in ({}, [])] or pool
+        pool = [each for each in pool if each.broken or each.value not in ({}, [])] or pool
+        return [
+            each for each in pool if each.fence or not prose.is_introduced_as_no_answer(self._text, each)
+        ] or pool
 
     def _among_any(self, pool: list[Candidate]) -> _Chosen:
         last = self._preferred(pool)
@@ -223,7 +215,9 @@ class _Choice:
         """The values that stand right before `last`, one after the other, and `last`."""
         group = [last]
         for each in reversed(pool[: _place(pool, last)]):
-            if not prose.follows(prose.gap(self._text, each, group[-1])):
+            between = prose.gap(self._text, each, group[-1])
+            is_next = prose.follows(between) and ("\n\n" not in between or _alike(self._text, each, last))
+            if not is_next:
                 break
             group.append(each)
         return group[::-1]
@@ -242,8 +236,10 @@ class _Choice:
         if later and _alike(self._text, later[-1], last) and later[-1].fence == last.fence:
             raise later[-1].broken.fault(self._text)  # type: ignore[union-attr]
         different = [each for each in fitting if each.value != last.value]
-        if different and not self._is_corrected([*different, last]) and self._are_parallel(fitting):
-            raise self._several(fitting)
+        if different and not self._is_corrected([*different, last]):
+            between = prose.gap(self._text, different[-1], last)
+            if self._are_parallel(fitting) or prose.DISMISSES.search(between[-_REACH:]):
+                raise self._several(fitting)
         return self._one(last)
 
     def _records(self, pool: list[Candidate], fitting: list[Candidate]) -> _Chosen | None:
@@ -340,6 +336,7 @@ class _Choice:
         return Reader(text).broken(start, "a value").fault(text)
 
 
+_REACH = 120  # characters before a value that may say that it is not the answer
 _HINT = 60  # characters after a value that may say that another choice follows
 _MOST_KEYS = 40
 

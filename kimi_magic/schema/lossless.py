@@ -23,8 +23,10 @@ NOTICES = {
     "boolean": "{} was true or false in quotes; it is taken as that.",
     "null": "{} was null in quotes; it is taken as null.",
     "date": "{} was a time at midnight; it is taken as a date.",
+    "seconds": "{} was a time without seconds; they are taken as 0.",
     "encoded": "{} was JSON in a string; it was read from there.",
     "single": "{} was one object where a list was asked for; it is taken as a list of one.",
+    "alone": "{} was a list of one where an object was asked for; it is taken as that.",
     "inside": "{} was an object with nothing but the list in it; the list is taken.",
     "choice": "{} was one of the allowed values in other letters; that value is taken.",
     "key": "{} was written in another spelling of its name.",
@@ -32,6 +34,7 @@ NOTICES = {
 }
 _INTEGER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,300})(?:\.[0-9]{1,300})?(?:[eE][-+]?[0-9]{1,3})?")
+_MINUTES = re.compile(r"(\d{4}-\d\d-\d\d[T ])?(\d\d:\d\d)(Z|[+-]\d\d:?\d\d)?")
 _MIDNIGHT = re.compile(r"(\d{4}-\d\d-\d\d)[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-]00:?00)?")
 
 Steps = tuple[str | int, ...]
@@ -72,8 +75,18 @@ class Lossless:
                 return self._array(value, schema, steps)
             case float() if "integer" in kinds and "number" not in kinds and value.is_integer():
                 return self._changed("integer", int(value), steps)
-            case str() if schema.get("format") == "date" and (midnight := _MIDNIGHT.fullmatch(value)):
-                return self._changed("date", midnight[1], steps)
+            case str():
+                return self._time(value, schema.get("format"), steps)
+        return value
+
+    def _time(self, value: str, form: Any, steps: Steps) -> str:
+        """A date from a time at midnight; a time with its seconds."""
+        if form == "date" and (midnight := _MIDNIGHT.fullmatch(value)):
+            return str(self._changed("date", midnight[1], steps))
+        minutes = _MINUTES.fullmatch(value) if form in ("date-time", "time") else None
+        if minutes and bool(minutes[1]) is (form == "date-time"):
+            made = f"{minutes[1] or ''}{minutes[2]}:00{minutes[3] or ''}"
+            return str(self._changed("seconds", made, steps))
         return value
 
     def _of_choices(self, value: Any, choices: list[Any], steps: Steps) -> Any:
@@ -114,8 +127,11 @@ class Lossless:
                 (only, *rest) = value.values() or [None]
                 if isinstance(only, list) and not rest:
                     return self._changed("inside", only, steps)
-                if set(kinds_of(resolved(schema.get("items", {}), self._root))) & {"object"}:
+                item = resolved(schema.get("items", {}), self._root)
+                if "object" in kinds_of(item) and item.get("properties", {}).keys() & value.keys():
                     return self._changed("single", [value], steps)
+            case [dict() as only] if "object" in kinds:
+                return self._changed("alone", only, steps)
         return value
 
     def _of_string(self, text: str, kinds: list[str], value: str, steps: Steps) -> Any:
