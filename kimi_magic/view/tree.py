@@ -91,19 +91,19 @@ class _Tree:
         self._left -= 1
         row = self._row(value, depth)
         if row is not None:
-            self.parts.append(f"{'  ' if depth else ''}{label}{row}\n")
+            self.parts.append(f"{label}{row}\n")
             return
         entries = value.items() if isinstance(value, dict) else enumerate(value)
         opened = "" if self._folded and depth else " open"
-        indent = f' style="margin-left:{_INDENT}em"' if depth else ""
-        self.parts.append(f"<details{opened}{indent}><summary>{label}{_count(value)}</summary>")
+        summary = f"<summary>{label}{_count(value)}</summary>"
+        self.parts.append(f"<details{opened}>{summary}<dd>")
         for number, (key, inner) in enumerate(entries):
             if not self._left:
                 things = _things(value, len(value) - number)
-                self.parts.append(f"  … {things} more, not shown; all of it is in the data\n")
+                self.parts.append(f"… {things} more, not shown; all of it is in the data\n")
                 break
             self.add(inner, _label(key), depth + 1)
-        self.parts.append("</details>")
+        self.parts.append("</dd></details>")
 
     def _row(self, value: Any, depth: int) -> str | None:
         """What is shown on one row: a scalar, what is too deep, in a large tree also a short container."""
