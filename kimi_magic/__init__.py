@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kimi_magic._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kimi_magic.api import aask, ask, usage_records
+    from kimi_magic.api import aask, ask, read, usage_records
     from kimi_magic.errors import (
         KimiAuthError,
         KimiBudgetError,
@@ -65,6 +65,7 @@ __all__ = [
     "aask",
     "ask",
     "last",
+    "read",
     "usage_records",
 ]
 
@@ -75,6 +76,7 @@ _MODULES = {
     "Usage": "usage",
     "aask": "api",
     "ask": "api",
+    "read": "api",
     "usage_records": "api",
 }
 

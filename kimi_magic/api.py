@@ -3,15 +3,73 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
-from kimi_magic import kernel, options
+from kimi_magic import kernel, options, structured
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
 from kimi_magic.reply import Reply, T
 
+if TYPE_CHECKING:
+    from typing_extensions import TypeForm, Unpack
 
+    class _Given(TypedDict, total=False):
+        """The parameters of `ask` that its type does not depend on."""
+
+        model: str | None
+        system: str | None
+        max_tokens: int | None
+        temperature: float | None
+        top_p: float | None
+        top_k: int | None
+        presence_penalty: float | None
+        frequency_penalty: float | None
+        stop: str | Sequence[str] | None
+        response_format: str | Mapping[str, Any] | None
+        json: bool | None
+        schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None
+        repair: int | None
+        tools: Sequence[Mapping[str, Any]] | None
+        attach: str | Sequence[str] | None
+        prefix: str | None
+        history: bool
+        history_reasoning: str | None
+        stream: bool | None
+        timeout: float | None
+        offline: bool | None
+
+    Prompt = str | Sequence[Mapping[str, Any]]
+    One = Literal[1] | None
+    Many = Literal[2, 3, 4, 5]
+    NoFrame = Literal[False] | None
+
+
+@overload
+def ask(
+    prompt: Prompt, *, schema: type[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+def ask(
+    prompt: Prompt, *, schema: type[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+def ask(
+    prompt: Prompt, *, schema: TypeForm[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+def ask(
+    prompt: Prompt, *, schema: TypeForm[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+def ask(
+    prompt: Prompt,
+    *,
+    schema: object = None,
+    n: int | None = None,
+    frame: bool | Literal["pandas", "polars"] | None = None,
+    **given: Unpack[_Given],
+) -> Reply[Any]: ...
 def ask(
     prompt: str | Sequence[Mapping[str, Any]],
     *,
@@ -27,8 +85,9 @@ def ask(
     stop: str | Sequence[str] | None = None,
     response_format: str | Mapping[str, Any] | None = None,
     json: bool | None = None,
-    schema: type[T] | Mapping[str, Any] | str | None = None,
-    frame: bool | None = None,
+    schema: object = None,
+    schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None = None,
+    frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
     attach: str | Sequence[str] | None = None,
@@ -38,7 +97,7 @@ def ask(
     stream: bool | None = None,
     timeout: float | None = None,
     offline: bool | None = None,
-) -> Reply[T]:
+) -> Reply[Any]:
     """Ask once and wait for the whole reply; nothing is shown.
 
     A parameter that is None follows `%kimi_config`, else the default that is named here.
@@ -60,7 +119,11 @@ def ask(
         json: Ask for a JSON object; `Reply.data` holds it. Default False.
         schema: What the JSON answer shall be: a type, a JSON Schema, the name of its file, or fields in
             short ("name, age int"). The answer is checked, and `Reply.data` is of that type.
-        frame: Make a DataFrame of a JSON answer that is a list of records. Default False.
+        schema_mode: How the schema is sent: "json_schema" as a response format, "tools" as a function whose
+            arguments are the answer, "prompt" in words. Default "auto": by host; one that is not known is
+            asked by "json_schema", and in words where it refuses that.
+        frame: Make a DataFrame of a JSON answer that is a list of records; of "pandas" or "polars", or of the
+            one that is imported (True). Default False.
         repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,
             else 0.
         tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.
@@ -81,6 +144,31 @@ def ask(
         return kernel.current.run(_plan(prompt, values))
 
 
+@overload
+async def aask(
+    prompt: Prompt, *, schema: type[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+async def aask(
+    prompt: Prompt, *, schema: type[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+async def aask(
+    prompt: Prompt, *, schema: TypeForm[T], n: One = None, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[T]: ...
+@overload
+async def aask(
+    prompt: Prompt, *, schema: TypeForm[T], n: Many, frame: NoFrame = None, **given: Unpack[_Given]
+) -> Reply[list[T]]: ...
+@overload
+async def aask(
+    prompt: Prompt,
+    *,
+    schema: object = None,
+    n: int | None = None,
+    frame: bool | Literal["pandas", "polars"] | None = None,
+    **given: Unpack[_Given],
+) -> Reply[Any]: ...
 async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> Reply[Any]:
     """Ask once and await the whole reply, leaving the running loop free; nothing is shown.
 
@@ -94,6 +182,50 @@ async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> 
     """
     with in_words_of(PYTHON_WORDS):
         return await kernel.current.arun(_plan(prompt, {"history": False, **parameters}))
+
+
+@overload
+def read(
+    text: str, *, schema: type[T], finish_reason: str | None = None, notices: list[str] | None = None
+) -> T: ...
+@overload
+def read(
+    text: str, *, schema: TypeForm[T], finish_reason: str | None = None, notices: list[str] | None = None
+) -> T: ...
+@overload
+def read(
+    text: str, *, schema: object = None, finish_reason: str | None = None, notices: list[str] | None = None
+) -> Any: ...
+def read(
+    text: str,
+    *,
+    schema: object = None,
+    finish_reason: str | None = None,
+    notices: list[str] | None = None,
+) -> Any:
+    """Read the JSON in a text as the answer to a question is read; nothing is sent.
+
+    For an answer that was kept, or came from elsewhere: fences, prose, slips and types are treated alike.
+
+    Parameters:
+        text: The text of an answer.
+        schema: What it shall be, as in `ask`. Default None: the JSON as it is.
+        finish_reason: Why the answer ended, as far as it is known. What was cut ("length") is no value.
+        notices: A list that sentences about what was forgiven and left out are added to. Default None.
+
+    Returns:
+        What `ask` gives as `Reply.data`.
+
+    Raises:
+        KimiJSONError: It is no JSON, or does not fit; `value`, `path` and `faults` say more.
+        KimiUsageError: The schema is none.
+    """
+    with in_words_of(PYTHON_WORDS):
+        wanted = None if schema is None else structured.schema_of(schema, {})
+        answer = structured.read(text, wanted, finish_reason)
+    if notices is not None:
+        notices.extend(answer.notices)
+    return answer.data
 
 
 def usage_records() -> list[dict[str, Any]]:

@@ -197,6 +197,7 @@ class Turn:
         self.wants_json = wants_json
         self.wants_frame = wants_frame
         self.parsed: tuple[Parsed, ...] = ()
+        self.rescued: tuple[Parsed, ...] = ()  # of answers of which at least one cannot be used
         self.notices: tuple[str, ...] = ()
         self._end: End | None = None
         self._ended: float | None = None

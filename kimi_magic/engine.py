@@ -15,7 +15,7 @@ from msgspec import structs
 from kimi_magic import hosts, request, structured
 from kimi_magic.client.connection import Connection
 from kimi_magic.conversation import Conversation, Step, Turn
-from kimi_magic.errors import KimiJSONError, KimiUsageError
+from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
 from kimi_magic.request import Options
 from kimi_magic.structured import Structure
@@ -78,14 +78,19 @@ def plan(
     structure = structured.structure_of(options, namespace)
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
-    by_schema = hosts.takes_schema(connection.base_url, request.model_of(options))
-    needs = structured.needs(structure, messages, options, by_schema=by_schema)
-    first = request.build(options, needs.messages, needs.response_format)
+    mode = hosts.schema_mode(
+        options.schema_mode, connection.base_url, request.model_of(options), simulated=connection.is_simulated
+    )
+    structure = structure and structure._replace(mode=mode)
+    needs = structured.needs(structure, messages, options, mode)
+    first = request.build(
+        structs.replace(options, tools=needs.tools or options.tools), needs.messages, needs.response_format
+    )
     turn = Turn(
         question,
         id=conversation.new_id(),
         wants_json=structure is not None,
-        wants_frame=structure is not None and structure.frame,
+        wants_frame=structure is not None and bool(structure.frame),
     )
     turn.notices = tuple(needs.notices)
     warnings = request.warnings(options, messages)
@@ -131,22 +136,25 @@ def steps(plan: Plan) -> Generator[Ask, None, None]:
     while True:
         yield ask
         step = turn.steps[-1]
+        if structure is not None:
+            structured.take_call(structure, step)
         if structure is None or any(choice.tool_calls for choice in step.choices):
             return
-        try:
-            turn.parsed = structured.parse(structure, step)
-        except KimiJSONError as fault:
-            repairs = len(turn.rejections)
-            if repairs == structure.repairs or not structured.is_repairable(step):
-                fault.hint = structured.hint(step, step.choices[0], repairs)
-                raise
-            step.rejected = fault.message
-            messages = (*plan.request.messages, *structured.correction(step.choices[0], fault))
-            ask = Ask(structs.replace(plan.request, messages=messages))
-        else:
+        outcome = structured.parse(structure, step)
+        fault = outcome.fault
+        if fault is None:
+            turn.parsed = outcome.parsed
             notices = dict.fromkeys(notice for parsed in turn.parsed for notice in parsed.notices)
             turn.notices = (*turn.notices, *notices)
             return
+        turn.rescued = outcome.parsed
+        repairs = len(turn.rejections)
+        if repairs == structure.repairs or not outcome.is_repairable:
+            fault.hint = structured.hint(step, step.choices[0], repairs)
+            raise fault
+        step.rejected = fault.message
+        messages = (*plan.request.messages, *structured.correction(step.choices[0], fault))
+        ask = Ask(structs.replace(plan.request, messages=messages))
 
 
 def begin(plan: Plan, ask: Ask) -> Step:

@@ -24,6 +24,7 @@ KeyboardInterrupt
 from __future__ import annotations
 
 import re
+from typing import Any, NamedTuple
 
 _IN_BRACES = re.compile(r"\{@([^{}]*)\}")
 _PLAIN_WORDS = {"again": "Ask again"}
@@ -86,8 +87,27 @@ class KimiStreamError(KimiError):
     """The answer broke off, or what came was no answer. The part that arrived is kept in the reply."""
 
 
+class Fault(NamedTuple):
+    """One thing that is wrong with a JSON answer: where (`$.items[3].price`), the value there, and what."""
+
+    path: str
+    value: Any
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: {self.text}"
+
+
 class KimiJSONError(KimiError):
-    """The answer is whole, but no JSON, or not as the schema wants it. Its text is kept in the reply."""
+    """The answer is whole, but no JSON, or not as the schema wants it. Its text is kept in the reply.
+
+    `value` is the JSON as the model wrote it, None where it is none; `path` is the place of the first fault
+    in it, `$` for the whole; `faults` are all faults, at most 10, each with `path`, `value` and `text`.
+    """
+
+    value: Any = None
+    path: str = "$"
+    faults: tuple[Fault, ...] = ()
 
 
 class KimiStatusError(KimiError):

@@ -12,6 +12,10 @@ from kimi_magic.errors import KimiUsageError
 from kimi_magic.keys import Key
 from kimi_magic.models import Model
 
+# How an answer that fits a schema is asked for. "try": by `json_schema`, in words where that is refused.
+SchemaMode = Literal["json_schema", "tools", "prompt", "try"]
+SCHEMA_MODES = ("auto", "json_schema", "tools", "prompt")  # what a person may say
+
 DEFAULT_SOURCE = "default"
 _HEADER_TEXT = re.compile(r"[!-~]+")  # what an HTTP header can carry; no space
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
@@ -22,14 +26,14 @@ class Provider(NamedTuple):
     """A provider: its base URL, and the variables that hold a key and another base URL for it.
 
     `json_schema`: for which models it takes a schema for the answer: none, those whose maker says that they
-    do ("listed"), or all.
+    do ("listed"), or all; or nothing is known of it.
     """
 
     name: str
     base_url: str
     key_variables: tuple[str, ...] = ()
     url_variables: tuple[str, ...] = ()
-    json_schema: Literal["none", "listed", "all"] = "none"
+    json_schema: Literal["none", "listed", "all", "unknown"] = "none"
 
 
 # Addresses and variables: EvoLink's API reference, Moonshot's documentation, kimi-cli's documentation of its
@@ -48,7 +52,7 @@ PROVIDERS = {
             "openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), ("OPENROUTER_BASE_URL",),
             "all",
         ),
-        Provider("local", "http://127.0.0.1:8000/v1"),
+        Provider("local", "http://127.0.0.1:8000/v1", json_schema="unknown"),
     )
 }  # fmt: skip
 # The providers whose keys are used when none was named, in this order.
@@ -72,12 +76,19 @@ class EnvironmentKey(NamedTuple):
         return checked_key(os.environ[self.variable], f"{self.variable} has characters that no key has")
 
 
-def takes_schema(address: str, model: Model) -> bool:
-    """Whether the provider at `address` takes a schema for the answer of `model`; False if unknown."""
+def schema_mode(wanted: str, address: str, model: Model, *, simulated: bool = False) -> SchemaMode:
+    """How the service at `address` is asked for an answer that fits a schema.
+
+    `wanted` is what the person says; "auto" follows the table of providers. Of a host that is not in it, and
+    of a local one, nothing is known: it is asked by schema, and in words where it refuses that.
+    """
+    if wanted in ("json_schema", "tools", "prompt"):
+        return wanted  # type: ignore[return-value]
     for provider in PROVIDERS.values():
-        if provider.base_url == address:
-            return provider.json_schema == "all" or (provider.json_schema == "listed" and model.json_schema)
-    return False
+        if provider.base_url == address and provider.json_schema != "unknown":
+            takes = provider.json_schema == "all" or (provider.json_schema == "listed" and model.json_schema)
+            return "json_schema" if takes else "prompt"
+    return "prompt" if simulated else "try"
 
 
 def environment_keys(names: Iterable[str] = tuple(PROVIDERS)) -> Iterator[EnvironmentKey]:

@@ -131,7 +131,7 @@ def _view(shell: Any, plan: Plan) -> Any:
 def _end(shell: Any, plan: Plan, reply: Reply[Any]) -> None:
     """Store the reply where `--out` says, and remember that this cell has shown it."""
     if plan.options.out:
-        shell.push({plan.options.out: reply.data if reply.values else reply})
+        shell.push({plan.options.out: reply.data if reply.turn.parsed else reply})
     if (cells := _cells_of(shell)) is not None:
         cells.note_shown(reply.turn)
 

@@ -28,7 +28,8 @@ class Reply(Generic[T]):
     - `choices`: all answers if several were asked for; the attributes above are those of the first, or of
       the one that was picked
     - `data`: what a JSON answer was made into (a list if several answers were asked for), None for other
-      answers and where it failed; `values`: the JSON of each answer as the model wrote it
+      answers; of several answers None stands for each that cannot be used; `values`: the JSON of each answer
+      as the model wrote it
     - `usage`: tokens as the service counted them, None where it did not
     - `cost`: an estimate from them in US dollars, None where tokens or price are unknown, and offline
     - `model`: the model that answered; `seconds`: from sending to the end, or to now
@@ -68,15 +69,16 @@ class Reply(Generic[T]):
     @property
     def data(self) -> T:
         """What a JSON answer was made into, a list of it if several answers were asked for; else None."""
-        data: Any = [parsed.data for parsed in self.turn.parsed]
+        parsed = self.turn.parsed or self.turn.rescued
+        data: Any = [each.data for each in parsed]
         if self.turn.step.n == 1:
             data = data[0] if data else None
-        return data if self.turn.parsed else None  # type: ignore[return-value]
+        return data if parsed else None  # type: ignore[return-value]
 
     @property
     def values(self) -> tuple[Any, ...]:
         """The JSON of each answer as the model wrote it; empty for other answers."""
-        return tuple(parsed.value for parsed in self.turn.parsed)
+        return tuple(parsed.value for parsed in self.turn.parsed or self.turn.rescued)
 
     @property
     def usage(self) -> Usage | None:

@@ -51,7 +51,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     response_format: ResponseFormat | None = None
     json: bool = False
     schema: Any = None
-    frame: bool = False
+    schema_mode: str = "auto"
+    frame: bool | str = False
     repair: int | None = None
     tools: tuple[dict[str, Any], ...] | None = None
     attach: tuple[str, ...] | None = None

@@ -70,8 +70,9 @@ class Recorder:
                 length = int(self.headers.get("content-length", 0))
                 lower = {name.lower(): value for name, value in self.headers.items()}
                 recorder.requests.append(Got(self.command, self.path, lower, self.rfile.read(length)))
-                content = recorder.answer()
-                self.send_response(status)
+                refusal = recorder.refusal(recorder.requests[-1])
+                content = refusal or recorder.answer()
+                self.send_response(400 if refusal else status)
                 for name, value in {"content-type": "application/json", **(headers or {})}.items():
                     self.send_header(name, value)
                 self.send_header("content-length", str(len(content)))
@@ -93,6 +94,10 @@ class Recorder:
     def answer(self) -> bytes:
         """The body of the next answer."""
         return self._content
+
+    def refusal(self, got: Got) -> bytes:
+        """The body with which a request is refused (400); empty if it is not."""
+        return b""
 
     def start(self) -> None:
         self._server.server_activate()
@@ -144,6 +149,28 @@ class Scripted(Recorder):
     def answer(self) -> bytes:
         """The body of the next answer."""
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+
+
+class Choosy(Scripted):
+    """A scripted service that takes a schema in one way only: "json_schema", "tools" or "prompt".
+
+    `words` is what it says of a request for a schema in another way.
+    """
+
+    def __init__(
+        self, takes: str, *answers: str | bytes, words: str = "response_format is not supported"
+    ) -> None:
+        super().__init__(*answers)
+        self._takes, self._words = takes, words
+
+    def refusal(self, got: Got) -> bytes:
+        """The body with which a request is refused (400); empty if it is not."""
+        form = got.body.get("response_format", {}).get("type", "")
+        unfit = (form == "json_schema" and self._takes != "json_schema") or (
+            "tools" in got.body and self._takes != "tools"
+        )
+        error = {"error": {"message": self._words, "type": "invalid_request_error"}}
+        return json.dumps(error).encode() if unfit else b""
 
 
 def streamed(

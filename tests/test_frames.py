@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 import pandas
@@ -239,7 +239,17 @@ def test_no_value_is_lost_or_changed(make: Make, rows: list[dict[str, Any]], kin
     table = make(rows, columns=kinds)
     kept = values(table)
     for name in {name for row in rows for name in row}:
-        assert list(map(seen, kept[name])) == [seen(row.get(name)) for row in rows]
+        found = kept[name] if name in kept else together(kept, name)
+        assert list(map(seen, found)) == [seen(row.get(name)) for row in rows]
+
+
+def together(kept: dict[str, list[Any]], name: str) -> list[Any]:
+    """The records that became columns, as records."""
+    parts = {
+        column.removeprefix(f"{name}."): kept[column] for column in kept if column.startswith(f"{name}.")
+    }
+    rows = [dict(zip(parts, row, strict=True)) for row in zip(*parts.values(), strict=True)]
+    return [None if set(row.values()) == {None} else row for row in rows]
 
 
 def seen(value: Any) -> Any:
@@ -281,9 +291,13 @@ def test_without_either_library_the_line_says_what_to_install():
         ([{"a": 1}, None], "a table needs a list of records, but [1] is null"),
         ([[1]], "a table needs a list of records, but [0] is a list"),
         ({"a": 1}, "a table needs a list of records, got one object without a list in it"),
-        ({"a": [], "b": []}, "a table needs a list of records, got one object with the lists a, b"),
+        (
+            {"a": [{"x": 1}], "b": [{"y": 1}]},
+            "a table needs a list of records, got one object with the lists a, b",
+        ),
+        ({"a": [1], "b": [1, 2]}, "a table needs a list of records, got one object with the lists a, b"),
         (Person("Ada"), "a table needs a list of records, got one object without a list in it"),
-        ({"a": [True]}, "a table needs a list of records, but [0] is true or false"),
+        ({"a": [True], "b": 1}, "a table needs a list of records, but [0] is true or false"),
         (Colour.RED, "a table needs a list of records, got something of type Colour"),
     ],
 )
@@ -291,3 +305,98 @@ def test_what_is_no_list_of_records_is_named(rows: object, found: str):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - the message is compared below
         with_pandas(rows)
     assert str(caught.value) == found
+
+
+# ---- what the schema knows ----
+
+
+@dataclass
+class Address:
+    city: str
+    zip: int | None
+
+
+@dataclass
+class Customer:
+    name: str
+    size: Literal["small", "large"]
+    level: Literal[1, 2, 3]
+    colour: Colour | None
+    home: Address | None
+    tags: list[str]
+    score: float | None
+    seen: date | None
+
+
+CUSTOMER_COLUMNS = of(list[Customer]).columns
+EMPTY_ROW = dict.fromkeys(CUSTOMER_COLUMNS)
+
+
+@pytest.mark.parametrize("rows", [[], [EMPTY_ROW], [{}, {}]], ids=["empty", "null", "missing"])
+def test_columns_without_a_value_have_the_types_of_the_schema(rows: list[Any]):
+    table = with_pandas(rows, columns=CUSTOMER_COLUMNS)
+    kinds = {name: str(table[name].dtype) for name in table}
+    assert kinds["size"] == kinds["level"] == kinds["colour"] == "category"
+    assert list(table["size"].cat.categories) == ["small", "large"]
+    assert kinds["name"] in ("str", "object")
+    assert kinds["home.zip"] == ("Int64" if rows else "int64")
+    assert kinds["score"] == "float64"
+    assert kinds["seen"].startswith("datetime64")
+    assert list(table.columns)[3:6] == ["colour", "home.city", "home.zip"]
+    other = with_polars(rows, columns=CUSTOMER_COLUMNS)
+    assert other.schema["size"] == polars.Enum(["small", "large"])
+    assert other.schema["home"] == polars.Struct({"city": polars.String, "zip": polars.Int64})
+    assert other.schema["tags"] == polars.List(polars.String)
+    assert other.schema["level"] == polars.Int64
+    assert other.schema["seen"] == polars.Date
+
+
+def test_records_in_records_are_columns_in_pandas_and_structs_in_polars():
+    rows = [
+        Customer("Ada", "small", 1, Colour.RED, Address("Turin", 10121), ["a"], 1.5, date(2025, 1, 1)),
+        Customer("Bo", "large", 3, None, None, [], None, None),
+    ]
+    table = with_pandas(rows, columns=CUSTOMER_COLUMNS)
+    assert values(table) | {"tags": None} == {
+        "name": ["Ada", "Bo"], "size": ["small", "large"], "level": [1, 3], "colour": ["red", None],
+        "home.city": ["Turin", None], "home.zip": [10121, None], "tags": None, "score": [1.5, None],
+        "seen": [datetime(2025, 1, 1), None],
+    }  # fmt: skip
+    other = with_polars(rows, columns=CUSTOMER_COLUMNS)
+    assert other["home"].to_list() == [{"city": "Turin", "zip": 10121}, None]
+    assert other["tags"].to_list() == [["a"], []]
+    assert other["colour"].dtype == polars.Enum(["red"])
+    loose = [{"who": {"a": 1, "b": {"c": 2}}}, {"who": {"a": 3, "b": {"c": 4}}}]
+    assert values(with_pandas(loose)) == {"who.a": [1, 3], "who.b.c": [2, 4]}
+    assert with_polars(loose)["who"].dtype == polars.Struct(
+        {"a": polars.Int64, "b": polars.Struct({"c": polars.Int64})}
+    )
+
+
+@BOTH
+def test_a_record_whose_columns_have_other_names_already_stays_an_object(make: Make):
+    table = make([{"a": {"b": 1}, "a.b": 2}])
+    assert values(table)["a.b"] == [2]
+    assert values(table)["a"] == [{"b": 1}]
+
+
+@BOTH
+def test_lists_for_columns_and_records_by_name_are_tables(make: Make):
+    by_column = {"name": ["Ada", "Bo"], "age": [36, None]}
+    assert values(make(by_column)) == by_column
+    by_name = {"Ada": {"age": 36}, "Bo": {"age": 7}}
+    assert values(make(by_name)) == {"key": ["Ada", "Bo"], "age": [36, 7]}
+    assert values(make({"x": {"key": 1}})) == {"key_": ["x"], "key": [1]}
+    columns = of(
+        {
+            "type": "object",
+            "additionalProperties": {"type": "object", "properties": {"n": {"type": "integer"}}},
+        }
+    ).columns
+    assert values(make({}, columns=columns)) == {"key": [], "n": []}
+
+
+def test_the_library_may_be_chosen():
+    both = {"pandas": pandas, "polars": polars}
+    assert isinstance(frame([{"a": 1}], modules=both, choice="polars"), polars.DataFrame)
+    assert isinstance(frame([{"a": 1}], modules=both, choice="pandas"), pandas.DataFrame)

@@ -5,14 +5,16 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
+from kimi_magic.conversation import Parsed
 from kimi_magic.markdown import render
 from kimi_magic.messages import Counted, Finished, ReasoningDelta, TextDelta
 from kimi_magic.simulator import essays
 from kimi_magic.usage import Usage
-from kimi_magic.view import static
+from kimi_magic.view import notebook, static
 from tests.turns import GrowingTurn
 
 TIMES = 3  # text/plain is the text itself, so the page may be twice the text
@@ -78,7 +80,7 @@ ANSWERS = {
 }  # fmt: skip
 
 
-def saved(*values: str) -> int:
+def saved(*values: Any) -> int:
     """Bytes that these take in a notebook file."""
     return sum(len(json.dumps(value, ensure_ascii=False).encode()) for value in values)
 
@@ -109,3 +111,35 @@ def test_neighbours_of_one_kind_share_their_markup() -> None:
     assert "<span class=c># one\n# two</span>" in render("```python\n# one\n# two\n```")
     assert "<span class=s>f&quot;" not in render('```python\nf"a"\n```')
     assert '<span class=s>f"a"</span>' in render('```python\nf"a"\n```')
+
+
+CITY = {"name": "Turin", "people": 846_000, "river": "Po", "twins": ["Cologne", "Lille"]}
+DATA = {
+    "a word": {"answer": 42},
+    "a record": CITY,
+    "a few records": [CITY] * 8,
+    "records": [CITY | {"id": number} for number in range(55)],
+    "many records": [CITY | {"id": number} for number in range(2_000)],
+    "long texts": {
+        "chapters": [{"title": f"Chapter {number}", "text": prose(words=150)} for number in range(9)]
+    },
+    "nested": {"a": {"b": {"c": [{"d": [number, number + 1], "e": "x" * number} for number in range(60)]}}},
+    "numbers": [[number / 7, -number] for number in range(500)],
+    "words": {f"word{number}": number for number in range(400)},
+    "signs": ['a < b & c > d, $x$ "quoted"'] * 100,
+}
+
+
+@pytest.mark.parametrize("kind", DATA)
+def test_saved_json_is_at_most_three_times_its_text(kind: str) -> None:
+    text = json.dumps(DATA[kind], ensure_ascii=False)
+    reply = GrowingTurn("kimi-k2-thinking", json=True)
+    for event in (TextDelta(text), Finished("stop")):
+        reply.add(event)
+    reply.add(Counted(Usage(prompt=1_000, completion=9_000, reasoning=2_000)))
+    reply.parsed = (Parsed(DATA[kind], DATA[kind]),)
+    reply.end("complete")
+    data = notebook.data_bundle(DATA[kind])
+    pages = saved(static.html(reply), static.plain(reply), data["text/html"], data["text/plain"])
+    assert pages + saved(data["application/json"]) <= TIMES * saved(text) + ALWAYS
+    assert len(data["text/plain"]) < 3_000

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import json
 import math
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -28,7 +30,7 @@ from kimi_magic.schema import JSON_INSTRUCTION
 from kimi_magic.structured import ADDED_NOTICE
 from kimi_magic.view import endings, static, words
 
-from .peers import Scripted, answering, streamed
+from .peers import Choosy, Scripted, answering, streamed
 from .test_answers import said
 from .test_architecture import ROOT
 from .test_markdown import Page
@@ -79,7 +81,7 @@ Start = Callable[..., Scripted]
 
 @pytest.fixture(autouse=True)
 def clean() -> Iterator[None]:
-    with kernel.fresh():
+    with kernel.fresh(schema_mode="prompt"):  # loopback is a host of which nothing is known
         yield
 
 
@@ -90,16 +92,18 @@ def service() -> Iterator[Start]:
         yield lambda *answers: running.enter_context(answering(*answers))
 
 
-def asked(line: str = "--json", prompt: str = "Who? In JSON.", names: Any = NAMES, view: Any = None) -> Reply:
+def asked(
+    line: str = "--json", prompt: str = "Who? In JSON.", names: Any = NAMES, view: Any = None, **given: Any
+) -> Reply:
     """Ask as a cell with this line does."""
-    return run(cell_plan(line, prompt, names), view=view)
+    return run(cell_plan(line, prompt, names, **given), view=view)
 
 
 def refused(line: str = "--json", **more: Any) -> KimiJSONError:
     """Ask; what it failed with, after a look at how it failed."""
     with pytest.raises(KimiJSONError) as caught:
         asked(line, **more)
-    assert kimi_magic.last.data is None
+    assert kimi_magic.last.data is None or None in kimi_magic.last.data
     assert kimi_magic.last.state == "failed"
     assert said() == []
     assert "\n" not in caught.value.message
@@ -115,8 +119,8 @@ def contents(body: dict[str, Any]) -> list[tuple[str, Any]]:
 
 
 def schema_in(prompt: str) -> Any:
-    """The schema that a prompt ends with."""
-    return json.loads(prompt.split("JSON Schema:\n")[1])
+    """The schema in a prompt."""
+    return json.loads(prompt.split("JSON Schema:\n")[1].split("\n", maxsplit=1)[0])
 
 
 # ---- --json ----
@@ -268,7 +272,7 @@ def test_a_list_that_came_alone_is_taken(service: Start) -> None:
         ("moonshot", "kimi-k3", True),
         ("moonshot-cn", "kimi-k2.6", True),
         ("openrouter", "moonshotai/kimi-k2-thinking", True),
-        ("local", "kimi-k3", False),
+        ("local", "kimi-k3", True),
     ],
 )
 def test_the_host_gets_the_schema_where_its_table_says_so(
@@ -280,12 +284,13 @@ def test_the_host_gets_the_schema_where_its_table_says_so(
     monkeypatch.setitem(hosts.PROVIDERS, host, hosts.PROVIDERS[host]._replace(base_url=server.base_url))
     for variable in hosts.PROVIDERS[host].key_variables:
         monkeypatch.setenv(variable, SECRET)
-    configured(f"--host {host} -m {model}")
+    configured(f"--host {host} -m {model} --schema-mode auto")
     assert asked("--schema Person", "Who?").data == ADA_IS
     body = server.only.body
     if takes:
         wanted = schema.of(Person)
-        named = {"name": "Person", "schema": wanted.json_schema, "strict": True}
+        closed = {**wanted.json_schema, "additionalProperties": False}
+        named = {"name": "Person", "schema": closed, "strict": True}
         assert body["response_format"] == {"type": "json_schema", "json_schema": named}
         assert contents(body) == [("user", "Who?")]
     else:
@@ -319,36 +324,32 @@ def test_ask_takes_a_type_and_the_reply_holds_its_instance(service: Start) -> No
     assert kimi_magic.ask("Who?", schema=Person).data == ADA_IS
 
 
-TYPED = """
-from dataclasses import dataclass
-from typing import Any
-from typing_extensions import assert_type
-import kimi_magic
-
-@dataclass
-class Person:
-    name: str
-
-assert_type(kimi_magic.ask("Who?", schema=Person), kimi_magic.Reply[Person])
-assert_type(kimi_magic.ask("Who?", schema=Person).data.name, str)
-assert_type(kimi_magic.ask("Who?", schema=list[Person]).data, list[Person])
-assert_type(kimi_magic.ask("Who?", schema="name, age int").data, Any)
-plain = kimi_magic.ask("Who?")
-assert_type(plain, kimi_magic.Reply[Any])
-
-def shown(reply: kimi_magic.Reply) -> str:
-    return reply.text
-"""
+CHECKERS = {
+    "mypy": [sys.executable, "-m", "mypy", "--strict", "--python-version", "3.12"],
+    "pyright": [
+        *(sys.executable, "-c", "from basedpyright.pyright import main; main()"),
+        *("--level", "error", "--pythonpath", sys.executable),
+    ],
+}
 
 
-def test_type_checkers_know_what_a_reply_holds(tmp_path: Path) -> None:
-    snippet = tmp_path / "snippet.py"
-    snippet.write_text(TYPED, encoding="utf-8")
+@pytest.mark.parametrize("checker", CHECKERS)
+def test_type_checkers_know_what_a_reply_holds(checker: str) -> None:
+    if checker == "pyright":
+        pytest.importorskip("basedpyright")
     done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", str(snippet)],
+        [*CHECKERS[checker], "tests/typing_cases.py"],
         cwd=ROOT, capture_output=True, text=True, timeout=100, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_overloads_of_ask_have_its_parameters() -> None:
+    source = ast.parse((ROOT / "kimi_magic" / "api.py").read_text(encoding="utf-8"))
+    (given,) = [node for node in ast.walk(source) if isinstance(node, ast.ClassDef) and node.name == "_Given"]
+    names = [node.target.id for node in given.body if isinstance(node, ast.AnnAssign)]
+    parameters = set(inspect.signature(kimi_magic.ask).parameters)
+    assert set(names) == parameters - {"prompt", "schema", "n", "frame"}
 
 
 LABELS = st.text("abcxyz_", min_size=1, max_size=4)
@@ -475,7 +476,7 @@ def test_a_depth_bomb_is_a_fault(service: Start) -> None:
     assert kimi_magic.last.text == text
 
 
-@pytest.mark.parametrize("text", ["", "   ", "I would rather not.", "{'a': 1}", '{"a": }', "{"])
+@pytest.mark.parametrize("text", ["", "   ", "I would rather not.", "{'a': x}", '{"a": }', "{"])
 @pytest.mark.parametrize("line", ["--json", "--schema Person --repair 0"])
 def test_what_is_no_json_fails_in_one_line_and_stays_in_last(service: Start, text: str, line: str) -> None:
     server = service(text)
@@ -494,7 +495,7 @@ def test_what_is_no_json_fails_in_one_line_and_stays_in_last(service: Start, tex
         ("--schema Person", '{"name": "Ada"}', "$.age: expected a value, got nothing"),
         ("--schema list[Pet]", '{"items": [{"name": "R", "legs": 4}, {"name": "S", "legs": null}]}',
          "$.items[1].legs: expected integer, got null"),
-        ("--schema Pet", '{"name": "R", "legs": -1}', "$.legs: expected greater than or equal to 0, got -1"),
+        ("--schema Pet", '{"name": "R", "legs": -1}', "$.legs: expected at least 0, got -1"),
         ("--schema city", '{"city": 3, "people": "many"}', "$.city: expected string, got 3 (and 1 more)"),
     ],
 )  # fmt: skip
@@ -561,6 +562,110 @@ def test_wherever_an_answer_is_cut_nothing_is_made_of_a_part(data: st.DataObject
 def test_an_answer_that_reached_the_cap_with_its_last_brace_is_whole(service: Start) -> None:
     service(streamed(ADA, finish="length"))
     assert asked("--schema Person").data == ADA_IS
+
+
+# ---- how a schema is asked for ----
+
+MODES = ["json_schema", "tools", "prompt"]
+CALL = {"index": 0, "id": "p:0", "type": "function", "function": {"name": "Person", "arguments": ADA}}
+
+
+def form_of(body: dict[str, Any]) -> str:
+    """The way in which a request asks for a schema."""
+    if body.get("response_format", {}).get("type") == "json_schema":
+        return "json_schema"
+    return "tools" if "tools" in body else "prompt"
+
+
+@contextmanager
+def choosy(takes: str, *answers: Any, **more: Any) -> Iterator[Choosy]:
+    with Choosy(takes, *answers, **more) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVOLINK_BASE_URL", server.base_url)
+        patch.setenv("EVOLINK_API_KEY", SECRET)
+        yield server
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_each_mode_asks_in_its_way_and_gives_the_same_object(mode: str) -> None:
+    answer = streamed("", finish="tool_calls", tool_calls=[CALL]) if mode == "tools" else ADA
+    with choosy(mode, answer) as server:
+        reply = asked(f"--schema Person --schema-mode {mode}", "Who?")
+    assert form_of(server.only.body) == mode
+    assert (reply.data, reply.text, reply.finish_reason, reply.tool_calls) == (ADA_IS, ADA, "stop", ())
+    assert said() == [("user", "Who?"), ("assistant", ADA)]
+    assert reply.notices == ()
+    if mode == "tools":
+        (tool,) = server.only.body["tools"]
+        assert tool["function"]["name"] == "Person"
+        assert tool["function"]["parameters"] == schema.of(Person).json_schema
+        assert "response_format" not in server.only.body
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_that_was_chosen_is_not_replaced_by_another(mode: str) -> None:
+    other = "prompt" if mode != "prompt" else "tools"
+    with choosy(other, ADA) as server:
+        if mode == "prompt":
+            assert asked("--schema Person --schema-mode prompt").data == ADA_IS
+        else:
+            with pytest.raises(kimi_magic.KimiRequestError):
+                asked(f"--schema Person --schema-mode {mode}")
+    assert [form_of(got.body) for got in server.requests] == [mode]
+
+
+@pytest.mark.parametrize("words", ["response_format is not supported", "Invalid request"])
+def test_an_unknown_host_is_asked_by_schema_and_in_words_where_it_refuses_that(words: str) -> None:
+    with choosy("prompt", ADA, words=words) as server:
+        first = asked("--schema Person --schema-mode auto", "Who?")
+        second = asked("--schema Person --schema-mode auto --no-history", "Who else?")
+    assert [form_of(got.body) for got in server.requests] == ["json_schema", "prompt", "prompt"]
+    assert first.data == second.data == ADA_IS
+    (notice,) = first.notices
+    assert "takes no json_schema" in notice
+    assert second.notices == ()
+    assert schema_in(server.requests[1].body["messages"][0]["content"])["properties"]["name"]
+    assert said() == [("user", "Who?"), ("assistant", ADA)]
+
+
+def test_an_unknown_host_that_takes_a_schema_gets_it() -> None:
+    with choosy("json_schema", ADA) as server:
+        assert asked("--schema Person --schema-mode auto", "Who?").data == ADA_IS
+    assert server.only.body["response_format"]["json_schema"]["strict"] is True
+    assert contents(server.only.body) == [("user", "Who?")]
+
+
+def test_a_host_that_refuses_for_another_reason_is_asked_by_schema_again() -> None:
+    class Full(Choosy):
+        def refusal(self, got: Any) -> bytes:
+            return b'{"error": {"message": "no such thing", "type": "invalid_request_error"}}'
+
+    with Full("json_schema", ADA) as server, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EVOLINK_BASE_URL", server.base_url)
+        for _ in range(2):
+            with pytest.raises(kimi_magic.KimiRequestError, match="no such thing"):
+                asked("--schema Person --schema-mode auto")
+    assert [form_of(got.body) for got in server.requests] == ["json_schema", "prompt"] * 2
+
+
+def test_a_function_of_the_answer_goes_with_no_other_functions(service: Start) -> None:
+    server = service(ADA)
+    tool = {"type": "function", "function": {"name": "f", "description": "d", "parameters": {}}}
+    with pytest.raises(KimiUsageError, match="--schema-mode tools with --tools"):
+        asked("--schema Person --schema-mode tools", tools=[tool])
+    assert server.requests == []
+
+
+def test_the_schema_in_the_prompt_has_an_example_that_fits_it(service: Start) -> None:
+    server = service('{"items": []}')
+    asked("--schema list[Visit]")
+    shown = contents(server.only.body)[0][1].rsplit("\n", 1)[1]
+    (visit,) = schema.of(list[Visit]).build(json.loads(shown))
+    assert visit.day == date(2025, 3, 14)
+
+
+def test_a_schema_that_comes_back_is_no_answer(service: Start) -> None:
+    service(json.dumps(schema.of(Person).json_schema))
+    assert "expected an answer, got the schema itself" in refused("--schema Person --repair 0").message
 
 
 # ---- repairs ----
@@ -719,6 +824,68 @@ def test_the_answer_of_several_that_does_not_fit_is_named_and_nothing_repaired(s
     assert "--repair" not in error.hint
     assert len(server.requests) == 1
     assert [choice.text for choice in kimi_magic.last.choices] == [ADA, '{"name": "Bo"}']
+    assert kimi_magic.last.data == [ADA_IS, None]
+    assert kimi_magic.last.values == ({"name": "Ada", "age": 36}, {"name": "Bo"})
+    assert (error.value, error.path) == ({"name": "Bo"}, "$.age")
+
+
+def test_an_answer_that_does_not_fit_is_kept_with_all_its_faults(service: Start) -> None:
+    service('{"items": [{"name": 1, "age": 2}, {"age": "x"}, {"name": "c"}]}')
+    error = refused("--schema list[Person] --repair 0")
+    assert error.value == {"items": [{"name": 1, "age": 2}, {"age": "x"}, {"name": "c"}]}
+    assert error.path == "$.items[0].name"
+    assert list(map(str, error.faults)) == [
+        "$.items[0].name: expected string, got 1",
+        '$.items[1].age: expected integer, got "x"',
+        "$.items[1].name: expected a value, got nothing",
+        "$.items[2].age: expected a value, got nothing",
+    ]
+    assert [each.value for each in error.faults] == [1, "x", None, None]
+    assert kimi_magic.last.values == (error.value,)
+
+
+def test_a_repair_tells_all_faults_at_most_ten(service: Start) -> None:
+    rows = [{"name": number, "age": 1} for number in range(12)]
+    server = service(json.dumps({"items": rows}), f'{{"items": [{ADA}]}}')
+    assert asked("--schema list[Person]").data == [ADA_IS]
+    wish = contents(server.requests[1].body)[-1][1]
+    assert [f"- $.items[{number}].name: expected string, got {number}" in wish for number in range(12)] == [
+        number < 10 for number in range(12)
+    ]
+
+
+@pytest.mark.parametrize("spec", ["Person", "int", "list[str]", "dict[str, int]", "city"])
+def test_a_table_of_what_has_no_rows_is_refused_before_anything_is_sent(service: Start, spec: str) -> None:
+    server = service(ADA)
+    with pytest.raises(KimiUsageError, match="expected a list of records"):
+        asked(f"--schema '{spec}' --frame", names={**NAMES, "pd": pandas})
+    assert server.requests == []
+
+
+def test_a_text_is_read_again_with_the_same_tolerance() -> None:
+    notices: list[str] = []
+    text = "Sure: {'name': 'Ada', 'age': '36',}"
+    assert kimi_magic.read(text, schema=Person, notices=notices) == ADA_IS
+    assert kimi_magic.read(text) == {"name": "Ada", "age": "36"}
+    assert len(notices) == 4
+    assert "“Sure:”" in notices[0]
+    with pytest.raises(KimiJSONError) as caught:
+        kimi_magic.read('{"name": "Ada"}', schema=Person)
+    assert caught.value.faults[0].path == "$.age"
+    assert caught.value.value == {"name": "Ada"}
+    with pytest.raises(KimiJSONError, match="cut"):
+        kimi_magic.read('{"name": "Ada", "age": 3', schema=Person, finish_reason="length")
+    with pytest.raises(KimiUsageError, match="schema"):
+        kimi_magic.read(text, schema="nonsense")
+
+
+def test_notices_of_the_reading_are_those_of_the_reply(service: Start) -> None:
+    service("Draft: {\"name\": \"A\", \"age\": 1}\nCorrected: {'name': 'Ada', 'age': 36.0}")
+    reply = kimi_magic.ask("Who?", schema=Person)
+    assert reply.data == ADA_IS
+    assert any("left out, because a later one fits" in notice for notice in reply.notices)
+    assert any("whole number" in notice for notice in reply.notices)
+    assert any("“Draft:" in notice for notice in reply.notices)
 
 
 def test_fewer_answers_than_were_asked_for_are_taken(service: Start) -> None:

@@ -82,15 +82,19 @@ class Client:
 
         async def attempt(connect_timeout: float) -> None:
             limits = httpx.Timeout(silence, connect=connect_timeout)
-            sent = self._substitutes.apply(connection, request)
-            try:
-                await self._send(connection, sent, note, limits, {"trace": trace})
-            except KimiRequestError as error:
-                if arrived or not (notice := self._substitutes.learn(connection, sent, error.message)):
-                    raise
-                emit([Noticed(notice)])
+            has_learned = False
+            while True:  # each round leaves out one field more
                 sent = self._substitutes.apply(connection, request)
-                await self._send(connection, sent, note, limits, {"trace": trace})
+                try:
+                    return await self._send(connection, sent, note, limits, {"trace": trace})
+                except KimiRequestError as error:
+                    if not arrived and (notice := self._substitutes.learn(connection, sent, error)):
+                        emit([Noticed(notice)])
+                        has_learned = True
+                        continue
+                    if has_learned:
+                        self._substitutes.forget(connection, request)
+                    raise
 
         await self._repeat(attempt, connection, silence, lambda: arrived, emit)
 

@@ -9,7 +9,10 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from kimi_magic.client.connection import Connection
-from kimi_magic.messages import Request
+from kimi_magic.errors import KimiRequestError
+from kimi_magic.messages import JSON_OBJECT, Request
+from kimi_magic.messages.sent import TriedFormat, with_instruction
+from kimi_magic.schema import instruction
 
 
 class Substitute(NamedTuple):
@@ -39,6 +42,24 @@ SUBSTITUTES = (
 )
 
 
+def _in_words(request: Request) -> Request:
+    """The request with its schema in the prompt."""
+    form = request.response_format
+    if not isinstance(form, TriedFormat) or form.json_schema is None:
+        return request
+    words = instruction(form.json_schema["schema"])
+    messages = tuple(with_instruction(request.messages, words))
+    return replace(request, messages=messages, response_format=JSON_OBJECT)
+
+
+IN_WORDS = Substitute(
+    "response_format",
+    re.compile(r"json_schema|response_format|structured|schema|guided|grammar", re.IGNORECASE),
+    _in_words,
+    "{host} takes no json_schema, so it was asked with the schema in the prompt.",
+)
+
+
 class Substitutes:
     """What each service has refused so far."""
 
@@ -51,10 +72,21 @@ class Substitutes:
             request = substitute.apply(request)
         return request
 
-    def learn(self, connection: Connection, request: Request, message: str) -> str:
+    def learn(self, connection: Connection, request: Request, error: KimiRequestError) -> str:
         """A sentence about what to do differently after a refusal; "" if there is nothing."""
         for substitute in SUBSTITUTES:
-            if getattr(request, substitute.field) is not None and substitute.names.search(message):
-                self._refused.setdefault((connection.base_url, request.model), []).append(substitute)
-                return substitute.notice.format(host=connection.host)
-        return ""
+            if getattr(request, substitute.field) is not None and substitute.names.search(error.message):
+                return self._remember(connection, request, substitute)
+        # Services say in many words that they take no schema, some in none at all.
+        is_tried = isinstance(request.response_format, TriedFormat) and type(error) is KimiRequestError
+        return self._remember(connection, request, IN_WORDS) if is_tried else ""
+
+    def forget(self, connection: Connection, request: Request) -> None:
+        """Forget that a schema is not taken: it was refused for something else."""
+        known = self._refused.get((connection.base_url, request.model), [])
+        if IN_WORDS in known:
+            known.remove(IN_WORDS)
+
+    def _remember(self, connection: Connection, request: Request, substitute: Substitute) -> str:
+        self._refused.setdefault((connection.base_url, request.model), []).append(substitute)
+        return substitute.notice.format(host=connection.host)

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from .growing import Growing, Line
+from .growing import DEEPEST_SHOWN, Growing, Line
+from .prose import is_schema
 from .strings import path
+from .tokens import Digits
 from .value import JSONFault
 from .whole import Found, portable, read
 
-__all__ = ["Found", "Growing", "JSONFault", "Line", "path", "portable", "read"]
+__all__ = [
+    "DEEPEST_SHOWN",
+    "Digits",
+    "Found",
+    "Growing",
+    "JSONFault",
+    "Line",
+    "is_schema",
+    "path",
+    "portable",
+    "read",
+]

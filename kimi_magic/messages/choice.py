@@ -82,6 +82,14 @@ class Choice:
         call.arguments.append(arguments)
         self.state = "answering"
 
+    def take_arguments(self, name: str) -> None:
+        """Let the arguments of the first call of `name` be the text, for they are the answer."""
+        call = next((call for call in self.tool_calls if call.name == name), None)
+        if call is not None:
+            self._text = [call.arguments]
+            self._calls.clear()
+            self.finish_reason = STOP if self.finish_reason == CALLS else self.finish_reason
+
     def _call_at(self, position: int | None, id: str) -> _GrowingCall:
         """The call that a piece belongs to: by position, else by id, else the last one; or a new call."""
         if position is not None:

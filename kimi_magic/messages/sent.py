@@ -88,12 +88,27 @@ class ResponseFormat(msgspec.Struct, frozen=True, omit_defaults=True):
     json_schema: dict[str, Any] | None = None
 
 
+class TriedFormat(ResponseFormat, frozen=True):
+    """A form that the service may not take; if so, it is asked for in words (`client.substitutes`)."""
+
+
 JSON_OBJECT = ResponseFormat("json_object")
 
 
-def schema_format(name: str, schema: Mapping[str, Any], *, strict: bool = True) -> ResponseFormat:
-    """The form of an answer that fits `schema`; `name` is for the service."""
-    return ResponseFormat("json_schema", {"name": name, "schema": schema, "strict": strict})
+def schema_format(
+    name: str, schema: Mapping[str, Any], *, strict: bool = True, tried: bool = False
+) -> ResponseFormat:
+    """The form of an answer that fits `schema`; `name` is for the service. See `TriedFormat` for `tried`."""
+    kind = TriedFormat if tried else ResponseFormat
+    return kind("json_schema", {"name": name, "schema": schema, "strict": strict})
+
+
+def with_instruction(messages: Sequence[Message], instruction: str) -> list[Message]:
+    """With `instruction` at the end of the system message; services differ in whether they take two."""
+    first, *rest = messages
+    if first.role == "system" and isinstance(first.content, str):
+        return [structs.replace(first, content=f"{first.content}\n\n{instruction}"), *rest]
+    return [Message("system", instruction), *messages]
 
 
 def response_format_from(value: object) -> ResponseFormat:

@@ -79,6 +79,8 @@ def _assignment(
     """The flag that `word` is, its option and its value, which may be the next of `words`."""
     flag, option, attached = _find(word, by_flag)
     if not option.metavar:
+        if attached is not None and option.may_say:
+            return flag, option, option.check(attached, flag)
         if attached is not None:
             raise KimiUsageError(f"{flag} takes no value, but got {attached!r}")
         return flag, option, option.sets

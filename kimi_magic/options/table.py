@@ -36,6 +36,7 @@ class Option(NamedTuple):
     help_at: Mapping[str, str] = {}
     named: bool = False  # whether the name of a notebook's variable stands for its value
     subject: str = ""
+    may_say: bool = False  # whether a flag may have a value attached: --frame=polars
     escapes: bool = False  # whether `\n` on a line stands for a line end
 
     @property
@@ -110,8 +111,14 @@ TABLE = (
         "SPEC", values.something, entries=_CELL_PYTHON, subject="form",
     ),
     Option(
-        "frame", ("--frame",), "make a DataFrame of a JSON answer that is a list of records", "",
-        values.flag, default=False, entries=_CELL_PYTHON,
+        "schema_mode", ("--schema-mode",),
+        "how it is asked for: auto (by host), json_schema, tools (a function), or prompt (in words)", "HOW",
+        values.choice(*hosts.SCHEMA_MODES), default="auto",
+    ),
+    Option(
+        "frame", ("--frame",),
+        "make a DataFrame of a JSON answer that is a list of records; --frame=polars or --frame=pandas", "",
+        values.frame, default=False, entries=_CELL_PYTHON, may_say=True,
     ),
     Option(
         "repair", ("--repair",),

@@ -50,6 +50,13 @@ def flag(value: object) -> bool:
     raise ValueError("True or False")
 
 
+def frame(value: object) -> bool | str:
+    """Whether a DataFrame is wanted, or of which library."""
+    if isinstance(value, bool) or value in ("pandas", "polars"):
+        return value
+    raise ValueError("True, False, pandas or polars")
+
+
 def number(low: float, high: float) -> Convert:
     """A converter to a finite number in a range."""
 

@@ -7,18 +7,20 @@ imported it; jsonschema checks against a schema that was given as such, and neve
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Callable, Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
-from functools import partial
-from itertools import islice
+from functools import cache, partial
+from ipaddress import IPv4Address, IPv6Address
 from typing import Any, NamedTuple, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import msgspec
 
-from .faults import MOST_COUNTED, Mismatch, Steps, by_jsonschema, by_msgspec, by_pydantic, fault, own
+from .annotations import enrich
+from .faults import SchemaFault, Steps, by_jsonschema, by_msgspec, by_pydantic, own
 from .service import parts, target
 
 _SAYS_SOMETHING = {
@@ -33,12 +35,29 @@ _SAYS_SOMETHING = {
     "items",
     "required",
 }
+
+
+def _is_text(pattern: str) -> Callable[[str], object]:
+    def check(text: str) -> None:
+        if not re.fullmatch(pattern, text, re.IGNORECASE):
+            raise ValueError(text)
+
+    return check
+
+
 _FORMATS: dict[str, Callable[[str], object]] = {
     "date": date.fromisoformat,
     "date-time": datetime.fromisoformat,
     "time": time.fromisoformat,
+    "duration": _is_text(r"[-+]?P(?=.)(\d+W|(\d+Y)?(\d+M)?(\d+D)?(T(?=.)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?)"),
     "uuid": UUID,
     "decimal": Decimal,
+    "email": _is_text(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)*"),
+    "hostname": _is_text(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))*"),
+    "ipv4": IPv4Address,
+    "ipv6": IPv6Address,
+    "uri": _is_text(r"[a-z][a-z0-9+.-]*:[^\s<>\"{}|\\^`]*"),
+    "regex": re.compile,
 }
 
 Build = Callable[[Any, Steps], Any]
@@ -64,52 +83,74 @@ def for_type(kind: Any) -> Validator:
             return _by_pydantic(kind, instead=error)
         raise _no_type(kind, error) from None
     _add_formats(schema, schema, info, set())
-    return _by_msgspec(schema, stand_in, finish)
+    has_checks = enrich(schema, stand_in)
+    return _by_msgspec(schema, stand_in, finish, has_checks=has_checks)
 
 
 def for_schema(given: Mapping[str, Any]) -> Validator:
     """For a JSON Schema (2020-12 where `$schema` names no other); values stay what they are."""
     from jsonschema import Draft202012Validator, SchemaError
     from jsonschema.validators import validator_for
-    from referencing import Registry
 
-    schema = dict(given)
+    schema = _unwrapped(given)
     if not _SAYS_SOMETHING & set(schema):
         raise ValueError(f"a JSON Schema with type or properties, got the keys {', '.join(map(str, schema))}")
     kind = validator_for(schema, default=Draft202012Validator)
     try:
         kind.check_schema(schema)
-        refs = {ref for part in parts(schema) if isinstance(ref := part.get("$ref"), str)}
+        refs = {
+            ref
+            for part in parts(schema)
+            for key in ("$ref", "$dynamicRef", "$recursiveRef")
+            if isinstance(ref := part.get(key), str)
+        }
     except SchemaError as error:
         raise ValueError(f"a valid JSON Schema, at {error.json_path}: {error.message[:200]}") from None
     except RecursionError:
         raise ValueError("a JSON Schema of fewer levels") from None
     for ref in sorted(refs):
-        if target(ref, schema) is None:
+        if target(ref, schema) is None:  # before anything is paid for: nothing is ever fetched
             raise ValueError(f"references that lead into the schema such as #/$defs/Name, got $ref {ref}")
-    validator = kind(schema, registry=Registry())  # which knows no way to fetch anything
+    validator = checker(schema)
 
     def build(value: Any, around: Steps) -> Any:
-        if found := _found(validator, value):
-            raise fault(found, around)
+        if found := by_jsonschema(validator, value, schema):
+            raise SchemaFault(found, around)
         return value
 
     return Validator(schema, build)
 
 
+def _unwrapped(given: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema in `{"name": …, "schema": …}`, as OpenAI writes it, also inside of a response format."""
+    for name in ("json_schema", "schema"):
+        inner = given.get(name)
+        if isinstance(inner, Mapping) and not {"properties", "$ref", "items"} & set(given):
+            given = inner
+    return dict(given)
+
+
 # ---- msgspec ----
 
 
-def _by_msgspec(schema: dict[str, Any], stand_in: Any, finish: Callable[[Any], Any]) -> Validator:
+def _by_msgspec(
+    schema: dict[str, Any], stand_in: Any, finish: Callable[[Any], Any], *, has_checks: bool
+) -> Validator:
+    """`has_checks`: the schema has bounds that msgspec does not know of."""
+    check = cache(lambda: checker(schema))
+
     def build(value: Any, around: Steps) -> Any:
+        if has_checks and (found := by_jsonschema(check(), value, schema)):
+            raise SchemaFault(found, around)
         try:
             return finish(msgspec.convert(value, stand_in, str_keys=True))
         except msgspec.ValidationError as error:
-            raise fault(by_msgspec(str(error), value, _also(schema, value)), around) from None
+            found = by_jsonschema(check(), value, schema)
+            raise SchemaFault(found or [by_msgspec(str(error), value)], around) from None
         except RecursionError:
-            raise own(ValueError("nested too deeply"), around) from None
+            raise SchemaFault([own(ValueError("nested too deeply"), value)], around) from None
         except Exception as error:  # noqa: BLE001 - what a __post_init__ raises
-            raise own(error, around) from None
+            raise SchemaFault([own(error, value)], around) from None
 
     return Validator(schema, build)
 
@@ -147,7 +188,9 @@ def _struct_for(kind: Any) -> Any:
     return msgspec.defstruct(kind.__name__, fields, module=kind.__module__)
 
 
-def _add_formats(schema: Any, root: dict[str, Any], info: Any, seen: set[int]) -> None:
+def _add_formats(  # noqa: PLR0912 - one case for each kind of type
+    schema: Any, root: dict[str, Any], info: Any, seen: set[int]
+) -> None:
     """Say of each date-time and time that it is one: msgspec does so only where the time zone is settled."""
     from msgspec import inspect
 
@@ -156,6 +199,9 @@ def _add_formats(schema: Any, root: dict[str, Any], info: Any, seen: set[int]) -
     if id(schema) in seen:
         return
     seen.add(id(schema))
+    for field in getattr(info, "fields", ()):
+        # msgspec compares names by their UTF-8, which Python keeps only after it was asked for once.
+        msgspec.json.encode(field.encode_name)
     inner: list[tuple[Any, Any]] = []
     match info:
         case inspect.Metadata(type=bare):
@@ -175,7 +221,7 @@ def _add_formats(schema: Any, root: dict[str, Any], info: Any, seen: set[int]) -
             inner = [(part, field.type) for part, field in zip(schema["prefixItems"], fields, strict=True)]
         case inspect.StructType() | inspect.DataclassType() | inspect.TypedDictType():
             if isinstance(info, inspect.TypedDictType):
-                _put_in_order(schema, list(get_type_hints(info.cls)))
+                _put_in_order(schema, list(get_type_hints(get_origin(info.cls) or info.cls)))
             named = schema.get("properties", {})  # which a Struct that is an array has not
             inner = [(named.get(field.encode_name, {}), field.type) for field in info.fields]
     for part, kind in inner:
@@ -188,29 +234,23 @@ def _put_in_order(schema: dict[str, Any], names: list[str]) -> None:
     schema["required"] = [name for name in names if name in schema["required"]]
 
 
-def _also(schema: dict[str, Any], value: Any) -> list[Mismatch]:
-    """What jsonschema says of a value that msgspec did not take."""
+def checker(schema: Mapping[str, Any]) -> Any:
+    """A validator of jsonschema, which knows formats and no way to fetch anything."""
     from jsonschema import Draft202012Validator, FormatChecker
+    from jsonschema.validators import validator_for
     from referencing import Registry
 
     formats = FormatChecker(formats=())
-    for name, check in _FORMATS.items():
-        formats.checks(name, raises=(ValueError, ArithmeticError, AttributeError, TypeError))(check)
-    return _found(Draft202012Validator(schema, registry=Registry(), format_checker=formats), value)
+    for name, reads in _FORMATS.items():
 
+        def check(text: Any, reads: Callable[[str], object] = reads) -> bool:
+            if isinstance(text, str):
+                reads(text)
+            return True
 
-def _found(validator: Any, value: Any) -> list[Mismatch]:
-    """What jsonschema finds, but for decimal numbers that are JSON numbers: msgspec takes them."""
-    try:
-        errors = list(islice(validator.iter_errors(value), MOST_COUNTED))
-    except RecursionError:
-        return [Mismatch((), "", "", "nested too deeply")]
-    return [by_jsonschema(error) for error in errors if not _is_decimal(error)]
-
-
-def _is_decimal(error: Any) -> bool:
-    is_number = isinstance(error.instance, int | float) and not isinstance(error.instance, bool)
-    return error.schema.get("format") == "decimal" and is_number
+        formats.checks(name, raises=(ValueError, ArithmeticError, AttributeError, TypeError, re.error))(check)
+    kind = validator_for(schema, default=Draft202012Validator)
+    return kind(schema, registry=Registry(), format_checker=formats)
 
 
 # ---- pydantic ----
@@ -224,17 +264,25 @@ def for_adapter(adapter: Any) -> Validator:
     """For a `TypeAdapter` of pydantic, or what looks like one."""
     from pydantic import ValidationError
 
+    schema = adapter.json_schema()
+    has_checks = enrich(schema, getattr(adapter, "_type", None))
+    check = cache(lambda: checker(schema))
+
     def build(value: Any, around: Steps) -> Any:
         try:
-            return adapter.validate_json(
-                json.dumps(value)
-            )  # JSON also for pydantic: a date is a string there
+            # JSON also for pydantic: a date is a string there.
+            made = adapter.validate_json(json.dumps(value))
         except ValidationError as error:
-            raise fault(by_pydantic(error.errors(include_url=False), value), around) from None
+            known = by_jsonschema(check(), value, schema)
+            found = by_pydantic(error.errors(include_url=False), value, known)
+            raise SchemaFault(found, around) from None
         except Exception as error:  # noqa: BLE001 - what a validator raises
-            raise own(error, around) from None
+            raise SchemaFault([own(error, value)], around) from None
+        if has_checks and (unfit := by_jsonschema(check(), value, schema)):
+            raise SchemaFault(unfit, around)
+        return made
 
-    return Validator(adapter.json_schema(), build)
+    return Validator(schema, build)
 
 
 def _by_pydantic(kind: Any, *, instead: Exception | None = None) -> Validator:

@@ -8,12 +8,15 @@ still checked when the answer has come.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 JSONSchema = Mapping[str, Any]
-Columns = dict[str, str]  # name: boolean, integer, number, string, date, date-time or object
+# By name: boolean, integer, number, string, date, date-time or object; the list of allowed values; the
+# columns of the record in it; or ("list", column).
+Columns = dict[str, Any]
 
 _TYPES = ("string", "number", "boolean", "object", "array", "null")
 _KEPT = {  # by type; format, pattern and the like are ignored by the service and taken by others
@@ -37,6 +40,12 @@ _HINTS = {
     "duration": "a duration such as P3DT12H",
     "decimal": "a decimal number such as 12.50",
 }
+# What the service refuses or ignores, and a model reads in words.
+_UNSENT = (
+    "patternProperties", "propertyNames", "if", "then", "else", "not", "dependentRequired",
+    "dependentSchemas", "contains", "minContains", "maxContains",
+)  # fmt: skip
+_LONGEST_TOLD = 600  # characters of a schema in words
 _DECIMAL = r"^-?[0-9]+(\.[0-9]+)?$"
 _NAME = re.compile(r"[^A-Za-z0-9_-]")
 
@@ -46,8 +55,8 @@ def accepted(raw: JSONSchema) -> tuple[dict[str, Any], str]:
 
     Lists travel in `items`, everything else that is no object in `value`.
     """
-    top = _followed(raw, raw)
-    kinds = _kinds(top)
+    top = resolved(raw, raw)
+    kinds = kinds_of(top)
     is_object = kinds == ["object"] and not {"anyOf", "oneOf", "allOf"} & set(top)
     wrapped = "" if is_object else "items" if kinds == ["array"] else "value"
     rewriter = _Rewriter(raw, {"#", raw.get("$ref")} if is_object else set())
@@ -59,14 +68,79 @@ def accepted(raw: JSONSchema) -> tuple[dict[str, Any], str]:
 
 
 def columns(raw: JSONSchema) -> Columns:
-    """The columns of the records in `raw`: of a list of objects, or of the only list in an object."""
-    top = _followed(raw, raw)
-    if _kinds(top) == ["object"]:
-        lists = [_followed(part, raw) for part in top.get("properties", {}).values()]
-        lists = [part for part in lists if _kinds(part) == ["array"]]
-        top = lists[0] if len(lists) == 1 else {}
-    record = _followed(top.get("items", {}), raw)
-    return {name: _column(part, raw) for name, part in record.get("properties", {}).items()}
+    """The columns of the records in `raw`.
+
+    Of a list of objects; of the only such list in an object; of an object of lists, one for each; of an
+    object of records, whose names are a column of their own.
+    """
+    top = resolved(raw, raw)
+    if kinds_of(top) != ["object"]:
+        return _of_record(top.get("items", {}), raw, 0)
+    named = {name: resolved(part, raw) for name, part in top.get("properties", {}).items()}
+    if not named and isinstance(extra := top.get("additionalProperties"), Mapping):
+        inner = _of_record(extra, raw, 0)
+        return {"key": "string", **inner} if inner and "key" not in inner else {}
+    lists = {name: part for name, part in named.items() if kinds_of(part) == ["array"]}
+    records = [part for part in lists.values() if _of_record(part.get("items", {}), raw, 0)]
+    if len(records) == 1:
+        return _of_record(records[0].get("items", {}), raw, 0)
+    if lists and len(lists) == len(named) and not records:
+        return {name: _column(part.get("items", {}), raw) for name, part in lists.items()}
+    return {}
+
+
+def _of_record(schema: Any, root: JSONSchema, depth: int) -> Columns:
+    record = resolved(schema, root)
+    return {name: _column(part, root, depth + 1) for name, part in record.get("properties", {}).items()}
+
+
+def has_rows(raw: JSONSchema) -> bool:
+    """Whether what fits a schema may be a table: records in a list or by name, or lists for columns."""
+    top = resolved(raw, raw)
+    kinds = kinds_of(top)
+    if kinds == ["array"]:
+        return _may_be(top.get("items", {}), raw, "object")
+    if kinds == ["object"]:
+        if isinstance(extra := top.get("additionalProperties"), Mapping):
+            return _may_be(extra, raw, "object") or _may_be(extra, raw, "array")
+        parts = list(top.get("properties", {}).values())
+        lists = [part for part in parts if _may_be(part, raw, "array")]
+        records = [part for part in lists if _may_be(resolved(part, raw).get("items", {}), raw, "object")]
+        return not parts or len(records) > 0 or len(lists) == len(parts)
+    return not kinds or bool({"object", "array"} & set(kinds))
+
+
+def _may_be(schema: Any, root: JSONSchema, kind: str) -> bool:
+    schema = resolved(schema, root)
+    if choices := schema.get("anyOf") or schema.get("oneOf"):
+        return any(_may_be(choice, root, kind) for choice in choices[:20])
+    return "enum" not in schema and "const" not in schema and kind in (kinds_of(schema) or [kind])
+
+
+def is_strict(sent: JSONSchema) -> bool:
+    """Whether a schema that is sent qualifies for `strict`: objects with all their properties, no others."""
+    objects = [part for part in parts(sent) if part.get("type") == "object"]
+    return all(
+        part.get("additionalProperties") is False
+        and set(part.get("required", ())) == set(part.get("properties", {}))
+        for part in objects
+    )
+
+
+def closed(sent: JSONSchema) -> dict[str, Any]:
+    """A copy of a schema that is sent, whose objects take no other properties than they name."""
+    return dict(_closed(sent))
+
+
+def _closed(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_closed(each) for each in part]
+    if not isinstance(part, Mapping):
+        return part
+    made = {key: value if key == "enum" else _closed(value) for key, value in part.items()}
+    if part.get("type") == "object" and isinstance(part.get("properties"), Mapping):
+        made.setdefault("additionalProperties", False)
+    return made
 
 
 def name_for(text: str) -> str:
@@ -112,7 +186,7 @@ def target(ref: str, root: JSONSchema) -> JSONSchema | None:
     return found if ref.startswith("#") and isinstance(found, Mapping) else None
 
 
-def _followed(schema: Any, root: JSONSchema) -> JSONSchema:
+def resolved(schema: Any, root: JSONSchema) -> JSONSchema:
     """The schema behind a reference, with what stood beside it."""
     seen = set()
     while isinstance(schema, Mapping) and (ref := schema.get("$ref")) and ref not in seen:
@@ -121,7 +195,7 @@ def _followed(schema: Any, root: JSONSchema) -> JSONSchema:
     return schema if isinstance(schema, Mapping) else {}
 
 
-def _kinds(schema: JSONSchema) -> list[str]:
+def kinds_of(schema: JSONSchema) -> list[str]:
     """The types a schema allows, as far as it says."""
     match schema.get("type"):
         case str(kind):
@@ -131,22 +205,40 @@ def _kinds(schema: JSONSchema) -> list[str]:
     return next(([kind] for kind, keys in _IMPLIED if any(key in schema for key in keys)), [])
 
 
-def _column(schema: Any, root: JSONSchema) -> str:
-    kinds = set(_column_kinds(schema, root, 0)) - {"null"}
-    if kinds == {"integer", "number"}:
+_MOST_NESTED = 6  # records in records whose columns are known
+
+
+def _column(schema: Any, root: JSONSchema, depth: int = 0) -> Any:
+    followed = resolved(schema, root)
+    branches = [resolved(part, root) for part in followed.get("anyOf") or followed.get("oneOf") or [followed]]
+    branches = [branch for branch in branches if kinds_of(branch) != ["null"]]
+    if len(branches) == 1:
+        (only,) = branches
+        values = [value for value in only.get("enum", ()) if value is not None]
+        if values and all(isinstance(value, str) for value in values):
+            return values
+        if values and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
+            return values
+        kinds = [kind for kind in kinds_of(only) if kind != "null"]
+        if depth < _MOST_NESTED and kinds == ["object"] and only.get("properties"):
+            return _of_record(only, root, depth)
+        if depth < _MOST_NESTED and kinds == ["array"] and isinstance(only.get("items"), Mapping):
+            return ("list", _column(only["items"], root, depth + 1))
+    found = set(_column_kinds(schema, root, 0)) - {"null"}
+    if found == {"integer", "number"}:
         return "number"
-    return kinds.pop() if len(kinds) == 1 else "object"
+    return found.pop() if len(found) == 1 else "object"
 
 
 def _column_kinds(schema: Any, root: JSONSchema, depth: int) -> Iterator[str]:
-    schema = _followed(schema, root)
+    schema = resolved(schema, root)
     choices = schema.get("anyOf") or schema.get("oneOf") or []
     for choice in choices if depth < 5 else ():
         yield from _column_kinds(choice, root, depth + 1)
     if "enum" in schema or "const" in schema:
         yield from (_type_of(value) for value in schema.get("enum", [schema.get("const")]))
     elif not choices:
-        yield from (_scalar(kind, schema) for kind in _kinds(schema) or ["object"])
+        yield from (_scalar(kind, schema) for kind in kinds_of(schema) or ["object"])
 
 
 def _scalar(kind: str, schema: JSONSchema) -> str:
@@ -196,9 +288,9 @@ class _Rewriter:
             }
             made = _any_of([self.node(part if "$ref" in part else {**around, **part}) for part in choices])
         elif "enum" in schema or "const" in schema:
-            made = _enumeration(schema.get("enum", [schema.get("const")]), _kinds(schema))
+            made = _enumeration(schema.get("enum", [schema.get("const")]), kinds_of(schema))
         else:
-            made = _any_of([self._typed(kind, schema) for kind in _kinds(schema) or _TYPES])
+            made = _any_of([self._typed(kind, schema) for kind in kinds_of(schema) or _TYPES])
         return _described(made, schema)
 
     def _typed(self, kind: str, schema: JSONSchema) -> dict[str, Any]:
@@ -222,8 +314,10 @@ class _Rewriter:
         match schema.get("additionalProperties"):
             case bool(extra) if "patternProperties" not in schema:
                 made["additionalProperties"] = extra
-            case Mapping() as extra if extra:
+            case Mapping() as extra if extra and "patternProperties" not in schema:
                 made["additionalProperties"] = self.node(extra)
+        if (patterns := schema.get("patternProperties")) and schema.get("additionalProperties") is False:
+            made["additionalProperties"] = _any_of([self.node(part) for part in patterns.values()])
         return made
 
     def _array(self, schema: JSONSchema) -> dict[str, Any]:
@@ -241,14 +335,14 @@ class _Rewriter:
             name += "_"
         self._names[ref] = name
         self.definitions[name] = {}  # keeps its place before what it refers to itself
-        self.definitions[name] = self.node(_followed({"$ref": ref}, self._root))
+        self.definitions[name] = self.node(resolved({"$ref": ref}, self._root))
         return name
 
     def _merged(self, schema: JSONSchema) -> dict[str, Any]:
         """A schema with its `allOf` folded in; of contradicting keywords the last wins."""
         merged: dict[str, Any] = {key: value for key, value in schema.items() if key != "allOf"}
         for part in schema["allOf"]:
-            other = _followed(part, self._root)
+            other = resolved(part, self._root)
             properties = {**merged.get("properties", {}), **other.get("properties", {})}
             required = [*merged.get("required", ()), *other.get("required", ())]
             merged |= other
@@ -286,7 +380,13 @@ def _described(made: dict[str, Any], schema: JSONSchema) -> dict[str, Any]:
     words = [said] if isinstance(said, str) and said else []
     if hint := _HINTS.get(str(schema.get("format"))):
         words.append(f"({hint})" if words else hint)
+    if schema.get("contentEncoding") == "base64":
+        words.append("(bytes in base64 such as aGVsbG8=)" if words else "bytes in base64 such as aGVsbG8=")
+    if unsent := {key: schema[key] for key in _UNSENT if key in schema}:
+        told = json.dumps(unsent, ensure_ascii=False)
+        if len(told) <= _LONGEST_TOLD:
+            words.append(f"It must also be valid for this JSON Schema: {told}")
     if first := schema.get("prefixItems"):
-        order = ", ".join(" or ".join(map(str, _kinds(part))) or "any" for part in first)
+        order = ", ".join(" or ".join(map(str, kinds_of(part))) or "any" for part in first)
         words.append(f"In this order: {order}")
     return {**made, "description": " ".join(words)} if words else made

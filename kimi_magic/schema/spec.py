@@ -8,19 +8,22 @@ import datetime
 import decimal
 import json
 import os
+import sys
 import types
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Generic, TypeVar, get_args, get_origin, overload
+from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, overload
 
 import msgspec
 
-from kimi_magic.json_text import JSONFault, path, read
+from kimi_magic.json_text import JSONFault, read
 
 from .build import Validator, for_adapter, for_schema, for_type
-from .faults import SchemaFault, Steps
-from .service import Columns, accepted, columns, name_for
+from .example import example
+from .faults import Mismatch, SchemaFault, Steps
+from .lossless import Lossless, is_decimal, settled
+from .service import Columns, accepted, closed, columns, has_rows, is_strict, name_for, parts
 from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
@@ -38,6 +41,13 @@ _KNOWN: dict[str, Any] = {
 }
 
 
+class Fitted(NamedTuple, Generic[T]):
+    """What was made of a value, and sentences about what was written otherwise than asked for."""
+
+    data: T
+    notices: tuple[str, ...]
+
+
 class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     """What is asked of the model, and what is made of its answer.
 
@@ -45,14 +55,85 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     an object. `wrapped` is the property of it that carries the value where that is a list ("items") or
     something else that is no object ("value"), else "". `columns` are name and kind of each column of a table
     of such records, empty where they are not known; the kinds are boolean, integer, number, string, date,
-    date-time and object.
+    date-time and object. `raw` is the full JSON Schema; `has_rows` says
+    whether a table can be made of what fits it;
+    `is_of_type` whether it was made of a type and not given as a JSON Schema.
     """
 
     name: str
     json_schema: dict[str, Any]
     wrapped: str
     columns: Columns
+    raw: dict[str, Any]
+    has_rows: bool
+    is_of_type: bool
+    _has_decimals: bool
     _build: Callable[[Any, Steps], Any]
+
+    def form(self) -> tuple[dict[str, Any], bool]:
+        """The schema as a response format carries it, and whether it qualifies for `strict`.
+
+        Objects of a type take no further properties, for they would be dropped; a JSON Schema that a person
+        wrote is sent as it says.
+        """
+        sent = closed(self.json_schema) if self.is_of_type else self.json_schema
+        return sent, is_strict(sent)
+
+    def with_digits(self, value: Any) -> Any:
+        """A value read with `Digits`, with decimal numbers as they were written and all others as floats."""
+        if not self.has_decimals:
+            return value
+        if isinstance(value, dict) and self.wrapped in value:
+            rest = {key: part for key, part in value.items() if key != self.wrapped}
+            inner = settled(value[self.wrapped], self.raw, self.raw)
+            return {self.wrapped: inner, **settled(rest, {}, {})}
+        return settled(value, self.raw, self.raw)
+
+    @property
+    def has_decimals(self) -> bool:
+        """Whether numbers are to be read with all their digits."""
+        return self._has_decimals
+
+    def fit(self, value: Any) -> Fitted[T]:
+        """As `build`, and what can be brought to the types that were asked for without a loss.
+
+        Raises:
+            SchemaFault: It does not fit; where and why not, in the value as it was written.
+        """
+        try:
+            return Fitted(self.build(value), ())
+        except SchemaFault as fault:
+            first = fault
+        for inner, around in self._insides(value):
+            lossless = Lossless(self.raw)
+            try:
+                changed = lossless.value(inner, self.raw, around)
+                if changed is inner and inner is value:
+                    continue
+                made = self._build(changed, around)
+            except SchemaFault as fault:
+                if around in ((), (self.wrapped,)):
+                    first = fault  # without what could be brought to the types that were asked for
+                continue
+            except RecursionError:
+                continue
+            if around and around[0] != self.wrapped:
+                lossless.remark("wrapped", around)
+            return Fitted(typing.cast("T", made), lossless.notices())
+        raise first
+
+    def _insides(self, value: Any) -> Iterator[tuple[Any, Steps]]:
+        """What of a value may be the answer, and the steps to it: the value, or the only property of it."""
+        if not isinstance(value, dict):
+            yield value, ()
+        elif self.wrapped and self.wrapped in value:
+            yield value[self.wrapped], (self.wrapped,)
+        else:
+            yield value, ()
+            if len(value) == 1:
+                ((name, inner),) = value.items()
+                if isinstance(inner, dict | list):
+                    yield inner, (name,)
 
     def build(self, value: Any) -> T:
         """The object that `value`, as read from the answer, stands for; or `SchemaFault`, where and why not.
@@ -63,7 +144,7 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
             case dict() if self.wrapped and self.wrapped in value:
                 made = self._build(value[self.wrapped], (self.wrapped,))
             case dict() if self.wrapped == "items":
-                raise SchemaFault(path(["items"]), "array", "nothing")
+                raise SchemaFault([Mismatch(("items",), "array", "nothing")])
             case _:
                 made = self._build(value, ())
         return typing.cast("T", made)
@@ -71,8 +152,16 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     @property
     def prompt(self) -> str:
         """What tells the model the same where the host takes no schema."""
-        compact = json.dumps(self.json_schema, ensure_ascii=False, separators=(",", ":"))
-        return f"{JSON_INSTRUCTION} It must be valid for this JSON Schema:\n{compact}"
+        return instruction(self.json_schema)
+
+
+def instruction(sent: Mapping[str, Any]) -> str:
+    """What asks in words for an answer that fits a schema: the schema, and an example of such an answer."""
+    compact = json.dumps(sent, ensure_ascii=False, separators=(",", ":"))
+    text = f"{JSON_INSTRUCTION} It must be valid for this JSON Schema:\n{compact}"
+    if shown := example(sent):
+        text += f"\nDo not repeat the schema. An answer has this form, with values of your own:\n{shown}"
+    return text
 
 
 @overload
@@ -100,10 +189,36 @@ def of(spec: object, namespace: Mapping[str, Any] = types.MappingProxyType({})) 
     except RecursionError:
         raise ValueError("a schema of fewer levels") from None
     name = name or _name_of(given) or str(validator.schema.get("title", ""))
-    return Schema(name_for(name), sent, wrapped, found, validator.build)
+    if not name and isinstance(given, Mapping):
+        name = str(given.get("name") or "")
+    raw, is_of_type = validator.schema, not isinstance(given, Mapping)
+    has_decimals = is_of_type and any(map(is_decimal, parts(raw)))
+    return Schema(
+        name_for(name), sent, wrapped, found, raw, has_rows(raw), is_of_type, has_decimals, validator.build
+    )
+
+
+_MOST_COMPILED = 64
+_compiled: dict[Any, Validator] = {}  # the newest last
 
 
 def _validator(given: Any) -> Validator:
+    """The validator for a type or a schema; it is made once, not for each question."""
+    try:
+        key = json.dumps(given) if isinstance(given, Mapping) else given
+        key = (type(key), key, "pydantic" in sys.modules)
+        made = _compiled.pop(key, None) or _made(given)
+    except (TypeError, ValueError) as error:
+        if isinstance(error, ValueError):
+            raise
+        return _made(given)  # what has no hash, or is no JSON
+    _compiled[key] = made
+    while len(_compiled) > _MOST_COMPILED:
+        del _compiled[next(iter(_compiled))]
+    return made
+
+
+def _made(given: Any) -> Validator:
     if isinstance(given, Mapping):
         return for_schema(given)
     if callable(getattr(given, "validate_json", None)) and callable(getattr(given, "json_schema", None)):

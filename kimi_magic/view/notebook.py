@@ -34,6 +34,8 @@ CALL = 300  # characters of a tool call shown while it grows; it is sent anew ea
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
 # Of what terminals obey and what reorders a line, what `json.dumps` leaves as it is.
 _CONTROL = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+LONGEST_PLAIN = 2_000  # characters of JSON that viewers of plain text get
+LONGEST_ON_A_LINE = 100  # characters of JSON that need no lines of their own
 
 LIVE = ("kimi-live", "jp-RenderedHTMLCommon")  # of the box around all: the second is the theme's
 Habit = Literal["auto", "open", "closed"]  # auto: open while it thinks, folded when the answer begins
@@ -148,7 +150,7 @@ class NotebookView:
             display(shown, raw=True)
         elif turn.parsed:
             unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
-            display(_data_bundle(turn.value), raw=True, metadata=unfolded)
+            display(data_bundle(turn.value), raw=True, metadata=unfolded)
 
     def _status_bundle(self) -> dict[str, str]:
         return {"text/html": static.line(self._shown), "text/plain": self._shown}
@@ -481,13 +483,28 @@ def _beginning(turn: Turn) -> int:
     return len(turn.rejections) + sum(choice.moves for choice in turn.choices)
 
 
-def _data_bundle(value: Any) -> dict[str, Any]:
+def data_bundle(value: Any) -> dict[str, Any]:
     """JSON in a bundle of its own: JupyterLab shows `application/json` instead of any HTML beside it."""
     return {
         "application/json": portable(value),
         "text/html": words.for_export(tree.of_value(value)),
-        "text/plain": _CONTROL.sub(_escaped, json.dumps(value, ensure_ascii=False, indent=2)),
+        "text/plain": _plain_json(value),
     }
+
+
+def _plain_json(value: Any) -> str:
+    """JSON for viewers that show text: indented where it is short, of a large value the beginning."""
+    pieces, length = [], 0
+    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
+        pieces.append(piece)
+        length += len(piece)
+        if length > LONGEST_PLAIN:
+            text = "".join(pieces)[:LONGEST_PLAIN]
+            return f"{_CONTROL.sub(_escaped, text)}…\n… more, not shown; all of it is in the data"
+    text = "".join(pieces)
+    if length > LONGEST_ON_A_LINE:
+        text = json.dumps(value, ensure_ascii=False, indent=1)
+    return _CONTROL.sub(_escaped, text)
 
 
 def _escaped(control: re.Match[str]) -> str:

@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from html import escape
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any
 
-from kimi_magic.json_text import Growing, Line
+from kimi_magic.json_text import DEEPEST_SHOWN, Growing, Line
 from kimi_magic.markdown import inert
 from kimi_magic.view.css import TREE_CSS
 from kimi_magic.view.words import on_one_line, printable
@@ -19,6 +18,8 @@ from kimi_magic.view.words import on_one_line, printable
 MOST_ROWS = 500  # on screen; a page with more is slow, and nobody reads them
 ALL_OPEN = 60  # rows up to which the whole tree is unfolded
 LONGEST_TEXT = 2_000  # characters of one string, number or key on screen
+LONGEST_LINE = 100  # characters of a container that is one row of a large tree
+_PIECE = 65_536  # characters of broken JSON that are looked at at once
 _INDENT = 1.2  # em for each level
 _BRACKETS = {"object": "{…}", "array": "[…]"}
 
@@ -43,36 +44,26 @@ class Rows:
 
 def of_text(text: str) -> str:
     """What there is of JSON that was cut or broken, in rows as it was shown; empty where there is none."""
-    growing = Growing()
-    lines = [*growing.add(text), *growing.tail()]
-    return _framed(_rows(lines[:MOST_ROWS]) + _more(len(lines) - MOST_ROWS)) if lines else ""
+    growing, lines, at = Growing(), list[Line](), 0
+    while at < len(text) and len(lines) <= MOST_ROWS:
+        lines += growing.add(text[at : at + _PIECE])
+        at += _PIECE
+    if at >= len(text):
+        lines += growing.tail()
+    hidden = len(lines) - MOST_ROWS
+    more = "" if hidden <= 0 else _more(f"{hidden:,}" if at >= len(text) else "many")
+    return _framed(_rows(lines[:MOST_ROWS]) + more) if lines else ""
 
 
 def of_value(value: Any) -> str:
-    """A value as a foldable tree. A large one is folded, of a huge one the rest is counted."""
-    lines = Growing().add(json.dumps(value, ensure_ascii=False) + " ")
-    if not lines:  # neither an object nor an array
-        is_text = isinstance(value, str)
-        alone = Line(0, None, "string", value) if is_text else Line(0, None, "other", json.dumps(value))
-        return _framed(_rows([alone]))
-    shown = lines[:MOST_ROWS]
-    folded = len(lines) > ALL_OPEN
-    parts, open_ = [], [_Open(-1, "")]
-    for line, children in zip(shown, _children(lines), strict=False):
-        while open_[-1].depth >= line.depth:
-            parts.append(open_.pop().end)
-        if line.kind not in _BRACKETS or line.text:
-            parts.append(_row(line, _INDENT))
-            continue
-        unfolded = "" if folded and line.depth else " open"
-        indent = f"padding-left:{_INDENT}em" if line.depth else ""
-        parts.append(
-            f'<details style="{indent}"{unfolded}><summary style="cursor:pointer">{_label(line)}'
-            f'<span style="opacity:.7">{_count(line, children)}</span></summary>'
-        )
-        open_.append(_Open(line.depth, "</details>"))
-    parts += [each.end for each in reversed(open_)]
-    return _framed("".join(parts) + _more(len(lines) - MOST_ROWS))
+    """A value as a foldable tree. A large one is folded; of a huge one the beginning is there.
+
+    One row for each key and item; in a large tree a container that fits on a line is one row. It is built no
+    further than it is shown, and takes about as many characters as the JSON itself.
+    """
+    builder = _Tree(folded=not small(value))
+    builder.add(value, "", 0)
+    return _framed("".join(builder.parts), "white-space:pre-wrap")
 
 
 def small(value: Any) -> bool:
@@ -87,22 +78,70 @@ def _parts(value: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-class _Open(NamedTuple):
-    depth: int
-    end: str
+class _Tree:
+    """Builds the rows of a value, as many as are shown."""
+
+    def __init__(self, *, folded: bool) -> None:
+        self.parts: list[str] = []
+        self._folded = folded
+        self._left = MOST_ROWS
+
+    def add(self, value: Any, label: str, depth: int) -> None:
+        """The rows of a value behind its label, which is HTML."""
+        self._left -= 1
+        row = self._row(value, depth)
+        if row is not None:
+            self.parts.append(f"{label}{row}\n")
+            return
+        entries = value.items() if isinstance(value, dict) else enumerate(value)
+        opened = "" if self._folded and depth else " open"
+        summary = f"<summary>{label}{_count(value)}</summary>"
+        self.parts.append(f"<details{opened}>{summary}<dd>")
+        for number, (key, inner) in enumerate(entries):
+            if not self._left:
+                things = _things(value, len(value) - number)
+                self.parts.append(f"… {things} more, not shown; all of it is in the data\n")
+                break
+            self.add(inner, _label(key), depth + 1)
+        self.parts.append("</dd></details>")
+
+    def _row(self, value: Any, depth: int) -> str | None:
+        """What is shown on one row: a scalar, what is too deep, in a large tree also a short container."""
+        if not isinstance(value, dict | list):
+            return _scalar(value)
+        if depth >= DEEPEST_SHOWN:
+            return "{…}" if isinstance(value, dict) else "[…]"
+        if not self._folded or not depth:
+            return None
+        text = _inline(value, LONGEST_LINE)
+        return None if text is None else inert(text)
 
 
-def _children(lines: list[Line]) -> list[int]:
-    """How many rows stand directly in each."""
-    counts = [0] * len(lines)
-    path: list[int] = []
-    for at, line in enumerate(lines):
-        while path and lines[path[-1]].depth >= line.depth:
-            path.pop()
-        if path:
-            counts[path[-1]] += 1
-        path.append(at)
-    return counts
+def _inline(value: Any, room: int) -> str | None:
+    """A value on one line, None where it has line breaks or more than `room` characters."""
+    if isinstance(value, dict | list):
+        closes = "{}" if isinstance(value, dict) else "[]"
+        parts: list[str] = []
+        room -= 2
+        for key, inner in value.items() if isinstance(value, dict) else ((None, part) for part in value):
+            label = "" if key is None else f"{on_one_line(key[:room])}: "
+            text = _inline(inner, room - len(label))
+            if text is None or (room := room - len(label) - len(text) - 2) < 0:
+                return None
+            parts.append(label + text)
+        return f"{closes[0]}{', '.join(parts)}{closes[1]}"
+    if isinstance(value, str):
+        text = f"“{printable(value[: room + 1])}”"
+        return None if len(text) > room or "\n" in text else text
+    text = json.dumps(value)
+    return text if len(text) <= room else None
+
+
+def _scalar(value: Any) -> str:
+    if isinstance(value, str):
+        return f"“{inert(printable(value[:LONGEST_TEXT]))}”{_rest(value)}"
+    text = json.dumps(value)
+    return inert(text[:LONGEST_TEXT]) + _rest(text)
 
 
 def _rows(lines: list[Line]) -> str:
@@ -118,13 +157,13 @@ def _row(line: Line, indent: float) -> str:
     else:
         shown = inert(on_one_line(text[:LONGEST_TEXT])) + _rest(text)
     style = f"padding-left:{indent:g}em;white-space:pre-wrap"
-    return f'<div class="kimi-row" style="{style}">{_label(line)}{shown}</div>'
+    return f'<div class="kimi-row" style="{style}">{_label(line.label)}{shown}</div>'
 
 
-def _label(line: Line) -> str:
-    if line.label is None:
+def _label(label: str | int | None) -> str:
+    if label is None:
         return ""
-    text = str(line.label)
+    text = str(label)
     return f"<b>{inert(on_one_line(text[:LONGEST_TEXT]))}</b>{_rest(text)}: "
 
 
@@ -132,17 +171,19 @@ def _rest(text: str) -> str:
     return f"… ({len(text):,} characters)" if len(text) > LONGEST_TEXT else ""
 
 
-def _count(line: Line, children: int) -> str:
-    things = ("key", "keys") if line.kind == "object" else ("item", "items")
-    brackets = _BRACKETS[line.kind]
-    return escape(f"{brackets[0]} {children:,} {things[children != 1]} {brackets[-1]}")
+def _count(value: dict[str, Any] | list[Any]) -> str:
+    brackets = "{}" if isinstance(value, dict) else "[]"
+    return f"{brackets[0]} {_things(value, len(value))} {brackets[1]}"
 
 
-def _more(count: int) -> str:
-    if count <= 0:
-        return ""
-    return f'<div style="opacity:.7">… {count:,} more rows, not shown; all of it is in the data</div>'
+def _things(value: dict[str, Any] | list[Any], count: int) -> str:
+    things = ("key", "keys") if isinstance(value, dict) else ("item", "items")
+    return f"{count:,} {things[count != 1]}"
 
 
-def _framed(rows: str) -> str:
-    return f'<div class="kimi-tree" style="{TREE_CSS}">{rows}</div>'
+def _more(count: str) -> str:
+    return f'<div style="opacity:.7">… {count} more rows, not shown; all of it is in the text</div>'
+
+
+def _framed(rows: str, style: str = "") -> str:
+    return f'<div class="kimi-tree" style="{TREE_CSS}{";" * bool(style)}{style}">{rows}</div>'
