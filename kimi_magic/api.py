@@ -36,7 +36,11 @@ def ask(
     history: bool = False,
     history_reasoning: str | None = None,
     stream: bool | None = None,
+    effort: str | None = None,
+    thinking: str | None = None,
     timeout: float | None = None,
+    host: str | None = None,
+    base_url: str | None = None,
     offline: bool | None = None,
 ) -> Reply[T]:
     """Ask once and wait for the whole reply; nothing is shown.
@@ -46,7 +50,7 @@ def ask(
     Parameters:
         prompt: The question; or a list of messages as the service takes them (dicts with `role` and
             `content`), which is sent as it is.
-        model: Model that answers. Default kimi-k2-thinking.
+        model: Model that answers. Default that of the host; at EvoLink kimi-k2-thinking.
         system: System message, sent first.
         max_tokens: Cap in tokens on reasoning and answer together, at least 1. Default that of the model.
         temperature: Randomness, 0 to 2.
@@ -69,7 +73,12 @@ def ask(
         history: Continue the conversation of this kernel and join it. Default False: the call stands alone.
         history_reasoning: Whose earlier reasoning is sent back: all, tools or none. Default by model.
         stream: Receive the answer piece by piece. Default True.
+        effort: How long to reason, where the model can be told: "low", "medium", "high" or "max".
+        thinking: "on" or "off", where the model can be told.
         timeout: Seconds of silence after which to give up, 0.1 to 86,400. Default 180.
+        host: Who serves, by a name of `%kimi_config --host`. Its own key is used, and no other.
+        base_url: Address of the service, of which nothing is assumed; it is asked also while `offline` is set
+            for the kernel. The key is the one that belongs to it.
         offline: Let the simulator answer: no key, no network. Default False.
 
     Raises:

@@ -49,7 +49,8 @@ class Parsed(NamedTuple):
 class Step:
     """One request and what came back. It grows by events until it ends.
 
-    `host` is where the request goes, for the ledger; `simulated` says that it goes to the offline simulator.
+    `host` is where the request goes, for the ledger, and `provider` who serves there, "" where that is
+    unknown; `simulated` says that it goes to the offline simulator.
     `began` is when, in UTC. `state` is one of connecting, waiting, reasoning, answering, complete,
     interrupted, failed. `retrying` says why nothing has come yet, None while no request is repeated.
     `rejected` is why the answer was asked for again, "" if it was not; `notices` are sentences for the person
@@ -57,11 +58,18 @@ class Step:
     """
 
     def __init__(
-        self, request: Request, *, host: str = "", simulated: bool = False, start: Choice | None = None
+        self,
+        request: Request,
+        *,
+        host: str = "",
+        provider: str = "",
+        simulated: bool = False,
+        start: Choice | None = None,
     ) -> None:
         """Begin a step; `start` is an answer that this one continues: its text and reasoning come first."""
         self.request = request
         self.host = host
+        self.provider = provider
         self.simulated = simulated
         self.id = ""
         self.model = request.model
@@ -144,8 +152,12 @@ class Step:
 
     @property
     def cost(self) -> float | None:
-        """US dollars by list price, an estimate; None where tokens or price are unknown, and offline."""
-        price = models.find(self.model).price
+        """US dollars by the list of the host, an estimate; None where a part is unknown, and offline.
+
+        A service may answer with a dated or suffixed name; then the price is that of the model that was
+        asked. Another model that answers has its own.
+        """
+        price = models.price(self.request.model, self.model, self.provider)
         if self.usage is None or price is None or self.simulated:
             return None
         return cost(self.usage, price)

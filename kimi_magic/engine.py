@@ -22,7 +22,8 @@ from kimi_magic.structured import Structure
 
 # Options that may change where an answer is continued; the rest stays as it was asked.
 CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty",
-              "stop", "stream", "timeout", "speed", "reasoning", "hide_reasoning", "out")  # fmt: skip
+              "stop", "effort", "thinking", "stream", "timeout", "speed", "reasoning", "hide_reasoning",
+              "out")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +79,7 @@ def plan(
     structure = structured.structure_of(options, namespace)
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
-    by_schema = hosts.takes_schema(connection.base_url, request.model_of(options))
+    by_schema = hosts.takes_schema(options.host, request.model_of(options))
     needs = structured.needs(structure, messages, options, by_schema=by_schema)
     first = request.build(options, needs.messages, needs.response_format)
     turn = Turn(
@@ -152,7 +153,13 @@ def steps(plan: Plan) -> Generator[Ask, None, None]:
 def begin(plan: Plan, ask: Ask) -> Step:
     """The step for `ask`, which is sent now."""
     connection = plan.connection
-    step = Step(ask.request, host=connection.host, simulated=connection.is_simulated, start=ask.start)
+    step = Step(
+        ask.request,
+        host=connection.host,
+        provider=connection.provider,
+        simulated=connection.is_simulated,
+        start=ask.start,
+    )
     plan.turn.steps.append(step)
     return step
 
@@ -203,7 +210,7 @@ def _check_continuable(turn: Turn) -> None:
     if turn.wants_json:
         cap = None
         if choice.finish_reason == LENGTH:
-            cap = request.larger_cap(turn.step.request, turn.step.usage_of(choice))
+            cap = request.larger_cap(turn.step.request, turn.step.usage_of(choice), turn.step.provider)
         again = f"{{@again}} with {{@max_tokens {cap}}}." if cap else "{@again}."
         raise KimiUsageError(
             "{@continue}: the service does not go on with an answer in JSON mode", hint=again

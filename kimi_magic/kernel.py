@@ -246,7 +246,8 @@ class Kernel:
         Raises:
             KimiError: The service cannot be reached, or refused the key.
         """
-        connection, model = self.settings.connection(), self.settings["model"]
+        decided = self.settings.options({})
+        connection, model = self.settings.connection(decided), decided.model
         key = f"the key from {connection.key_source}" if connection.key_source else "no key"
         host = _sentence_start(connection)
         try:

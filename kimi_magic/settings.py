@@ -44,7 +44,13 @@ class Settings:
             for option in options.TABLE
             if option.is_setting and option.name in Options.__struct_fields__
         }
-        return decide(cell, kernel)
+        values = {**kernel, **cell}
+        if "base_url" in cell:
+            values["base_url"] = hosts.base_url(cell["base_url"], "base_url")
+            values["offline"] = cell.get("offline", False)  # who names an address wants to go there
+        where = self._offline_place if values["offline"] else self._place
+        address, host, _ = where(values["base_url"], values["host"])
+        return decide(values, {}, host=host, base_url=address)
 
     def source(self, name: str) -> str:
         """Where the value of `name` came from."""
@@ -104,13 +110,20 @@ class Settings:
         if decided.offline:
             from kimi_magic import simulator
 
-            key = Key(simulator.OFFLINE_KEY)
-            return Connection(simulator.OFFLINE_BASE_URL, key, via="simulator", speed=decided.speed)
-        address, _ = self.address()
-        key_or_none, source = self._key(address)
-        connection = Connection(address, key_or_none or Key(""), source)
+            key, host = Key(simulator.OFFLINE_KEY), decided.host
+            return Connection(
+                simulator.OFFLINE_BASE_URL, key, via="simulator", speed=decided.speed, provider=host
+            )
+        key_or_none, source = self._key(decided.base_url)
+        connection = Connection(
+            decided.base_url,
+            key_or_none or Key(""),
+            source,
+            provider=decided.host,
+            attempts=hosts.provider(decided.host).attempts,
+        )
         if key_or_none is None and not connection.is_loopback:
-            raise self._no_key(address)
+            raise self._no_key(decided.base_url)
         return connection
 
     def table(self) -> list[tuple[str, str, str]]:
@@ -128,24 +141,36 @@ class Settings:
 
     def address(self) -> tuple[str, str]:
         """The base URL, and where it came from."""
-        if self["base_url"]:
-            return self["base_url"], self.source("base_url")
-        if self["host"]:
-            return hosts.PROVIDERS[self["host"]].base_url, self.source("host")
-        return hosts.preferred_address()
+        address, _, source = self._place(self["base_url"], self["host"])
+        return address, source
+
+    def _place(self, base_url: str | None, host: str | None) -> tuple[str, str, str]:
+        """The base URL, the provider there ("" where it is nobody's), and where the address came from."""
+        if base_url:
+            return base_url, hosts.provider_at(base_url), self.source("base_url")
+        if host:
+            return hosts.PROVIDERS[host].base_url, host, self.source("host")
+        return hosts.preferred_place()
+
+    def _offline_place(self, base_url: str | None, host: str | None) -> tuple[str, str, str]:
+        """The same where nothing is sent: an address that cannot be used breaks nothing."""
+        try:
+            return self._place(base_url, host)
+        except KimiUsageError:
+            return "", hosts.PREFERRED[0], hosts.DEFAULT_SOURCE
 
     def _key(self, address: str) -> tuple[Key | None, str]:
         """The key that belongs to the origin of `address`, and where it came from."""
         if self._login and self._login[0] == hosts.origin(address):
             return self._login[1], LOGIN
         for entry in hosts.environment_keys():
-            if hosts.origin(entry.base_url) == hosts.origin(address):
+            if hosts.origin(address) in entry.origins:
                 return entry.key, entry.variable
         return None, ""
 
     def _no_key(self, address: str) -> KimiAuthError:
         hint = "type it with {@login}, or try without: {@offline}"
-        if not (self["base_url"] or self["host"]):
+        if not (self["base_url"] or self["host"]) and address == hosts.preferred_place()[0]:
             variables = [v for name in hosts.PREFERRED for v in hosts.PROVIDERS[name].key_variables]
             return KimiAuthError(
                 f"no API key: none of {', '.join(variables)} is set", hint=f"Set one before starting, {hint}"

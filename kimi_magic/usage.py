@@ -17,14 +17,15 @@ OFFLINE = "offline simulator"  # the host of requests that went nowhere and cost
 class Usage(msgspec.Struct, frozen=True):
     """Tokens of one or more requests, as counted by the service.
 
-    `prompt` includes the `cached` tokens; `completion` includes the `reasoning` tokens. `reasoning` is None
-    where the service did not say.
+    `prompt` includes the `cached` tokens, which were read from the cache, and those `written` to it;
+    `completion` includes the `reasoning` tokens. `reasoning` is None where the service did not say.
     """
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
     reasoning: int | None = None
+    written: int = 0
 
     @property
     def total(self) -> int:
@@ -40,20 +41,29 @@ def sum_of(usages: list[Usage]) -> Usage:
         completion=sum(u.completion for u in usages),
         cached=sum(u.cached for u in usages),
         reasoning=sum(counted) if counted else None,
+        written=sum(u.written for u in usages),
     )
 
 
 def of_choices(usages: list[Usage]) -> Usage:
     """One usage from one per choice: the prompt was read once, the completions add up."""
-    read = max(u.prompt for u in usages), max(u.cached for u in usages)
-    return structs.replace(sum_of(usages), prompt=read[0], cached=read[1])
+    once = {name: max(getattr(u, name) for u in usages) for name in ("prompt", "cached", "written")}
+    return structs.replace(sum_of(usages), **once)
 
 
 def cost(usage: Usage, price: Price) -> float:
-    """US dollars for `usage` by list price: an estimate. The reasoning is paid as part of the completion."""
+    """US dollars for `usage` by list price: an estimate. The reasoning is paid as part of the completion.
+
+    Tokens written to the cache are priced as for five minutes; a longer lifetime costs more.
+    """
     cached = min(usage.cached, usage.prompt)  # a host that counts otherwise must not earn us money
+    written = min(usage.written, usage.prompt - cached)
+    new = usage.prompt - cached - written
     return (
-        (usage.prompt - cached) * price.prompt + cached * price.cached + usage.completion * price.completion
+        new * price.prompt
+        + cached * price.cached
+        + written * price.written
+        + usage.completion * price.completion
     ) / 1e6
 
 
@@ -81,6 +91,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     prompt: int | None = None
     cached: int | None = None
+    written: int | None = None
     completion: int | None = None
     reasoning: int | None = None
     cost: float | None = None

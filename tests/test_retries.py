@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from kimi_magic import bridge, errors, kernel
 from kimi_magic.client import Client, Connection
+from kimi_magic.client.connection import ATTEMPTS
 from kimi_magic.client.retries import (
-    ATTEMPTS,
     FIRST_PAUSE,
     LONGEST_PAUSE,
     LONGEST_WAIT,

@@ -341,7 +341,8 @@ def test_a_typed_key_can_be_forgotten(name: str) -> None:
 
 def test_nothing_set_is_the_default_from_the_default() -> None:
     chosen = Settings()
-    assert (chosen["model"], chosen.source("model")) == ("kimi-k2-thinking", DEFAULT)
+    assert chosen.options({}).model == "kimi-k2-thinking"
+    assert (chosen["model"], chosen.source("model")) == (None, DEFAULT)
     assert row(chosen, "base_url") == (EVOLINK, DEFAULT)
     assert row(chosen, "key") == ("", "not set")
     assert row(chosen, "temperature") == ("", DEFAULT)
@@ -368,7 +369,7 @@ def test_several_values_are_set_all_or_none() -> None:
     chosen = Settings()
     with pytest.raises(KimiUsageError):
         chosen.update({"model": "new", "base_url": "nonsense"})
-    assert chosen["model"] == "kimi-k2-thinking"
+    assert chosen["model"] is None
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max-tokens", "--max-tokens"])
@@ -479,4 +480,5 @@ def test_every_option_of_a_turn_is_a_field_with_the_default_of_the_table():
         if o.is_setting and o.entries & {options.CELL, options.PYTHON}
     }
     assert set(fields) == set(table) - {"pick"}
-    assert fields == {name: table[name] for name in fields}
+    places = {"model": "kimi-k2-thinking", "host": "", "base_url": ""}  # decided together
+    assert fields == {name: places.get(name, table[name]) for name in fields}

@@ -24,7 +24,7 @@ from kimi_magic.view import ledger as view
 from kimi_magic.view import words
 from tests.turns import Growing
 
-PRICE = models.TABLE["kimi-k2-thinking"].price
+PRICE = models.find("kimi-k2-thinking", "evolink").price
 TIME = datetime(2026, 1, 31, 12, tzinfo=UTC)
 TOKENS = st.integers(0, 10**9)
 USAGES = st.builds(
@@ -59,13 +59,6 @@ def lines_of(ledger: Ledger) -> dict[str, dict[str, str]]:
 def test_cost_is_that_of_new_cached_and_written_tokens_and_the_reasoning_is_among_the_written():
     usage = Usage(prompt=1_000_000, cached=400_000, completion=2_000_000, reasoning=1_500_000)
     assert cost(usage, PRICE) == pytest.approx(0.6 * 0.60 + 0.4 * 0.15 + 2 * 2.50)
-
-
-@pytest.mark.parametrize("model", [model for model in models.TABLE.values() if model.price])
-def test_every_price_says_its_date_and_source_and_charges_less_for_what_is_cached(model: models.Model):
-    assert model.price.date
-    assert model.price.source
-    assert 0 < model.price.cached < model.price.prompt < model.price.completion
 
 
 @settings(max_examples=200, deadline=None)
@@ -116,7 +109,7 @@ def test_the_byline_shows_what_was_cached_and_the_cost_as_an_estimate(model: str
 
 def test_the_model_that_answered_sets_the_price():
     reply = answered("kimi-k2-thinking-turbo", USED)
-    assert reply.cost == pytest.approx(cost(USED, models.TABLE["kimi-k2-thinking-turbo"].price))
+    assert reply.cost == pytest.approx(cost(USED, models.find("kimi-k2-thinking-turbo", "evolink").price))
 
 
 @pytest.mark.parametrize(
@@ -317,6 +310,7 @@ def test_a_complete_request_is_recorded_with_all_that_is_known(service: list[str
         "finish_reason": "stop",
         "prompt": reply.usage.prompt,
         "cached": reply.usage.cached,
+        "written": 0,
         "completion": reply.usage.completion,
         "reasoning": reply.usage.reasoning,
         "cost": reply.cost,

@@ -15,7 +15,7 @@ import httpx
 from kimi_magic.client.connection import Connection
 from kimi_magic.client.reading import Emit, read
 from kimi_magic.client.refusals import status_error, transport_error
-from kimi_magic.client.retries import ATTEMPTS, pause, requested_wait
+from kimi_magic.client.retries import pause, requested_wait
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
 from kimi_magic.errors import KimiError, KimiStatusError, KimiStreamError
 from kimi_magic.messages import Event, Request, Retrying, Sent, model_names
@@ -29,13 +29,14 @@ class Client:
     """Sends requests and reads answers, over connections that are kept open.
 
     `transports` make `httpx` transports that stand in for our own, by the way that requests travel: network,
-    loopback or simulator; `attempts` is how often a request is sent at most.
+    loopback or simulator; `attempts` is how often a request is sent at most, None for the number of its
+    connection.
     """
 
     def __init__(
         self,
         transports: Mapping[str, Callable[[], httpx.AsyncBaseTransport]] | None = None,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
     ) -> None:
         self._transports = Transports(transports or {})
         self._attempts = attempts
@@ -75,17 +76,18 @@ class Client:
             if step.endswith(".send_request_body.complete"):
                 emit([Sent()])
 
-        for attempt in range(1, self._attempts + 1):
+        attempts = self._attempts or connection.attempts
+        for attempt in range(1, attempts + 1):
             try:
                 return await self._send(connection, request, note, silence, {"trace": trace})
             except (httpx.RequestError, httpx.InvalidURL) as error:
                 failure = transport_error(error, connection, arrived, silence)
             except KimiError as error:
                 failure = error
-            wait = None if arrived or attempt == self._attempts else pause(failure, attempt)
+            wait = None if arrived or attempt == attempts else pause(failure, attempt)
             if wait is None:
                 raise failure from None
-            emit([Retrying(failure.message, wait, attempt + 1, self._attempts)])
+            emit([Retrying(failure.message, wait, attempt + 1, attempts)])
             await asyncio.sleep(wait)
         return None
 

@@ -64,10 +64,14 @@ def _action(value: object) -> bool:
 
 _CELL, _CONFIG = frozenset({CELL}), frozenset({CONFIG})
 _CELL_CONFIG, _CELL_PYTHON = frozenset({CELL, CONFIG}), frozenset({CELL, PYTHON})
+_CONFIG_PYTHON = frozenset({CONFIG, PYTHON})
 
 TABLE = (
     # What is sent: the names are the service's own.
-    Option("model", ("-m", "--model"), "model that answers", "NAME", default=models.DEFAULT),
+    Option(
+        "model", ("-m", "--model"),
+        f"model that answers (default that of the host; at EvoLink {models.DEFAULT})", "NAME",
+    ),
     Option("system", ("-s", "--system"), "system message, sent first", "TEXT"),
     Option(
         "temperature", ("-t", "--temperature"), "randomness, 0 to 2; 1 is advised", "NUMBER",
@@ -75,7 +79,7 @@ TABLE = (
     ),
     Option(
         "max_tokens", ("--max-tokens",),
-        "cap on reasoning and answer together (default that of the model, 32768)", "N", values.whole(1),
+        "cap on reasoning and answer together (default that of the model)", "N", values.whole(1),
     ),
     Option(
         "top_p", ("--top-p",), "choose from the likeliest tokens that have this share, 0 to 1", "NUMBER",
@@ -157,6 +161,14 @@ TABLE = (
         values.choice("all", "tools", "none"),
     ),
     Option(
+        "effort", ("--effort",), "how long to reason, where the model can be told: low, medium, high or max",
+        "HOW", values.choice("low", "medium", "high", "max"),
+    ),
+    Option(
+        "thinking", ("--thinking",), "on or off, where the model can be told", "HOW",
+        values.choice("on", "off"),
+    ),
+    Option(
         "stream", ("--no-stream",), "wait for the whole answer", "", values.flag, default=True, sets=False
     ),
     Option(
@@ -189,9 +201,12 @@ TABLE = (
     ),
     Option(
         "host", ("--host",), "who serves: " + ", ".join(hosts.PROVIDERS), "NAME",
-        values.choice(*hosts.PROVIDERS), entries=_CONFIG,
+        values.choice(*hosts.PROVIDERS), entries=_CONFIG_PYTHON, subject="address",
     ),
-    Option("base_url", ("--base-url",), "address of the service", "URL", entries=_CONFIG),
+    Option(
+        "base_url", ("--base-url",), "address of the service, of which nothing is assumed", "URL",
+        entries=_CONFIG_PYTHON, subject="address",
+    ),
     Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, entries=_CONFIG),
     Option("models", ("--models",), "list the models that the host offers", "", _action, entries=_CONFIG),
     Option("check", ("--check",), "try key and model, and say what was found", "", _action, entries=_CONFIG),
