@@ -30,8 +30,8 @@ class Provider(NamedTuple):
     `response_format`, `effort` and `thinking`: whether these fields are taken (the last two stand for
     `reasoning_effort` and `thinking`); `json_schema`: for which models a schema for the answer is taken:
     none, those whose maker says that they do ("listed"), or all. `usage` is where a stream has the counts;
-    `renames_reasoning`: the reasoning is in the field `reasoning`; both are read wherever they stand. `attempts` is how often a
-    request is sent at most while nothing has arrived.
+    `renames_reasoning` says that reasoning is in the field `reasoning`. Both are read wherever they stand.
+    `attempts` is how often a request is sent at most while nothing has arrived.
     """
 
     name: str

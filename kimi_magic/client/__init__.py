@@ -100,7 +100,11 @@ class Client:
         """
         try:
             client = self._transports.client(connection)
-            response = await client.get(f"{connection.base_url}/models", headers=_headers(connection))
+            response = await client.get(
+                f"{connection.base_url}/models",
+                headers=_headers(connection),
+                extensions={"simulator_profile": connection.provider},
+            )
             if response.status_code != httpx.codes.OK:
                 raise _refusal(response, response.content[:LARGEST_ERROR], connection)
         except (httpx.RequestError, httpx.InvalidURL) as error:
@@ -116,6 +120,7 @@ class Client:
     ) -> None:
         if connection.is_simulated:
             extensions["simulator_speed"] = connection.speed
+            extensions["simulator_profile"] = connection.provider
         async with self._transports.client(connection).stream(
             "POST",
             f"{connection.base_url}/chat/completions",
