@@ -283,10 +283,19 @@ class Turn:
 
     @property
     def cost(self) -> float | None:
-        """US dollars for all its steps, an estimate; None where a price or all counts are unknown."""
-        costs = [step.cost for step in self.steps if step.usage is not None]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if known and len(known) == len(costs) else None
+        """US dollars for those of its steps whose cost is known, an estimate; None where it is of none."""
+        known = [cost for step in self.steps if (cost := step.cost) is not None]
+        return sum(known) if known else None
+
+    @property
+    def is_undercounted(self) -> bool:
+        """Whether `usage` leaves out a step: one that was stopped, or that the service did not count."""
+        return any(step.usage is None for step in self.steps)
+
+    @property
+    def is_underpriced(self) -> bool:
+        """Whether `cost` leaves out a step, which was not counted or whose price is unknown."""
+        return any(step.cost is None and not step.simulated for step in self.steps)
 
     @property
     def seconds(self) -> float:

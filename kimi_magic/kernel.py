@@ -217,8 +217,9 @@ class Kernel:
         """Refuse where the budget is spent; requests of unknown cost do not count."""
         budget, spent = self.settings["budget"], self.ledger.spent
         if budget is not None and spent >= budget:
+            how = "at least" if self.ledger.total.cost.unknown else "about"
             raise KimiBudgetError(
-                f"the budget is spent: about {dollars(spent)} of {dollars(budget)}; nothing was sent",
+                f"the budget is spent: {how} {dollars(spent)} of {dollars(budget)}; nothing was sent",
                 hint="Raise it with %kimi_config --budget USD, lift it with %kimi_config --unset budget, or "
                 "count from zero again with %kimi_usage --reset.",
             )

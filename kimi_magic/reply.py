@@ -30,7 +30,8 @@ class Reply(Generic[T]):
     - `data`: what a JSON answer was made into (a list if several answers were asked for), None for other
       answers and where it failed; `values`: the JSON of each answer as the model wrote it
     - `usage`: tokens as the service counted them, None where it did not
-    - `cost`: an estimate from them in US dollars, None where tokens or price are unknown, and offline
+    - `cost`: an estimate from them in US dollars by the list of the host, None where tokens or price are
+      unknown, and offline; of several requests it is the sum of those that are known
     - `model`: the model that answered; `seconds`: from sending to the end, or to now
     - `state`: connecting, waiting, reasoning, answering, complete, interrupted or failed
     - `notices`: what to know of the request and its answer, a sentence each

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 import kimi_magic
 from kimi_magic import kernel, models
@@ -22,6 +23,7 @@ from kimi_magic.simulator.server import running
 from kimi_magic.usage import OFFLINE, Ledger, Record, Usage, cost, dollars, total
 from kimi_magic.view import ledger as view
 from kimi_magic.view import words
+from tests.peers import answering, delta, stream, streamed
 from tests.turns import Growing
 
 PRICE = models.find("kimi-k2-thinking", "evolink").price
@@ -110,6 +112,77 @@ def test_the_byline_shows_what_was_cached_and_the_cost_as_an_estimate(model: str
 def test_the_model_that_answered_sets_the_price():
     reply = answered("kimi-k2-thinking-turbo", USED)
     assert reply.cost == pytest.approx(cost(USED, models.find("kimi-k2-thinking-turbo", "evolink").price))
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "priced_as"),
+    [
+        ("kimi-k2-thinking", "kimi-k2-thinking-251104", "kimi-k2-thinking"),
+        ("kimi-k2-thinking", "kimi-k2-thinking-0905-fp8", "kimi-k2-thinking"),
+        ("kimi-k2-thinking", "moonshotai/Kimi-K2-Thinking-20251106", "kimi-k2-thinking"),
+        ("moonshotai/kimi-k2-thinking", "kimi-k2-thinking:nitro", "kimi-k2-thinking"),
+        ("kimi-k2-thinking", "", "kimi-k2-thinking"),
+        ("kimi-k2-thinking", "kimi-k2-thinking-turbo", "kimi-k2-thinking-turbo"),
+        ("kimi-k2-thinking-turbo", "kimi-k2-thinking", "kimi-k2-thinking"),
+        ("kimi-k2-thinking", "somebody-else", None),
+        ("kimi-k2-thinking", "kimi-k3", None),
+        ("somebody-else", "somebody-else-251104", None),
+    ],
+)
+def test_a_dated_or_suffixed_name_costs_what_was_asked_and_another_model_its_own(asked, answer, priced_as):
+    reply = Growing(asked)
+    for event in (Opened("c1", answer), TextDelta("Four."), Finished("stop"), Counted(USED)):
+        reply.add(event)
+    reply.end()
+    assert reply.cost == (cost(USED, models.find(priced_as, "evolink").price) if priced_as else None)
+
+
+@pytest.mark.parametrize(
+    ("host", "model", "dollars_of_a_million"),
+    [
+        ("openrouter", "moonshotai/kimi-k2-thinking", 0.60 + 0.60 + 2.50),
+        ("novita", "moonshotai/kimi-k2-thinking", 0.60 + 0.15 + 2.50),
+        ("gmi", "moonshotai/Kimi-K2-Thinking", 0.80 + 0.80 + 1.20),
+        ("moonshot", "kimi-k3.1-pro", 2.00 + 0.20 + 10.00),
+        ("fireworks", "accounts/fireworks/models/kimi-k3-spot", 2.10 + 2.10 + 10.50),
+        ("fireworks", "accounts/fireworks/models/kimi-k3", None),
+        ("moonshot-cn", "kimi-k3.1-pro", None),
+        ("evolink", "kimi-k3", None),
+        ("bedrock", "moonshot.kimi-k2-thinking", None),
+        ("vllm", "moonshotai/Kimi-K2-Thinking", None),
+        ("", "kimi-k2-thinking", None),
+    ],
+)
+def test_a_cost_is_by_the_list_of_the_host_and_there_is_none_where_that_is_unknown(
+    host, model, dollars_of_a_million
+):
+    reply = Growing(model, provider=host)
+    used = Usage(prompt=2_000_000, cached=1_000_000, completion=1_000_000)
+    for event in (TextDelta("Four."), Finished("stop"), Counted(used)):
+        reply.add(event)
+    reply.end()
+    if dollars_of_a_million is None:
+        assert reply.cost is None
+        assert "$" not in words.byline(reply.turn)
+    else:
+        assert reply.cost == pytest.approx(dollars_of_a_million)
+
+
+def test_what_is_written_to_the_cache_has_its_own_price_where_the_host_has_one():
+    price = models.find("kimi-k3.1-pro", "moonshot").price._replace(written=4.00)
+    usage = Usage(prompt=1_000_000, cached=400_000, written=500_000)
+    assert cost(usage, price) == pytest.approx(0.1 * 2.00 + 0.4 * 0.20 + 0.5 * 4.00)
+    assert cost(structs.replace(usage, written=10**9), price) == pytest.approx(0.4 * 0.20 + 0.6 * 4.00)
+
+
+def test_a_sum_that_leaves_out_a_step_is_marked():
+    reply = Growing("kimi-k2-thinking")
+    reply.add(Counted(USED))
+    reply.turn.reject("no JSON")
+    reply.end("interrupted")
+    assert reply.cost == pytest.approx(cost(USED, PRICE))
+    assert "≥ 2,000 (1,024 cached) + 400 tokens" in words.byline(reply.turn)
+    assert "≥ $0.0017 (estimate)" in words.byline(reply.turn)
 
 
 @pytest.mark.parametrize(
@@ -397,6 +470,39 @@ def test_once_the_budget_is_spent_nothing_more_is_sent(service: list[str]):
     assert "$0.000001" in caught.value.message
     for way in ("--budget", "--unset budget", "%kimi_usage --reset"):
         assert way in caught.value.hint
+
+
+def test_counts_below_zero_are_zero_and_lower_no_sum():
+    kernel.current.settings.update({"budget": 1e-6})
+    below = {"prompt_tokens": -(10**9), "completion_tokens": -(10**9), "cached_tokens": -5}
+    answer = [delta(content="Four."), delta(finish="stop") | {"usage": below}]
+    details = {"prompt_tokens_details": {"cached_tokens": -9, "cache_write_tokens": -9}}
+    odd = {"prompt_tokens": "-7", "completion_tokens": -1.5} | details
+    with answering(
+        streamed("Four."),
+        stream(*answer),
+        stream(*answer[:1], delta(finish="stop") | {"usage": below | details}),
+        stream(*answer[:1], delta(finish="stop") | {"usage": odd}),
+    ):
+        for _ in range(4):
+            kernel.current.settings.unset("budget")
+            kimi_magic.ask("2+2?")
+            kernel.current.settings.update({"budget": 1e-6})
+            with pytest.raises(kimi_magic.KimiBudgetError):
+                kimi_magic.ask("2+2?")
+    for row in kimi_magic.usage_records():
+        assert not [name for name, value in row.items() if isinstance(value, int | float) and value < 0]
+    assert kernel.current.ledger.spent > 0
+
+
+def test_a_repair_is_not_sent_once_the_budget_is_spent_and_what_was_paid_is_kept():
+    kernel.current.settings.update({"budget": 1e-6})
+    with answering(streamed("no JSON at all")) as server:
+        with pytest.raises(kimi_magic.KimiBudgetError):
+            kimi_magic.ask("Numbers?", schema=list[int], repair=3)
+        assert len(server.requests) == 1
+    assert kimi_magic.last.text == "no JSON at all"
+    assert len(kimi_magic.usage_records()) == 1
 
 
 def test_more_budget_or_none_lets_requests_through_again(service: list[str]):
