@@ -109,9 +109,11 @@ def usage_records() -> list[dict[str, Any]]:
     """What each request of this kernel used, one dict each, ready for `pandas.DataFrame`.
 
     The keys: `time` (UTC), `model`, `host`, `state` (complete, interrupted or failed), `finish_reason`;
-    `prompt`, `cached`, `completion` and `reasoning` tokens as the service counted them, None where it did
-    not; `cost` in US dollars, an estimate, None where unknown and offline; `seconds`. An answer that was
-    asked for again has a row for each request.
+    tokens as the service counted them, None where it did not: `prompt`, and of them `cached` (read from the
+    cache) and `written` (to it), `completion`, and of them `reasoning`; `cost` in US dollars, an estimate,
+    None where unknown and offline; `seconds`, and in seconds since the request was begun `connect`,
+    `first_byte`, `first_reasoning`, `first_answer` and `longest_silence`, with `verdict`, a word on them. An
+    answer that was asked for again has a row for each request.
     """
     return kernel.current.ledger.rows()
 

@@ -28,6 +28,7 @@ from kimi_magic.messages import (
     ToolCallDelta,
 )
 from kimi_magic.models import HistoryReasoning
+from kimi_magic.timing import Stopwatch, Timing
 from kimi_magic.usage import Usage, cost, of_choices, sum_of
 
 End = Literal["complete", "interrupted", "failed"]
@@ -54,7 +55,7 @@ class Step:
     `began` is when, in UTC. `state` is one of connecting, waiting, reasoning, answering, complete,
     interrupted, failed. `retrying` says why nothing has come yet, None while no request is repeated.
     `rejected` is why the answer was asked for again, "" if it was not; `notices` are sentences for the person
-    about what came.
+    about what came; `stopwatch` is fed by whoever receives it.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Step:
         self.started = monotonic()  # seconds; what `seconds` counts from
         self._ended: float | None = None
         self._retry_at = 0.0
+        self.stopwatch = Stopwatch()
 
     def add(self, event: Event) -> None:
         """Take in one event."""
@@ -166,6 +168,11 @@ class Step:
     def seconds(self) -> float:
         """Seconds from sending to the end, or to now."""
         return (self._ended or monotonic()) - self.started
+
+    @property
+    def timing(self) -> Timing:
+        """When its parts arrived."""
+        return self.stopwatch.timing(self._ended)
 
     @property
     def retry_in(self) -> float:

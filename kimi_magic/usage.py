@@ -81,7 +81,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `time` is when, in UTC; `host` where to, or "offline simulator"; `state` is complete, interrupted or
     failed; `seconds` from sending to the end. Tokens are None where the service did not count them, as when
     the answer was stopped; `cost` (US dollars, an estimate) is None where tokens or price are unknown, and
-    offline, where nothing was spent.
+    offline, where nothing was spent. The times and their `verdict` are those of `timing.Timing`; the verdict
+    is "whole" for what was not streamed.
     """
 
     time: datetime
@@ -96,6 +97,12 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: int | None = None
     cost: float | None = None
     seconds: float = 0.0
+    connect: float | None = None
+    first_byte: float | None = None
+    first_reasoning: float | None = None
+    first_answer: float | None = None
+    longest_silence: float = 0.0
+    verdict: str = ""
 
 
 class Sum(NamedTuple):
@@ -158,6 +165,11 @@ class Ledger:
     def clear(self) -> None:
         """Forget all."""
         self._records.clear()
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All records, oldest first."""
+        return tuple(self._records)
 
     def rows(self) -> list[dict[str, Any]]:
         """Every record as a dict, ready for a `DataFrame`."""

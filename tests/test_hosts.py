@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import errors, hosts, kernel, options
+from kimi_magic import check, errors, hosts, kernel, options
 from kimi_magic.client import Client, Connection
 from kimi_magic.keys import Key
 from kimi_magic.messages import Message, Request
@@ -63,6 +63,11 @@ def configured(line: str, settings: Settings | None = None) -> Settings:
 def connected(settings: Settings) -> tuple[str, str, str]:
     connection = settings.connection()
     return connection.base_url, connection.key.reveal(), connection.key_source
+
+
+def checked() -> list[str]:
+    """What `--check` says without a request that costs."""
+    return list(check.lines(kernel.current))
 
 
 def host_of(address: str) -> tuple[str, str]:
@@ -267,7 +272,7 @@ def test_over_http_the_other_end_of_a_redirect_sees_nothing(
         with pytest.raises(errors.KimiStatusError, match="redirect"):
             kernel.current.offered_models()
         with pytest.raises(errors.KimiStatusError, match="redirect"):
-            kernel.current.check()
+            checked()
     assert elsewhere.requests == []
     assert len(recorder.requests) == 3
 
@@ -296,7 +301,7 @@ def test_the_models_that_a_host_offers_are_listed(base_url: str, lines: Lines) -
 
 def test_a_check_says_that_key_and_model_are_right_and_costs_nothing(base_url: str, lines: Lines) -> None:
     host = urlsplit(base_url).netloc
-    assert kernel.current.check() == [
+    assert checked() == [
         f"{host} accepts the key from EVOLINK_API_KEY.",
         "It offers kimi-k2-thinking, and 2 other models.",
     ]
@@ -305,14 +310,14 @@ def test_a_check_says_that_key_and_model_are_right_and_costs_nothing(base_url: s
 
 def test_a_check_of_a_model_that_is_not_offered_names_the_nearest(base_url: str) -> None:
     configured("--model kimi-k2-thinkin", kernel.current.settings)
-    _, line = kernel.current.check()
+    _, line = checked()
     assert line == "It does not offer kimi-k2-thinkin; did you mean kimi-k2-thinking?"
 
 
 @pytest.mark.usefixtures("base_url")
 def test_a_wrong_key_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
-    for find in (kernel.current.offered_models, kernel.current.check):
+    for find in (kernel.current.offered_models, checked):
         with pytest.raises(errors.KimiAuthError, match="refused the key from EVOLINK_API_KEY") as caught:
             find()
         assert "\n" not in caught.value.message
@@ -326,7 +331,7 @@ def test_a_host_without_a_list_is_reached_and_says_so(monkeypatch: pytest.Monkey
         monkeypatch.setenv("EVOLINK_BASE_URL", recorder.base_url)
         with pytest.raises(errors.KimiModelError, match="no such path"):
             kernel.current.offered_models()
-        assert kernel.current.check() == [
+        assert checked() == [
             f"{recorder.host} is reached with the key from EVOLINK_API_KEY, but has no list of models.",
             "Whether it has kimi-k2-thinking shows a first question.",
         ]
@@ -343,7 +348,7 @@ def test_a_host_on_this_machine_is_checked_without_a_key() -> None:
             kernel.current.settings,
         )
         assert kernel.current.offered_models() == ["moonshotai/Kimi-K2-Thinking", "other"]
-        assert kernel.current.check() == [
+        assert checked() == [
             f"{recorder.host} answers.",
             "It offers moonshotai/Kimi-K2-Thinking, and 1 other model.",
         ]
@@ -377,4 +382,4 @@ def test_a_host_that_is_not_there_cannot_be_checked() -> None:
     with nobody.holding():
         configured(f"--base-url {nobody.base_url}", kernel.current.settings)
         with pytest.raises(errors.KimiConnectionError, match=f"cannot reach {nobody.host}"):
-            kernel.current.check()
+            checked()

@@ -18,7 +18,8 @@ from kimi_magic.client.refusals import status_error, transport_error
 from kimi_magic.client.retries import pause, requested_wait
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
 from kimi_magic.errors import KimiError, KimiStatusError, KimiStreamError
-from kimi_magic.messages import Event, Request, Retrying, Sent, model_names
+from kimi_magic.messages import Event, Request, Retrying, Sent, balance, model_names
+from kimi_magic.timing import Mark
 
 __all__ = ["SILENCE_TIMEOUT", "Client", "Connection"]
 
@@ -54,12 +55,19 @@ class Client:
         await self._transports.aclose()
 
     async def stream(
-        self, connection: Connection, request: Request, emit: Emit, *, silence: float = SILENCE_TIMEOUT
+        self,
+        connection: Connection,
+        request: Request,
+        emit: Emit,
+        *,
+        silence: float = SILENCE_TIMEOUT,
+        mark: Callable[[Mark], None] = lambda _: None,
     ) -> None:
         """Send `request` and emit the events of the answer, in batches as they are read.
 
         Returns when the answer is complete. A request that may succeed later is sent again as long as nothing
-        has arrived; `Retrying` says so. `silence` is how many seconds may pass between two pieces.
+        has arrived; `Retrying` says so. `silence` is how many seconds may pass between two pieces; `mark` is
+        told the steps of the connection.
 
         Raises:
             KimiError: The request was refused, or the answer is not whole. What arrived before was emitted.
@@ -75,6 +83,12 @@ class Client:
             # The names of httpcore's steps: https://www.encode.io/httpcore/extensions/#trace
             if step.endswith(".send_request_body.complete"):
                 emit([Sent()])
+            elif step.endswith(".receive_response_headers.complete"):
+                mark("responded")
+            elif step.endswith(".connect_tcp.started"):
+                mark("connecting")
+            elif step.endswith(".send_request_headers.started"):
+                mark("connected")
 
         attempts = self._attempts or connection.attempts
         for attempt in range(1, attempts + 1):
@@ -98,10 +112,31 @@ class Client:
             KimiModelError: The service has no list of models.
             KimiError: It refused the request, or sent no list.
         """
+        body = await self._get(connection, "models")
         try:
-            client = self._transports.client(connection)
-            response = await client.get(
-                f"{connection.base_url}/models",
+            return model_names(body)
+        except ValueError:
+            excerpt = connection.excerpt(body, 80)
+            raise KimiStreamError(f"{connection.host} sent no list of models, but: {excerpt}") from None
+
+    async def balance(self, connection: Connection, path: str) -> float:
+        """What is left in the account of the key, in the currency of the service, which has it at `path`.
+
+        Raises:
+            KimiError: The service refused the request, or sent no balance.
+        """
+        body = await self._get(connection, path)
+        try:
+            return balance(body)
+        except ValueError:
+            excerpt = connection.excerpt(body, 80)
+            raise KimiStreamError(f"{connection.host} sent no balance, but: {excerpt}") from None
+
+    async def _get(self, connection: Connection, path: str) -> bytes:
+        """The body at `path`."""
+        try:
+            response = await self._transports.client(connection).get(
+                f"{connection.base_url}/{path}",
                 headers=_headers(connection),
                 extensions={"simulator_profile": connection.provider},
             )
@@ -109,11 +144,7 @@ class Client:
                 raise _refusal(response, response.content[:LARGEST_ERROR], connection)
         except (httpx.RequestError, httpx.InvalidURL) as error:
             raise transport_error(error, connection, arrived=False) from None
-        try:
-            return model_names(response.content)
-        except ValueError:
-            excerpt = connection.excerpt(response.content, 80)
-            raise KimiStreamError(f"{connection.host} sent no list of models, but: {excerpt}") from None
+        return response.content
 
     async def _send(
         self, connection: Connection, request: Request, emit: Emit, silence: float, extensions: dict[str, Any]

@@ -33,6 +33,7 @@ from kimi_magic.messages.sent import (
 from kimi_magic.messages.wire import (
     Chunk,
     Refusal,
+    balance,
     decode_chunk,
     model_names,
     refusal,
@@ -66,6 +67,7 @@ __all__ = [
     "TextPart",
     "ToolCall",
     "ToolCallDelta",
+    "balance",
     "decode_chunk",
     "messages_from",
     "model_names",

@@ -166,6 +166,20 @@ def _model_name(model: Any) -> str:
     return next((name for key in ("id", "model", "name") if isinstance(name := entry.get(key), str)), "")
 
 
+def balance(body: bytes) -> float:
+    """What is left in an account, by Moonshot's `GET /users/me/balance` or OpenRouter's `GET /credits`.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    match msgspec.json.decode(body):
+        case {"data": {"available_balance": int() | float() as left}}:
+            return left
+        case {"data": {"total_credits": int() | float() as paid, "total_usage": int() | float() as used}}:
+            return paid - used
+    raise ValueError("no balance")
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """What a service says when it refuses, whatever shape it says it in."""
 

@@ -209,7 +209,18 @@ TABLE = (
     ),
     Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, entries=_CONFIG),
     Option("models", ("--models",), "list the models that the host offers", "", _action, entries=_CONFIG),
-    Option("check", ("--check",), "try key and model, and say what was found", "", _action, entries=_CONFIG),
+    Option(
+        "check", ("--check",), "try key and model, and after a question, with one small request, the stream",
+        "", _action, entries=_CONFIG,
+    ),
+    Option(
+        "balance", ("--balance",), "what is left in the account, where the host says it", "", _action,
+        entries=_CONFIG,
+    ),
+    Option(
+        "timing", ("--timing",), "when the parts of each answer arrived, and a word on it", "", _action,
+        entries=frozenset({USAGE}),
+    ),
     Option("unset", ("--unset",), "forget what was set for this", "NAME", entries=_CONFIG),
     Option(
         "reset", ("--reset",), "begin a new conversation", "", _action, entries=frozenset({CONFIG, USAGE}),

@@ -43,13 +43,15 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         limit = request.extensions.get("timeout", {}).get("read")
         speed = request.extensions.get("simulator_speed")
         service = self._service_for(request.extensions.get("simulator_profile", ""))
-        if trace := request.extensions.get("trace"):  # the event by which httpcore reports a sent request
+        if trace := request.extensions.get("trace"):  # the events by which httpcore reports
             await trace("http11.send_request_body.complete", {"return_value": None})
         try:
             async with asyncio.timeout(limit):
                 response = await service.respond(request.method, request.url.path, headers, body, speed=speed)
         except TimeoutError:
             raise httpx.ReadTimeout("the simulator was silent for too long", request=request) from None
+        if trace:
+            await trace("http11.receive_response_headers.complete", {"return_value": None})
         return httpx.Response(
             response.status,
             headers=list(response.headers),
