@@ -114,7 +114,7 @@ def test_a_check_sends_its_request_only_after_a_yes(kernel: Kernel, typed: str, 
     assert "about $0.0025. [y/N]" in kernel.client.get_stdin_msg(timeout=10)["content"]["prompt"]
     kernel.client.input(typed)
     assert ("Tokens are counted" in kernel.finish(request).printed) == bool(sent)
-    assert len(kernel.value(RECORDS)) == sent
+    assert kernel.value(f"len({RECORDS})") == sent
 
 
 @pytest.mark.parametrize("server", [QUICK], indirect=True)
