@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
@@ -146,15 +146,21 @@ PROVIDERS = {
         ),
     )
 }  # fmt: skip
+# The variables of all keys.
+KEY_VARIABLES = tuple(name for each in PROVIDERS.values() for name in each.key_variables)
 # The providers whose keys are used when none was named, in this order.
 PREFERRED = ("evolink", "moonshot")
 
 
-class EnvironmentKey(NamedTuple):
-    """A key in the environment: its variable, its provider, and the base URL that belongs to it."""
+class FoundKey(NamedTuple):
+    """A key that was found under a variable of a provider, and the base URL that belongs to it.
 
-    variable: str
+    `source` is how people are told where the key is from, `url_source` where the address is.
+    """
+
+    source: str
     provider: str
+    unchecked: Key
     base_url: str
     url_source: str
 
@@ -163,9 +169,9 @@ class EnvironmentKey(NamedTuple):
         """The key.
 
         Raises:
-            KimiUsageError: The variable holds characters that no HTTP header can carry.
+            KimiUsageError: It holds characters that no HTTP header can carry.
         """
-        return checked_key(os.environ[self.variable], f"{self.variable} has characters that no key has")
+        return checked_key(self.unchecked.reveal(), f"{self.source} has characters that no key has")
 
     @property
     def origins(self) -> set[str]:
@@ -211,26 +217,35 @@ def end_of(name: str, model: Model, word: str) -> str:
     return f"{word} at {where.title} {when}; use {successor}: {{@set_model {successor}}}"
 
 
-def environment_keys(names: Iterable[str] = tuple(PROVIDERS)) -> Iterator[EnvironmentKey]:
-    """The keys that the environment holds for the providers `names`, in their order."""
+def keys_in(
+    values: Mapping[str, str], names: Iterable[str] = tuple(PROVIDERS), where: str = ""
+) -> Iterator[FoundKey]:
+    """The keys that `values` (variables of an environment, a file) hold for providers, in their order.
+
+    An address counts only with the key that stands beside it, so that nothing can lead a key elsewhere.
+    `where` says where the values are from, as in "EVOLINK_API_KEY in keys.env".
+
+    Raises:
+        KimiUsageError: A variable beside a key holds no address.
+    """
     for name in names:
         provider = PROVIDERS[name]
         for variable, url_variable in zip(provider.key_variables, provider.url_variables, strict=True):
-            if not os.environ.get(variable, "").strip():
+            if not (text := values.get(variable, "").strip()):
                 continue
-            if own := os.environ.get(url_variable, "").strip():
-                yield EnvironmentKey(variable, name, base_url(own, url_variable), url_variable)
-            else:
-                yield EnvironmentKey(variable, name, provider.base_url, DEFAULT_SOURCE)
+            address, url_source = provider.base_url, DEFAULT_SOURCE
+            if own := values.get(url_variable, "").strip():
+                address, url_source = base_url(own, f"{url_variable}{where}"), f"{url_variable}{where}"
+            yield FoundKey(f"{variable}{where}", name, Key(text), address, url_source)
 
 
-def preferred_place() -> tuple[str, str, str]:
+def place_of(keys: Iterable[FoundKey]) -> tuple[str, str, str]:
     """The base URL that is used if nothing was set, its provider, and where the address comes from.
 
-    It is that of the first key in the environment; without a key, the first base URL in the environment, for
-    which a key can be typed; else the default.
+    It is that of the first of `keys`; without one, the first base URL in the environment, for which a key can
+    be typed; else the default.
     """
-    for entry in environment_keys(PREFERRED):
+    for entry in keys:
         return entry.base_url, entry.provider, entry.url_source
     for name in PREFERRED:
         for variable in PROVIDERS[name].url_variables:

@@ -60,7 +60,7 @@ class Kernel:
         """Make what the next request needs. A problem is reported by that request, not here."""
 
         async def open_client(_: bridge.Emit[Any]) -> None:
-            self.client.open(self.settings.connection())
+            self.client.open(self.settings.connection(asks=False))
 
         bridge.Work(self.io, open_client, lambda _: None)
 

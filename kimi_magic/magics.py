@@ -168,15 +168,21 @@ def configure(line: str) -> None:
     if "base_url" in values and "offline" not in values:
         values["offline"] = False  # who names an address wants to go there
     reset, login, unset = (values.pop(name, None) for name in ("reset", "login", "unset"))
+    remember, everything = (values.pop(name, False) for name in ("remember", "all"))
     models, check, balance = (values.pop(name, None) for name in ("models", "check", "balance"))
-    if not (values or reset or login or unset or models or check or balance):
-        _print_table(settings.table())
+    if not (values or reset or login or remember or unset or models or check or balance):
+        rows = settings.table(everything=everything)
+        _print_table(rows)
+        if not everything:
+            print("All others have their defaults: %kimi_config --all")  # noqa: T201
         return
     if unset:
         settings.unset(unset)
     settings.update(values)
-    if login:
-        settings.login(_typed_key())
+    if "env_file" in values:
+        print(settings.file_words())  # noqa: T201
+    if login or remember:
+        print(settings.login(_typed_key(), remember=remember))  # noqa: T201
     if reset:
         kernel.current.reset()
     if models or check or balance:

@@ -36,6 +36,7 @@ class Option(NamedTuple):
     help_at: Mapping[str, str] = {}
     named: bool = False  # whether the name of a notebook's variable stands for its value
     subject: str = ""
+    opposite: tuple[str, ...] = ()  # flags that set the opposite of `sets`
 
     @property
     def is_setting(self) -> bool:
@@ -193,7 +194,7 @@ TABLE = (
     # Where to.
     Option(
         "offline", ("--offline",), "answers come from the simulator: no key, no network", "", values.flag,
-        default=False,
+        default=False, opposite=("--no-offline",),
     ),
     Option(
         "speed", ("--speed",), "simulator: pieces a second, 0 for as fast as possible", "NUMBER",
@@ -208,6 +209,14 @@ TABLE = (
         entries=_CONFIG_PYTHON, subject="address",
     ),
     Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, entries=_CONFIG),
+    Option(
+        "remember", ("--remember",), "with --login: keep the key in the keyring of the system too", "",
+        _action, entries=_CONFIG,
+    ),
+    Option(
+        "env_file", ("--env",), "take keys, and the addresses beside them, from the variables in this file",
+        "FILE", entries=_CONFIG,
+    ),
     Option("models", ("--models",), "list the models that the host offers", "", _action, entries=_CONFIG),
     Option(
         "check", ("--check",), "try key and model, and after a question, with one small request, the stream",
@@ -221,6 +230,7 @@ TABLE = (
         "timing", ("--timing",), "when the parts of each answer arrived, and a word on it", "", _action,
         entries=frozenset({USAGE}),
     ),
+    Option("all", ("--all",), "alone: show every setting, also those not set", "", _action, entries=_CONFIG),
     Option("unset", ("--unset",), "forget what was set for this", "NAME", entries=_CONFIG),
     Option(
         "reset", ("--reset",), "begin a new conversation", "", _action, entries=frozenset({CONFIG, USAGE}),
