@@ -25,6 +25,7 @@ from kimi_magic.messages import (
     Retrying,
     Sent,
     TextDelta,
+    TextWasReasoning,
     ToolCallDelta,
 )
 from kimi_magic.models import HistoryReasoning
@@ -98,6 +99,9 @@ class Step:
                 if self.state != "answering":
                     self.state = "reasoning"
                 self._choice(index).add_reasoning(text)
+            case TextWasReasoning(index):
+                self.state = "reasoning"
+                self._choice(index).move_text()
             case ToolCallDelta(id, name, arguments, call, index):
                 self.state = "answering"
                 self._choice(index).add_call(call, id, name, arguments)

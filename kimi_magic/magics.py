@@ -9,8 +9,11 @@ from __future__ import annotations
 import contextlib
 import threading
 from functools import partial
+from token import DEDENT, INDENT
 from typing import TYPE_CHECKING, Any
 
+from IPython.core.async_helpers import _asyncio_runner
+from IPython.core.inputtransformer2 import EscapedCommand, HelpEnd, MagicAssign
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
 if TYPE_CHECKING:
@@ -286,22 +289,29 @@ class _Cells:
     def rewrite(self, lines: list[str]) -> list[str]:
         """`%%kimi` cells, and `%kimi` lines alone in their cell, as Python; all else as it is.
 
-        In a kernel they become an `await`; only a cell of its own can be awaited. A line is rewritten also
-        because IPython takes one that ends in "?" for a call for help (ipython#14258).
+        It comes before IPython's own changes, which take `>>> ` and `In [1]: ` out of a prompt. Blank lines
+        and comments above are passed over: forms of Colab have their title there.
         """
-        if self._depth or not lines:
+        place = next((i for i, line in enumerate(lines) if line.strip() and not _is_comment(line)), None)
+        if place is None:
             return lines
-        is_line = len(lines) == 1 and lines[0].split()[:1] == ["%kimi"]
-        line = lines[0].strip().removeprefix("%%kimi" if not is_line else "%kimi").strip()
-        if not self._is_kernel or not self._shell.autoawait:
-            # The semicolon keeps the terminal from printing the reply, which it has shown, as a value.
-            return [f"get_ipython().run_line_magic('kimi', {line!r});\n"] if is_line else lines
-        cell: str | None = None
-        if not is_line:
-            cell = "".join(lines[1:])
-            if lines[0].split()[:1] != ["%%kimi"] or not cell.strip():
-                return lines
-        return [f"await __import__('kimi_magic.magics').magics.run_cell({line!r}, {cell!r})\n"]
+        name, line = (*lines[place].split(maxsplit=1), "")[:2]
+        if name == "%%kimi":
+            return [_call(line.strip(), "".join(lines[place + 1 :]), awaited=self._can_await)]
+        if name == "%kimi" and not any(line.strip() for line in lines[place + 1 :]):
+            return [_call(line.strip(), None, awaited=self._can_await)]
+        return lines
+
+    # What a terminal asks is whether the cell is complete: one that we have rewritten always is.
+    rewrite.has_side_effects = True  # type: ignore[attr-defined]
+
+    @property
+    def _can_await(self) -> bool:
+        """Whether the next cell can be awaited: one of a kernel's own, on asyncio."""
+        shell = self._shell
+        return bool(
+            self._is_kernel and not self._depth and shell.autoawait and shell.loop_runner is _asyncio_runner
+        )
 
     def note_shown(self, turn: Turn) -> None:
         """Until the cell ends, a `turn` that it has shown is not shown again as its value."""
@@ -320,6 +330,74 @@ class _Cells:
         display(view.bundle(reply.turn), raw=True)
 
 
+def _is_comment(line: str) -> bool:
+    return line.lstrip().startswith("#")
+
+
+def _call(line: str, cell: str | None, *, awaited: bool) -> str:
+    """The Python that runs a `%%kimi` cell, or a `%kimi` line where `cell` is None."""
+    module = "__import__('kimi_magic.magics').magics"
+    if awaited:
+        return f"await {module}.run_cell({line!r}, {cell!r})\n"
+    # The semicolon keeps the terminal from printing the reply, which it has shown, as a value.
+    return f"{module}.run_magic({line!r}, {cell!r});\n"
+
+
+def run_magic(line: str, cell: str | None) -> Reply[Any] | None:
+    """What a rewritten `%%kimi` cell calls where it cannot be awaited. Its body may be empty."""
+    from IPython.core.getipython import get_ipython
+
+    reply: Reply[Any] | None = get_ipython().find_line_magic("kimi")(line, cell)
+    return reply
+
+
+class _Line(EscapedCommand):  # type: ignore[misc]
+    """A `%kimi` line among others.
+
+    It comes before IPython takes a "?" at its end for a call for help (ipython#14258).
+    """
+
+    priority = HelpEnd.priority - 1
+
+    @classmethod
+    def find(cls, tokens_by_line: list[list[Any]]) -> Any:
+        """The first such line, as IPython's transformers find theirs."""
+        for tokens in tokens_by_line:
+            start = [token for token in tokens if token.type not in (INDENT, DEDENT)][:3]
+            strings = [token.string for token in start]
+            is_help = strings[2:] == ["?"] and start[2].start == start[1].end  # `%kimi?`
+            if strings[:2] == ["%", "kimi"] and not is_help:
+                return cls(start[0].start)
+        return None
+
+
+class _Assignment(MagicAssign):  # type: ignore[misc]
+    """`x = %kimi …`, in the same way."""
+
+    priority = HelpEnd.priority - 1
+
+    @classmethod
+    def find(cls, tokens_by_line: list[list[Any]]) -> Any:
+        """The first such line; `HelpEnd` stands at the start of the line, and has to come second."""
+        for tokens in tokens_by_line:
+            strings = [token.string for token in tokens]
+            place = strings.index("%") if "%" in strings else 0
+            if place and strings[place - 1 : place + 2] == ["=", "%", "kimi"]:
+                return cls(tokens[place].start)
+        return None
+
+    def __init__(self, start: tuple[int, int]) -> None:
+        super().__init__(start)
+        self._column = start[1]
+        self.start_col = 0  # IPython sorts by it
+
+    def transform(self, lines: list[str]) -> list[str]:
+        self.start_col = self._column
+        changed: list[str] = super().transform(lines)
+        return changed
+
+
+LINE_TRANSFORMERS = (_Line, _Assignment)
 _warm_ups: list[threading.Timer] = []
 
 
@@ -348,7 +426,8 @@ def load(shell: Any) -> None:
     unload(shell)
     shell.register_magics(KimiMagics)
     cells = _Cells(shell)
-    shell.input_transformers_cleanup.append(cells.rewrite)
+    shell.input_transformers_cleanup.insert(0, cells.rewrite)
+    shell.input_transformer_manager.token_transformers += LINE_TRANSFORMERS
     shell.events.register("pre_run_cell", cells.enter)
     shell.events.register("post_run_cell", cells.leave)
     shell._kimi_magic_cells = cells
@@ -374,6 +453,8 @@ def unload(shell: Any) -> None:
     if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is None:
         return
     shell.input_transformers_cleanup.remove(cells.rewrite)
+    for transformer in LINE_TRANSFORMERS:
+        shell.input_transformer_manager.token_transformers.remove(transformer)
     shell.events.unregister("pre_run_cell", cells.enter)
     shell.events.unregister("post_run_cell", cells.leave)
     import sys

@@ -197,10 +197,13 @@ class Settings:
             ]
         address, host, source = self._place(self["base_url"], self["host"])
         key, key_source = self._key(address, host)
-        words = f"set, for {hosts.origin(address)}" if key else ""
         if key is None:
             key_source = "none is needed" if hosts.is_loopback(address) else "not set"
-        return [("key", words, key_source), ("host", host, source), ("base_url", address, source)]
+        return [
+            ("key", keys.MASK if key else "", key_source),
+            ("host", host, source),
+            ("base_url", address, source),
+        ]
 
     def _default_row(self, name: str, decided: Options) -> tuple[str, str, str]:
         """A setting that was not set; some defaults are those of the model."""

@@ -256,6 +256,62 @@ def test_the_prompt_is_sent_as_typed(kernel: Kernel):
     assert asked == prompt
 
 
+SENT = (
+    "[message.content for message in __import__('kimi_magic.kernel').kernel.current.conversation.before()"
+    " if message.role == 'user']"
+)
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["# ask about the sky\n", "\n# a note\n\n", "#@title Ask { run: 'auto' }\n", "  \n\n", "  # note\n"],
+)
+@pytest.mark.parametrize("magic", ["%%kimi\n", "%%kimi -R\n", "%kimi "])
+def test_comments_and_blank_lines_may_stand_above(offline_kernel: Kernel, above: str, magic: str):
+    offline_kernel.run("%kimi_config --reset")
+    offline_kernel.run(f"{above}{magic}Why is the sky blue?")
+    assert offline_kernel.value(SENT) == ["Why is the sky blue?"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        ">>> 1 + 1\n2", ">>> f(x)\n... y", "In [1]: 1 + 1\nOut[1]: 2", "   ...: indented", "  two\n    four",
+        "\tx", "what is this?", "a\u2028b\x0bc\x85d", "%%kimi\nonce more", "\\", "!ls", "?",
+    ],
+)  # fmt: skip
+def test_no_part_of_a_prompt_is_taken_for_python_or_a_prompt_of_python(offline_kernel: Kernel, prompt: str):
+    offline_kernel.run("%kimi_config --reset")
+    offline_kernel.run(f"%%kimi\n{prompt}")
+    assert offline_kernel.value(SENT) == [prompt]
+
+
+@pytest.mark.parametrize(
+    ("code", "prompts"),
+    [
+        ("%kimi is it one?\n1 + 1", ["is it one?"]),
+        ("x = 2\n%kimi is it two?", ["is it two?"]),
+        ("for i in range(2):\n    %kimi is it x?\n    i", ["is it x?", "is it x?"]),
+        ("x = %kimi is it three?\nx", ["is it three?"]),
+        ("if True:\n    x = %kimi don't you?", ["don't you?"]),
+        ("%kimi one?\n%kimi two??", ["one?", "two??"]),
+        ('text = """\n%kimi not asked?\n"""\n%kimi 5 %3 = x?', ["5 %3 = x?"]),
+    ],
+)
+def test_a_line_that_ends_in_a_question_mark_is_a_prompt_among_other_lines_too(
+    offline_kernel: Kernel, code: str, prompts: list[str]
+):
+    offline_kernel.run("%kimi_config --reset")
+    assert offline_kernel.run(code).status == "ok"
+    assert offline_kernel.value(SENT) == prompts
+    assert "--max-tokens N" in offline_kernel.run("x = 1\n%kimi?").reply["payload"][0]["data"]["text/plain"]
+
+
+@pytest.mark.parametrize("line", ["--help", "-h"])
+def test_help_needs_no_prompt_below(offline_kernel: Kernel, line: str):
+    assert "--max-tokens N" in offline_kernel.run(f"%%kimi {line}").printed
+
+
 def test_ask_returns_a_reply_and_shows_nothing(kernel: Kernel):
     cell = kernel.run("import kimi_magic; r = kimi_magic.ask('Why is the sky blue?', max_tokens=4000)")
     assert cell.outputs == []
@@ -293,7 +349,7 @@ def test_a_reload_leaves_one_rewriting_and_unload_none(kernel: Kernel):
         ("%%kimi -s 'open\nHello", "a quote that is not closed"),
         ("%%kimi -t 3\nHello", "-t '3': expected a number from 0 to 2"),
         ("%%kimi --max-tokens 0\nHello", "expected a whole number of at least 1"),
-        ("%%kimi -o 2x\nHello", "expected a Python variable name"),
+        ("%%kimi -o 2x\nHello", "expected the name of a Python variable"),
         ("%%kimi turbo\nHello", "'turbo' is no option"),
         ("%%kimi --api-key sk-123\nHello", "would be saved with the notebook"),
         ("%kimi", "the prompt is empty"),

@@ -191,7 +191,7 @@ def test_help_is_shown_by_the_option_and_by_the_question_mark(offline_kernel: Ke
     ("cell", "words"),
     [
         ("%kimi_usage --outt x", "unknown option --outt; did you mean --out?"),
-        ("%kimi_usage -o 2x", "expected a Python variable name"),
+        ("%kimi_usage -o 2x", "expected the name of a Python variable"),
         ("%kimi_usage by model", "is no option"),
         ("%kimi_config --budget -1", "expected a number of at least 0"),
         ("%kimi_config --budget much", "expected a number of at least 0"),

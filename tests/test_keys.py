@@ -228,7 +228,7 @@ def test_a_remembered_key_is_used_by_the_next_kernel_for_its_own_host_alone(draw
         later.connection()
     later.update({"host": "moonshot"})
     assert connected(later) == (MOONSHOT, SECRET, KEYRING)
-    assert later.table()[0] == ("key", "set, for https://api.moonshot.ai", KEYRING)
+    assert later.table()[0] == ("key", "***", KEYRING)
 
 
 def test_a_typed_key_and_one_of_the_environment_beat_a_remembered_one(

@@ -68,8 +68,71 @@ def test_a_quote_that_is_not_closed_is_said_in_one_line_that_shows_the_line(line
     assert error.hint
 
 
-def test_a_backslash_at_the_end_is_said_in_one_line() -> None:
-    assert "a backslash at its end" in refused("-s end\\").message
+@pytest.mark.parametrize(
+    "path",
+    [
+        r"C:\Users\ana\pic.png", r"\\server\share\pic.png", r"D:\new\table.png", r".\pics\new.png",
+        r"C:\tmp\u0041.png",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("quote", ["", '"', "'"])
+def test_a_backslash_in_a_path_is_kept(path: str, quote: str) -> None:
+    assert options.split(f"-a {quote}{path} {quote}") == ["-a", f"{path} " if quote else path]
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("-s “two words”", ["-s", "two words"]),
+        ("-s „zwei Wörter“", ["-s", "zwei Wörter"]),
+        ("--system=«deux mots»", ["--system=deux mots"]),
+        ("-s ‘two words’", ["-s", "two words"]),
+        ("-s it’s", ["-s", "it’s"]),
+        ("-s “open", ["-s", "“open"]),
+        ("-s\u00a0x\u3000-R", ["-s", "x", "-R"]),
+    ],
+)
+def test_typographic_quotes_and_blanks_are_read_as_they_look(line: str, words: list[str]) -> None:
+    assert options.split(line) == words
+
+
+@pytest.mark.parametrize("flag", ["—model", "–model", "−m", "–m", "‐‐model", "—max‑tokens"])
+def test_typographic_dashes_are_read_as_hyphens(flag: str) -> None:
+    values = parsed(f"{flag} 5")
+    assert values in ({"model": "5"}, {"max_tokens": 5})
+    assert options.split_prompt(f"{flag} 5 — why?", options.at(CELL)) == ([flag, "5"], "— why?")
+
+
+@pytest.mark.parametrize("prompt", ["— what is this?", "–5 + 3", "−m", "—"])
+def test_a_dash_that_begins_no_option_begins_a_prompt(prompt: str) -> None:
+    assert options.split_prompt(prompt, options.at(CELL)[:0]) == ([], prompt)
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "value"),
+    [
+        (r'--stop "\n"', "stop", ["\n"]),
+        (r"--stop \n\n", "stop", ["\n\n"]),
+        (r"--stop '\t'", "stop", ["\t"]),
+        (r"--stop \u2028", "stop", ["\u2028"]),
+        (r'-s "one\ntwo\\n"', "system", "one\ntwo\\n"),
+        (r'-s "Write $\nu$, $\nabla f$ and $\theta$"', "system", r"Write $\nu$, $\nabla f$ and $\theta$"),
+        (r'-s "one\next"', "system", "one\next"),
+        (r"--prefix 'a\tb\d'", "prefix", "a\tb\\d"),
+        (r"--schema C:\new\table.json", "schema", r"C:\new\table.json"),
+    ],
+)
+def test_escapes_mean_what_people_write_them_for_where_text_is_sent(
+    line: str, name: str, value: object
+) -> None:
+    assert parsed(line) == {name: value}
+
+
+def test_an_option_line_is_read_in_one_pass() -> None:
+    for piece in ("-R ", "“ ", "-s “x ", r"C:\x ", "'' ", "— "):
+        line = piece * 200_000
+        assert len(options.split(line)) >= 200_000 - 1
+        options.split_prompt(line, options.at(CELL))
 
 
 # ---- options ----

@@ -406,7 +406,7 @@ def test_no_cell_of_the_table_holds_the_key(monkeypatch: pytest.MonkeyPatch, typ
     else:
         monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
     source = LOGIN if typed else "EVOLINK_API_KEY"
-    assert row(chosen, "key") == ("set, for https://api.evolink.ai", source)
+    assert row(chosen, "key") == ("***", source)
     for part in (SECRET, SECRET[-4:]):
         assert part not in str(chosen.table(everything=True))
 

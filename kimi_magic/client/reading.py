@@ -25,6 +25,7 @@ from kimi_magic.messages import (
     ReasoningDelta,
     TextDelta,
     decode_chunk,
+    marks,
 )
 
 READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups, nothing is shown faster
@@ -58,6 +59,7 @@ async def read(response: httpx.Response, connection: Connection, emit: Emit) -> 
             finally:
                 body.on_end = lambda: None
                 body.decode()
+                body.release()
     except TimeoutError:
         if not body.ended:
             raise
@@ -106,6 +108,7 @@ class _Body:
         self.has_emitted = False  # something was emitted
         self._choices_begun: set[int] = set()  # the choices that were heard of
         self._halves: dict[tuple[type[TextDelta | ReasoningDelta], int], str] = {}  # of characters
+        self._readers: dict[int, tuple[marks.Reader, marks.Reader]] = {}
         self._choices_ended: set[int] = set()  # those that gave their reason
         self.on_end: Callable[[], None] = lambda: None
 
@@ -162,6 +165,14 @@ class _Body:
                     errors.KimiStreamError(f"an answer of more than {LARGEST_ANSWER} bytes in one piece")
                 )
 
+    def release(self) -> None:
+        """Emit what was held back because more of it might come."""
+        rest = [event for index in self._readers for event in self._rest(index)]
+        rest += [kind("\ufffd", index) for kind, index in self._halves]
+        self._halves.clear()
+        if rest:
+            self._emit(rest)
+
     def close(self) -> None:
         """The body has ended: raise the error unless an answer may end here."""
         host, hint = (
@@ -188,8 +199,7 @@ class _Body:
                 self._done = True  # the one piece is all of it
             case "stream" if not self.ended:
                 self._take(self._decoder.end())
-        if self._halves:
-            self._emit([kind("\ufffd", index) for kind, index in self._halves])
+        self.release()
         if self._failure is not None:
             raise self._failure
         if self._kind == "stream" and not self._has_answer:
@@ -242,14 +252,33 @@ class _Body:
         self._choices_begun.update(choice.index for choice in chunk.choices or ())
         events += notices
         for event in chunk.events():
-            if isinstance(event, Finished):
-                self._choices_ended.add(event.index)
-            if isinstance(event, TextDelta | ReasoningDelta):
-                events += self._whole_characters(event)
-            else:
-                events.append(event)
+            match event:
+                case TextDelta(_, index) | ReasoningDelta(_, index):
+                    for whole in self._whole_characters(event):
+                        events += self._reader(type(whole), index).feed(whole.text)
+                case Finished(_, index):
+                    self._choices_ended.add(index)
+                    events += self._rest(index)
+                    events.append(event)
+                case _:
+                    events.append(event)
 
-    def _whole_characters(self, event: TextDelta | ReasoningDelta) -> list[Event]:
+    def _reader(self, kind: type[TextDelta | ReasoningDelta], index: int) -> marks.Reader:
+        """What looks for reasoning and tool calls in a text."""
+        readers = self._readers.get(index)
+        if readers is None:
+            readers = marks.Reader(TextDelta, index), marks.Reader(ReasoningDelta, index)
+            self._readers[index] = readers
+        if kind is TextDelta:
+            return readers[0]
+        readers[0].expect_no_tags()
+        return readers[1]
+
+    def _rest(self, index: int) -> list[Event]:
+        """What the readers of a choice have held back."""
+        return [event for reader in self._readers.get(index, ()) for event in reader.end()]
+
+    def _whole_characters(self, event: TextDelta | ReasoningDelta) -> list[TextDelta | ReasoningDelta]:
         """The event without a half of a character at its end, which is kept for the next one."""
         key = (type(event), event.index)
         text = self._halves.pop(key, "") + event.text

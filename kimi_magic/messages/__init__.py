@@ -14,6 +14,7 @@ from kimi_magic.messages.events import (
     Retrying,
     Sent,
     TextDelta,
+    TextWasReasoning,
     ToolCallDelta,
 )
 from kimi_magic.messages.sent import (
@@ -65,6 +66,7 @@ __all__ = [
     "StreamOptions",
     "TextDelta",
     "TextPart",
+    "TextWasReasoning",
     "ToolCall",
     "ToolCallDelta",
     "balance",

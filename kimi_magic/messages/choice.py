@@ -40,6 +40,7 @@ class Choice:
     def __init__(self, index: int = 0, *, prefix: str = "", text: str = "", reasoning: str = "") -> None:
         self.index = index
         self.finish_reason: str | None = None
+        self.moves = 0  # how often text turned out to be reasoning; what was shown of it is out of date
         self.state: ChoiceState = "waiting"
         self._prefix = prefix
         self._text = [text] if text else []
@@ -63,6 +64,15 @@ class Choice:
         self._reasoning.append(text)
         if self.state != "answering":
             self.state = "reasoning"
+
+    def move_text(self) -> None:
+        """Let the text so far be reasoning."""
+        self.moves += 1
+        self._reasoning += self._text
+        self._text.clear()
+        self._first_reasoning = self._first_reasoning or self._first_text
+        self._first_text = None
+        self.state = "reasoning"
 
     def add_call(self, position: int | None, id: str, name: str, arguments: str) -> None:
         """Append a piece of a tool call; `position` counts the calls of this answer, None if not counted."""

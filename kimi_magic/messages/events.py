@@ -32,6 +32,12 @@ class TextDelta(msgspec.Struct, frozen=True):
     index: int = 0
 
 
+class TextWasReasoning(msgspec.Struct, frozen=True):
+    """The text of choice `index` so far was its reasoning: a tag has ended it that opened in the prompt."""
+
+    index: int = 0
+
+
 class ToolCallDelta(msgspec.Struct, frozen=True):
     """A piece of a tool call: `call` counts the calls of a choice, None where the service did not count.
 
@@ -77,4 +83,7 @@ class Noticed(msgspec.Struct, frozen=True):
     text: str
 
 
-Event = Retrying | Sent | Opened | ReasoningDelta | TextDelta | ToolCallDelta | Finished | Counted | Noticed
+Event = (
+    Retrying | Sent | Opened | ReasoningDelta | TextDelta | TextWasReasoning | ToolCallDelta | Finished
+    | Counted | Noticed
+)  # fmt: skip

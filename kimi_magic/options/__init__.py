@@ -11,6 +11,7 @@ from typing import Any
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at
 from kimi_magic.options.values import whole
+from kimi_magic.options.words import begins_option, each_word, unescape, with_plain_dashes
 
 __all__ = [
     "BY_NAME", "CELL", "CONFIG", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text", "nearest",
@@ -20,7 +21,7 @@ __all__ = [
 
 def split(line: str) -> list[str]:
     """The words of `line`, with quotes as a shell reads them; `KimiUsageError` for an unclosed one."""
-    return [token for token, _ in _tokens(line)]
+    return [word.text for word in each_word(line)]
 
 
 def split_prompt(line: str, options: Iterable[Option]) -> tuple[list[str], str]:
@@ -28,20 +29,18 @@ def split_prompt(line: str, options: Iterable[Option]) -> tuple[list[str], str]:
 
     The prompt begins at the first word that is no option, or after `--`.
     """
-    takes_value = {flag for option in options if option.metavar for flag in option.flags}
-    words: list[str] = []
-    end = 0
-    while (rest := line[end:].lstrip()).startswith("-"):
-        offset = len(line) - len(rest)
-        word, length = next(_tokens(rest))
-        end = offset + length
+    takes_value = {flag: bool(option.metavar) for option in options for flag in option.flags}
+    before: list[str] = []
+    end, rest = 0, each_word(line)
+    while begins_option(line, end, takes_value):
+        word, end = next(rest)
         if word == "--":
             break
-        words.append(word)
-        if word in takes_value and (value := next(_tokens(line[end:]), None)):
-            words.append(value[0])
-            end += value[1]
-    return words, line[end:].strip()
+        before.append(word)
+        if takes_value.get(with_plain_dashes(word, takes_value)) and (value := next(rest, None)):
+            before.append(value.text)
+            end = value.end
+    return before, line[end:].strip()
 
 
 def parse(
@@ -59,7 +58,8 @@ def parse(
     assignments: list[tuple[str, Option, object]] = []
     others: list[str] = []
     words = iter(words)
-    for word in words:
+    for typed in words:
+        word = with_plain_dashes(typed, by_flag)
         if positional and word == "--":
             others += words
         elif word.startswith("-") and len(word) > 1:
@@ -85,7 +85,9 @@ def _assignment(
     value = attached if attached is not None else next(words, None)
     if value is None or (attached is None and value in by_flag):
         raise KimiUsageError(f"{flag} needs a value: {flag} {option.metavar}")
-    return flag, option, namespace[value] if option.named and value in namespace else value
+    if option.named and value in namespace:
+        return flag, option, namespace[value]
+    return flag, option, unescape(value) if option.escapes else value
 
 
 def _values_of(assignments: list[tuple[str, Option, object]]) -> dict[str, Any]:
@@ -145,29 +147,6 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
             hint="Use %kimi_config --login, or set EVOLINK_API_KEY before starting.",
         )
     raise KimiUsageError(f"unknown option {flag}{nearest(flag, by_flag)}")
-
-
-def _tokens(line: str) -> Iterator[tuple[str, int]]:
-    """The shell words of `line`, each with the offset where it ends."""
-    import io
-    import shlex
-
-    source = io.StringIO(line)
-    lexer = shlex.shlex(source, posix=True)
-    lexer.whitespace_split = True
-    lexer.commenters = ""
-    while True:
-        try:
-            token = lexer.get_token()
-        except ValueError as error:
-            what = "a backslash at its end" if "escape" in str(error) else "a quote that is not closed"
-            raise KimiUsageError(
-                f"the line has {what}: {line.strip()}",
-                hint="Close the quote, or put a quote character inside quotes of the other kind.",
-            ) from None
-        if token is None:
-            return
-        yield token, source.tell()
 
 
 # ---- help ----

@@ -37,6 +37,7 @@ class Option(NamedTuple):
     named: bool = False  # whether the name of a notebook's variable stands for its value
     subject: str = ""
     opposite: tuple[str, ...] = ()  # flags that set the opposite of `sets`
+    escapes: bool = False  # whether `\n` on a line stands for a line end
 
     @property
     def is_setting(self) -> bool:
@@ -73,7 +74,7 @@ TABLE = (
         "model", ("-m", "--model"),
         f"model that answers (default that of the host; at EvoLink {models.DEFAULT})", "NAME",
     ),
-    Option("system", ("-s", "--system"), "system message, sent first", "TEXT"),
+    Option("system", ("-s", "--system"), "system message, sent first", "TEXT", escapes=True),
     Option(
         "temperature", ("-t", "--temperature"), "randomness, 0 to 2; 1 is advised", "NUMBER",
         values.number(0, 2),
@@ -98,7 +99,7 @@ TABLE = (
     ),
     Option(
         "stop", ("--stop",), "end where this would be written; up to 5 times", "TEXT", values.stop,
-        most=values.MOST_STOPS,
+        most=values.MOST_STOPS, escapes=True,
     ),
     Option(
         "response_format", ("--response-format",), "text or json_object", "TYPE", values.response_format,
@@ -132,7 +133,7 @@ TABLE = (
     ),
     Option(
         "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",
-        entries=_CELL_PYTHON,
+        entries=_CELL_PYTHON, escapes=True,
     ),
     # What is done with the answer, and with the conversation.
     Option(

@@ -16,12 +16,13 @@ Convert = Callable[[object], Any]
 LONGEST_STOP = 32  # bytes
 MOST_STOPS = 5
 MOST_PICTURES = 16
+_TAKEN_NAMES = ("In", "Out", "get_ipython", "exit", "quit")  # IPython works with them
 
 
 def text(value: object) -> str:
-    """Text that is not empty."""
+    """Text that is not empty; of a subclass of `str`, such as NumPy's, the text alone."""
     if isinstance(value, str) and value.strip():
-        return value
+        return str.__str__(value)
     raise ValueError("a text that is not empty")
 
 
@@ -34,9 +35,12 @@ def name(value: object) -> str:
     """The name of a variable."""
     import keyword
 
-    if isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value):
+    if (
+        isinstance(value, str) and value.isidentifier() and not keyword.iskeyword(value)
+        and not value.startswith("__") and value not in _TAKEN_NAMES
+    ):  # fmt: skip
         return value
-    raise ValueError("a Python variable name")
+    raise ValueError("the name of a Python variable that is yours to set")
 
 
 def flag(value: object) -> bool:
@@ -80,8 +84,8 @@ def choice(*choices: str) -> Convert:
     """A converter to one of some words."""
 
     def convert(value: object) -> str:
-        if value in choices:
-            return str(value)
+        if isinstance(value, str) and value in choices:
+            return str.__str__(value)
         raise ValueError("one of " + ", ".join(choices))
 
     return convert
@@ -90,15 +94,17 @@ def choice(*choices: str) -> Convert:
 def stop(value: object) -> str:
     """A stop sequence."""
     if isinstance(value, str) and value and len(value.encode("utf-8", "replace")) <= LONGEST_STOP:
-        return value
+        return str.__str__(value)
     raise ValueError(f"a text of 1 to {LONGEST_STOP} bytes in UTF-8")
 
 
 def picture(value: object) -> str:
     """The address of a picture, also of one in a file."""
+    import os
+
     from kimi_magic.images import address
 
-    return address(text(value))
+    return address(text(os.fspath(value) if isinstance(value, os.PathLike) else value))
 
 
 def response_format(value: object) -> ResponseFormat:

@@ -6,6 +6,8 @@ from kimi_magic.conversation import Turn
 from kimi_magic.messages import CALLS, FILTER, LENGTH, STOP, Choice
 from kimi_magic.request import larger_cap
 
+MOVED = "The text above was reasoning; here the answer begins:"
+
 
 def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
     """What to know of the end of one answer, and what to do; empty where nothing is to be said.

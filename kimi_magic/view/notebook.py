@@ -55,9 +55,9 @@ class NotebookView:
 
     def update(self, turn: Turn) -> None:
         """Show what is new."""
-        if self._live is not None and self._live.repairs < len(turn.rejections):
-            # It is asked for once more. Not from widget to widget: where one is closed, JupyterLab hides its
-            # place (`WidgetRenderer` of jupyterlab_widgets), and the next would be shown there.
+        if self._live is not None and self._live.beginning < _beginning(turn):
+            # What is shown is out of date. Not from widget to widget: where one is closed, JupyterLab hides
+            # its place (`WidgetRenderer` of jupyterlab_widgets), and the next would be shown there.
             self._show_status(turn)
             self._live.close()
             self._live = None
@@ -105,7 +105,7 @@ class _Live:
 
     def __init__(self, turn: Turn, stop: Callable[[], None] | None, habit: Habit | None) -> None:
         count = turn.step.n
-        self.repairs = len(turn.rejections)
+        self.beginning = _beginning(turn)
         self._widgets = _Widgets()
         looks = self._widgets.html(widgets.HTML, f"<style>{css.LIVE_CSS}</style>")
         self._status = self._widgets.html(widgets.HTML)
@@ -340,6 +340,11 @@ class _Column:
         self._groups = [group]
         self._rows.append(self._factory.box((group,)))
         self.box.children = (*self._rows, self._tail)
+
+
+def _beginning(turn: Turn) -> int:
+    """How often the answer began anew: it was asked for again, or its text turned out to be reasoning."""
+    return len(turn.rejections) + sum(choice.moves for choice in turn.choices)
 
 
 def _data_bundle(value: Any) -> dict[str, Any]:

@@ -31,6 +31,7 @@ class TerminalView:
         self._text = 0  # characters of the answer written so far
         self._reasoning = 0
         self._repairs = 0
+        self._moves = 0
 
     def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
         """A status line that goes away again; nothing where there is no terminal."""
@@ -40,6 +41,7 @@ class TerminalView:
         """Write what is new."""
         if len(turn.rejections) > self._repairs:
             self._begin_anew(turn)
+        self._note_move(turn)
         begun = turn.choice.text or (turn.choice.reasoning and not self._hide)
         if not turn.has_begun or not begun:
             self._err.show_status(words.status(turn))
@@ -52,6 +54,7 @@ class TerminalView:
 
     def close(self, turn: Turn) -> None:
         """Write the rest and the byline."""
+        self._note_move(turn)
         if not turn.shows_rejected:  # its reasoning was written, and on a terminal its text too
             self._write_reasoning(turn)
         if not (turn.shows_rejected and self._out.is_controllable):
@@ -66,7 +69,7 @@ class TerminalView:
         for number, choice in enumerate(turn.choices, 1):
             if choice is not turn.choice:
                 self._write_other(turn, choice, number)
-        for notice in (*turn.notices, *endings.of_turn(turn, lasting=self._lasting)):
+        for notice in (*turn.notices, *turn.step.notices, *endings.of_turn(turn, lasting=self._lasting)):
             self._write_quiet(notice + "\n")
         self._write_quiet(words.byline(turn) + "\n")
 
@@ -78,6 +81,16 @@ class TerminalView:
             self._out.write("\n")
         self._repairs, self._text, self._reasoning = len(turn.rejections), 0, 0
         self._write_quiet(endings.repaired(turn.rejections[-1]) + "\n")
+
+    def _note_move(self, turn: Turn) -> None:
+        """Say so where what was written as the answer turned out to be reasoning: it cannot be unwritten."""
+        if turn.choice.moves == self._moves:
+            return
+        if self._text:
+            self._out.end()
+            self._out.write("\n\n")
+            self._write_quiet(endings.MOVED + "\n")
+        self._moves, self._text, self._reasoning = turn.choice.moves, 0, len(turn.choice.reasoning)
 
     def _write_other(self, turn: Turn, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
