@@ -252,6 +252,15 @@ def test_a_table_of_any_ledger_is_aligned_and_has_a_line_for_each_model(records:
         assert len(lines_of(ledger)) == len(ledger.by_model()) + (len(ledger.by_model()) > 1)
 
 
+def test_the_cost_stands_first_and_columns_without_a_count_are_left_out():
+    fine = {"prompt": 1, "cached": 0, "completion": 1, "reasoning": 1, "cost": 0.1}
+    columns = list(lines_of(ledger_of(record(**fine)))["kimi-k2-thinking"])
+    assert columns == ["cost (estimate)", "requests", "prompt", "cached", "completion", "reasoning"]
+    columns = list(lines_of(ledger_of(record(**fine), record(state="failed")))["kimi-k2-thinking"])
+    assert columns[:4] == ["cost (estimate)", "requests", "failed", "uncounted"]
+    assert "stopped" not in columns
+
+
 def test_unknown_is_called_unknown_and_never_zero():
     counted = {"prompt": 1_200, "cached": 0, "completion": 300, "reasoning": 200, "cost": 0.00147}
     lines = lines_of(

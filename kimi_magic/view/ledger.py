@@ -24,9 +24,9 @@ stalled: a long silence. unanswered: nothing came. whole: not streamed, as it wa
 MOST_TIMINGS = 20  # requests that are shown, the last ones
 EMPTY = "No requests yet."
 # Cells break only where words do, but a long name of a model anywhere.
-_TABLE_CSS = "margin-left:0;font-size:.93em"
-_NAME_CSS = "text-align:start;overflow-wrap:anywhere;min-width:8em;max-width:18em;white-space:normal"
-_CELL_CSS = "text-align:end;padding:.25em .6em"
+_TABLE_CSS = "margin-left:0;font-size:.87em"
+_NAME_CSS = "text-align:start;overflow-wrap:anywhere;min-width:8em;max-width:16em;white-space:normal"
+_CELL_CSS = "text-align:end;padding:.25em .35em"
 
 
 def table(ledger: Ledger) -> str:
