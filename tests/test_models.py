@@ -6,18 +6,22 @@ import json
 import re
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 import kimi_magic
 from kimi_magic import hosts, models, options
-from kimi_magic.errors import KimiModelError, KimiUsageError
+from kimi_magic.client import Client, Connection
+from kimi_magic.errors import KimiModelError, KimiServerError, KimiUsageError
+from kimi_magic.keys import Key
+from kimi_magic.messages import Message, Request
 from kimi_magic.request import build, decide
 from kimi_magic.settings import Settings
 from kimi_magic.usage import Usage, cost
 
-from .peers import Recorder
+from .peers import Recorder, hurry
 from .turns import cell_plan
 
 TABLE = models.table()
@@ -27,8 +31,6 @@ KEY = "sk-0123456789abcdefWXYZ"
 
 def body(host: str, **values: Any) -> dict[str, Any]:
     """What is sent to `host` with these options."""
-    from kimi_magic.messages import Message
-
     return json.loads(build(decide(values, {}, host=host), [Message("user", "2+2?")]).body())
 
 
@@ -334,3 +336,27 @@ def test_a_new_model_with_effort_and_a_price_for_writes_is_rows_in_one_file() ->
     used = Usage(prompt=1_000_000, cached=200_000, written=300_000, completion=1_000_000)
     assert cost(used, model.price) == pytest.approx(0.5 * 1.0 + 0.2 * 0.1 + 0.3 * 2.0 + 5.0)
     assert table.find("kimi-k9", "evolink").price is None
+
+
+# ---- retry habits ----
+
+
+def test_a_service_on_this_machine_that_loads_its_model_is_waited_for_longer() -> None:
+    chosen = Settings()
+    chosen.update({"host": "llamacpp"})
+    assert chosen.connection().attempts == hosts.PROVIDERS["llamacpp"].attempts > 3
+
+
+def test_a_request_is_sent_as_often_as_its_host_allows() -> None:
+    seen: list[httpx.Request] = []
+
+    def loading(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(503, json={"error": {"message": "Loading model", "type": "unavailable_error"}})
+
+    client = Client({"network": lambda: httpx.MockTransport(loading)})
+    connection = Connection("https://service.test/v1", Key(KEY), attempts=5)
+    request = Request("m", (Message("user", "2+2?"),))
+    with pytest.raises(KimiServerError):
+        hurry(lambda: client.stream(connection, request, lambda _: None))
+    assert len(seen) == 5
