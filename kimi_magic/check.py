@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date, timedelta
 
-from kimi_magic import hosts, models, options
+from kimi_magic import engine, hosts, models, options, request
 from kimi_magic.client import Connection
 from kimi_magic.conversation import Step
 from kimi_magic.errors import KimiError, KimiModelError, KimiUsageError, one_line
@@ -38,14 +39,13 @@ def lines(
     connection = kernel.settings.connection(decided)
     yield from _key_and_model(kernel, connection, decided.model)
     yield from _retirement(decided, today or date.today())
-    if connection.is_simulated:
-        if confirm is not None:
-            yield from _request(kernel)
-    elif confirm is not None:
-        if confirm(f"Send one request to see whether the answer streams? It costs {_most(decided)}. [y/N] "):
-            yield from _request(kernel)
-        else:
-            yield "No request was sent: whether the answer streams and is counted was not tried."
+    if confirm is None or hosts.retirement(decided.host, decided.model):
+        return
+    question = f"Send one request to see whether the answer streams? It costs {_most(decided)}. [y/N] "
+    if connection.is_simulated or confirm(question):
+        yield from _request(kernel, decided, connection)
+    else:
+        yield "No request was sent: whether the answer streams and is counted was not tried."
 
 
 def balance(kernel: Kernel) -> str:
@@ -106,10 +106,18 @@ def _most(decided: Options) -> str:
     return f"at most {CAP + PROMPT_SIZE:,} tokens, about {dollars(most)}"
 
 
-def _request(kernel: Kernel) -> Iterator[str]:
-    """Send a small request and say how its answer came. It stands in the ledger as any other."""
-    before = kernel.last
-    plan = kernel.plan(PROMPT, {"max_tokens": CAP, "history": False, "stream": True}, stands_alone=True)
+def _request(kernel: Kernel, decided: Options, connection: Connection) -> Iterator[str]:
+    """Send a small request and say how its answer came. It stands in the ledger as any other.
+
+    Of the settings only model and place count, so that it costs no more than was said.
+    """
+    model = models.find(decided.model, decided.host)
+    values = {"model": decided.model, "max_tokens": CAP, "history": False, "timeout": decided.timeout}
+    values |= {"offline": decided.offline, "speed": decided.speed}
+    values["effort"] = model.effort[0] if model.effort and hosts.provider(decided.host).effort else None
+    small = request.decide(values, {}, host=decided.host, base_url=decided.base_url)
+    plan = engine.plan(PROMPT, small, connection, kernel.conversation, cell={}, namespace={})
+    plan, before = replace(plan, stands_alone=True), kernel.last
     try:
         kernel.run(plan)
     except KimiError as error:

@@ -137,6 +137,26 @@ def test_the_request_counts_against_the_budget_and_leaves_last_and_history_alone
     assert "the budget is spent" in checked(behind, monkeypatch)[-1]
 
 
+def test_the_request_is_as_small_whatever_is_set(behind: str, monkeypatch) -> None:
+    settings = {"n": 5, "max_tokens": 100_000, "system": "Be long. " * 99, "json": True, "stop": ["x"]}
+    kernel.current.settings.update({**settings, "budget": 1.0, "stream": False})
+    with Gateway(behind) as gateway:
+        checked(gateway.base_url, monkeypatch)
+    (body,) = [got.body for got in gateway.requests if got.method == "POST"]
+    assert set(body) == {"model", "messages", "max_tokens", "stream", "stream_options"}
+    assert (body["max_tokens"], body["stream"], len(body["messages"])) == (check.CAP, True, 1)
+
+
+def test_a_retired_model_is_said_to_be_and_no_request_is_sent(behind: str, monkeypatch) -> None:
+    monkeypatch.setenv("MOONSHOT_BASE_URL", behind)
+    monkeypatch.setenv("MOONSHOT_API_KEY", OFFLINE_KEY)
+    kernel.current.settings.update({"model": "kimi-k2.5"})
+    *_, last = check.lines(kernel.current, lambda _: pytest.fail("asked"))
+    assert last == (
+        "kimi-k2.5 is retired at Moonshot on 2026-08-31; use kimi-k2.6: %kimi_config --model kimi-k2.6."
+    )
+
+
 def test_offline_nobody_is_asked() -> None:
     kernel.current.settings.update({"offline": True, "speed": 0.0})
     lines = list(check.lines(kernel.current, lambda _: pytest.fail("asked")))
