@@ -92,7 +92,7 @@ def _retirement(decided: Options, today: date) -> Iterator[str]:
     if not model.retired:
         return
     if table.is_retired(model) or model.retired <= today.isoformat():
-        yield f"{one_line(decided.model)} is {phrase(hosts.end_of(decided.host, model, 'retired'))}."
+        yield f"{one_line(decided.model)} {phrase(hosts.end_of(decided.host, model, 'was retired'))}."
     elif model.retired <= (today + NEAR).isoformat():
         yield f"{one_line(decided.model)} {phrase(hosts.end_of(decided.host, model, 'will be retired'))}."
 
@@ -130,7 +130,9 @@ def _request(kernel: Kernel, decided: Options, connection: Connection) -> Iterat
 
 def _way(step: Step) -> Iterator[str]:
     timing, usage = step.timing, step.usage
-    if timing.arrivals and timing.is_held_back:
+    if step.simulated:
+        yield f"The simulator answers, whole after {timing.seconds:.1f} s; no network is tried."
+    elif timing.arrivals and timing.is_held_back:
         yield f"The answer came all at once after {timing.seconds:.1f} s: something on the way holds it back."
     elif timing.arrivals:
         first = min(time for time in (timing.first_reasoning, timing.first_answer) if time is not None)

@@ -201,10 +201,10 @@ def takes_schema(name: str, model: Model) -> bool:
 
 
 def retirement(name: str, model: str) -> str:
-    """Since when provider `name` does not serve `model`, and what to use instead; "" if it does."""
+    """That provider `name` does not serve `model` any more, and what to use instead; "" if it does."""
     table = models.table()
     known = table.find(model, name)
-    return end_of(name, known, "retired") if table.is_retired(known) else ""
+    return end_of(name, known, "was retired") if table.is_retired(known) else ""
 
 
 def end_of(name: str, model: Model, word: str) -> str:

@@ -190,7 +190,7 @@ def larger_cap(request: Request, usage: Usage | None, host: str = "") -> int | N
 
 def _conflicts(model: Model, options: Options) -> list[str]:
     if retirement := hosts.retirement(options.host, options.model):
-        return [f"{model.name} is {retirement}"]
+        return [f"{model.name} {retirement}"]
     conflicts = []
     temperature, n = options.temperature, options.n or 1
     if n > 1 and temperature is not None and temperature < LEAST_TEMPERATURE_FOR_N:

@@ -190,9 +190,10 @@ class Settings:
         """Key, provider and address that the next request would use."""
         if decided.offline:
             source = self.source("offline")
+            _, host, host_source = self._offline_place(self["base_url"], self["host"])
             return [
                 ("key", "none is needed", source),
-                ("host", decided.host, source),
+                ("host", host, host_source),
                 ("base_url", "the offline simulator", source),
             ]
         address, host, source = self._place(self["base_url"], self["host"])

@@ -153,7 +153,7 @@ def test_a_retired_model_is_said_to_be_and_no_request_is_sent(behind: str, monke
     kernel.current.settings.update({"model": "kimi-k2.5"})
     *_, last = check.lines(kernel.current, lambda _: pytest.fail("asked"))
     assert last == (
-        "kimi-k2.5 is retired at Moonshot on 2026-08-31; use kimi-k2.6: %kimi_config --model kimi-k2.6."
+        "kimi-k2.5 was retired at Moonshot on 2026-08-31; use kimi-k2.6: %kimi_config --model kimi-k2.6."
     )
 
 
@@ -161,6 +161,7 @@ def test_offline_nobody_is_asked() -> None:
     kernel.current.settings.update({"offline": True, "speed": 0.0})
     lines = list(check.lines(kernel.current, lambda _: pytest.fail("asked")))
     assert "Reasoning comes." in lines
+    assert [line for line in lines if line.endswith("no network is tried.")]
 
 
 # ---- retirements that are near, by the day that is given ----
@@ -178,7 +179,7 @@ def test_a_retirement_that_is_near_is_named_with_what_to_use(monkeypatch: pytest
     (soon,) = said(30)
     assert soon.startswith(f"moonshot.kimi-k2-thinking will be retired at Amazon Bedrock on {day}; use ")
     (past,) = said(-1)
-    assert past.startswith(f"moonshot.kimi-k2-thinking is retired at Amazon Bedrock on {day}; use ")
+    assert past.startswith(f"moonshot.kimi-k2-thinking was retired at Amazon Bedrock on {day}; use ")
 
 
 # ---- the balance ----
