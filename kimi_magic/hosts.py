@@ -78,17 +78,17 @@ PROVIDERS = {
         Provider(
             "moonshot", "Moonshot", "https://api.moonshot.ai/v1", "kimi-k3.1-pro",
             ("KIMI_API_KEY", "MOONSHOT_API_KEY"), cap_field="max_completion_tokens", json_schema="listed",
-            usage="both", balance="users/me/balance",
+            usage="both", balance="/users/me/balance",
         ),
         Provider(
             "moonshot-cn", "Moonshot in China", "https://api.moonshot.cn/v1", "kimi-k3.1-pro",
             cap_field="max_completion_tokens", json_schema="listed", usage="both",
-            balance="users/me/balance", currency="CNY",
+            balance="/users/me/balance", currency="CNY",
         ),
         Provider(
             "openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "moonshotai/kimi-k2-thinking",
             ("OPENROUTER_API_KEY",), json_schema="all", thinking=False, renames_reasoning=True,
-            balance="credits",
+            balance="/credits",
         ),
         Provider(
             "together", "Together", "https://api.together.xyz/v1", "moonshotai/Kimi-K3.1-Pro",
@@ -279,7 +279,8 @@ def is_loopback(address: str) -> bool:
 def base_url(text: str, name: str = "--base-url") -> str:
     """`text` as the address that paths such as `/chat/completions` are appended to.
 
-    With or without `/v1`, a trailing slash or `/chat/completions`. `name` is what errors call it.
+    With or without `/v1`, a trailing slash or `/chat/completions`; one that has a path and the latter but no
+    version is the whole address, and stays as it is. `name` is what errors call it.
 
     Raises:
         KimiUsageError: It is no address, or one with a user, a password or a query in it.
@@ -299,5 +300,6 @@ def base_url(text: str, name: str = "--base-url") -> str:
         raise KimiUsageError(f"{name}: no query or spaces in the address; {_EXAMPLE}")
     path = parts.path.rstrip("/").removesuffix("/chat/completions").rstrip("/")
     if not re.search(r"/v\d+\w*(/|$)", path):
-        path += "/v1"
+        is_whole = path and parts.path.rstrip("/").endswith("/chat/completions")
+        path += "/chat/completions" if is_whole else "/v1"
     return f"{parts.scheme}://{parts.netloc}{path}"

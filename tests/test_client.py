@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kimi_magic import errors, sse
-from kimi_magic.client import LARGEST_ERROR, Client, Connection, reading
+from kimi_magic.client import LARGEST_ERROR, Client, Connection, reading, retries
 from kimi_magic.client.connection import LONGEST_EXCERPT
 from kimi_magic.client.transports import Transports
 from kimi_magic.keys import Key
@@ -25,6 +25,7 @@ from kimi_magic.messages import (
     Event,
     Finished,
     Message,
+    Noticed,
     Opened,
     ReasoningDelta,
     Request,
@@ -570,7 +571,7 @@ def test_json_without_end_is_refused_before_it_fills_the_memory() -> None:
     pieces = [b'{"x":"'] + [flood, LATER] * (reading.LARGEST_ANSWER // len(flood) + 4)
     heard = ask(*pieces, FOREVER)
     assert isinstance(heard.error, errors.KimiStreamError)
-    assert str(reading.LARGEST_ANSWER) in heard.error.message
+    assert "more than 64 MiB" in heard.error.message
 
 
 def test_a_body_that_was_compressed_unasked_is_understood() -> None:
@@ -968,3 +969,236 @@ def test_a_proxy_that_refuses_is_called_what_it_is() -> None:
 def test_a_certificate_that_is_not_trusted_names_the_variable_that_helps() -> None:
     heard = ask(failure=httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED] certificate verify failed"))
     assert "SSL_CERT_FILE" in heard.error.hint
+
+
+# ---- what hosts do their own way ----
+
+
+def object_of(chunk: dict[str, object]) -> dict[str, object]:
+    return {"id": "c1", "model": "m", **chunk}
+
+
+def piece(index: int = 0, finish: str | None = None, **delta_fields: object) -> dict[str, object]:
+    return object_of({"choices": [{"index": index, "delta": delta_fields, "finish_reason": finish}]})
+
+
+@pytest.mark.parametrize("ends_with_done", [True, False])
+def test_an_index_that_counts_the_pieces_of_one_answer_is_no_choice(ends_with_done: bool) -> None:
+    chunks = [piece(place, content=word) for place, word in enumerate("abc")] + [piece(3, "stop")]
+    heard = ask(sent(*chunks, *([b"[DONE]"] if ends_with_done else [])))
+    assert heard.error is None
+    assert [choice.text for choice in heard.reply.choices] == ["abc"]
+
+
+@pytest.mark.parametrize("fields", [{}, {"delta": None}, {"delta": {}}])
+def test_a_whole_message_at_the_end_of_a_stream_is_not_said_twice(fields: dict[str, object]) -> None:
+    call = {"id": "x", "function": {"name": "f", "arguments": "{}"}}
+    whole = {"content": "hello you", "reasoning": "hm", "tool_calls": [call]}
+    last = {"index": 0, "message": whole, "finish_reason": "stop", **fields}
+    said = [piece(reasoning="hm"), piece(content="hello "), piece(content="you"), piece(tool_calls=[call])]
+    heard = ask(sent(*said, object_of({"choices": [last]}), b"[DONE]"))
+    (choice,) = heard.reply.choices
+    assert (choice.text, choice.reasoning, len(choice.tool_calls)) == ("hello you", "hm", 1)
+
+
+def test_a_whole_message_in_a_stream_counts_where_nothing_came_before() -> None:
+    last = {"index": 0, "message": {"content": "hello"}, "finish_reason": "stop"}
+    heard = ask(sent(piece(role="assistant"), object_of({"choices": [last]}), b"[DONE]"))
+    assert heard.reply.choices[0].text == "hello"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"reasoning_content": "hm"},
+        {"reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm"}]},
+        {"reasoning_text": "hm"},
+        {"thinking": "hm"},
+        {"reasoning_details": [{"text": "h"}, {"summary": "m"}, {"data": "encrypted"}]},
+        {"reasoning_details": [{"text": "hm"}, {"text": 5}, None]},
+    ],
+)
+def test_reasoning_is_found_under_every_name(fields: dict[str, object]) -> None:
+    assert (
+        ask(sent(piece(**fields), piece(content="yes"), piece(finish="stop"))).reply.choices[0].reasoning
+        == "hm"
+    )
+
+
+def test_a_refusal_in_the_place_of_the_content_is_shown() -> None:
+    assert ask(sent(piece(refusal="I cannot."), piece(finish="stop"))).reply.choices[0].text == "I cannot."
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        [{"message": "kaput"}], {"errors": [{"message": "kaput"}]}, {"errors": ["kaput"]},
+        {"error": [{"msg": "kaput"}]},
+        {"error": {"error": {"detail": "kaput"}}}, {"foo": {"bar": "kaput"}}, {"title": "kaput"}, [["kaput"]],
+    ],
+)  # fmt: skip
+def test_a_refusal_of_any_shape_is_quoted(body: object) -> None:
+    heard = ask(json.dumps(body).encode(), status=400)
+    assert isinstance(heard.error, errors.KimiRequestError)
+    assert "kaput" in heard.error.message
+
+
+@pytest.mark.parametrize("status", [200, 201, 203])
+def test_an_answer_is_an_answer_with_every_status_of_success(status: int) -> None:
+    assert ask(STREAM, status=status).events == ask(STREAM).events
+
+
+@pytest.mark.parametrize("coding", ["compress", "gzip, gzip", "gzip, br", "made-up"])
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_body_that_is_packed_in_an_unknown_way_or_twice_is_not_unpacked(coding: str, status: int) -> None:
+    heard = ask(b"\x8b\x02\x80", status=status, headers={"content-encoding": coding})
+    assert isinstance(heard.error, errors.KimiStreamError)
+    assert coding in heard.error.message
+    assert heard.error.hint
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "kind"),
+    [
+        (429, "Quota exceeded for requests per minute", errors.KimiRateLimitError),
+        (429, "Quota exceeded for quota metric 'TPM'", errors.KimiRateLimitError),
+        (429, "You exceeded your current quota, please check your plan and billing", errors.KimiQuotaError),
+        (429, "Insufficient balance", errors.KimiQuotaError),
+        (400, "the request exceeds the available context size, try increasing it", errors.KimiContextError),
+        (400, "prompt is too long: 5 tokens > 4 maximum", errors.KimiContextError),
+    ],
+)
+def test_a_refusal_is_told_by_its_words(status: int, message: str, kind: type[errors.KimiError]) -> None:
+    assert type(ask(json.dumps({"error": {"message": message}}).encode(), status=status).error) is kind
+
+
+def test_every_broken_answer_has_a_hint() -> None:
+    bodies = [b"", b"<html>", b"{}", b"data: {}\n\n", b"data: x\n\n", STREAM[:60], b"data: [1]\n\n", b"hello"]
+    for heard in map(ask, bodies):
+        assert isinstance(heard.error, errors.KimiError)
+        assert heard.error.hint
+
+
+# ---- fields that a service does not take ----
+
+UNSUPPORTED = {
+    "error": {"message": "property 'stream_options' is unsupported", "type": "invalid_request_error"}
+}
+FORBIDDEN = {
+    "detail": [{"type": "extra_forbidden", "loc": ["body", "stream_options"], "msg": "not permitted"}]
+}
+RENAMED = {"error": {"message": "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."}}
+
+
+@pytest.mark.parametrize(
+    ("status", "refused", "field", "body"),
+    [
+        (400, UNSUPPORTED, "stream_options", {"max_tokens": 64}),
+        (422, FORBIDDEN, "stream_options", {"max_tokens": 64}),
+        (
+            400,
+            RENAMED,
+            "max_tokens",
+            {"max_completion_tokens": 64, "stream_options": {"include_usage": True}},
+        ),
+    ],
+)
+def test_a_field_that_a_service_refuses_is_left_out_or_renamed_once_and_for_all(
+    status: int, refused: object, field: str, body: dict[str, object]
+) -> None:
+    bodies: list[dict[str, object]] = []
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        bodies.append(json.loads(request.content))
+        if field in bodies[-1]:
+            return httpx.Response(status, json=refused)
+        return httpx.Response(200, stream=Body((STREAM,)))
+
+    client = Client({"network": lambda: httpx.MockTransport(serve)}, attempts=1)
+    events: list[Event] = []
+
+    async def ask_twice() -> None:
+        await client.stream(CONNECTION, REQUEST, events.extend)
+        await client.stream(CONNECTION, REQUEST, events.extend)
+
+    asyncio.run(ask_twice())
+    assert [field in body for body in bodies] == [True, False, False]
+    for sent_body in bodies[1:]:
+        others = {name: sent_body[name] for name in sent_body.keys() - {"model", "messages", "stream"}}
+        assert others == body
+    (notice,) = [event.text for event in events if isinstance(event, Noticed)]
+    assert HOST in notice
+    assert field in notice
+
+
+def test_a_field_that_is_refused_all_the_same_is_an_error_after_one_more_request() -> None:
+    count = 0
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        nonlocal count
+        count += 1
+        return httpx.Response(400, json=UNSUPPORTED)
+
+    client = Client({"network": lambda: httpx.MockTransport(serve)}, attempts=3)
+    with pytest.raises(errors.KimiRequestError, match="stream_options"):
+        asyncio.run(client.stream(CONNECTION, REQUEST, lambda _: None))
+    assert count == 2
+
+
+# ---- deadlines ----
+
+
+def test_comments_do_not_move_the_deadline() -> None:
+    class Comments(httpx.AsyncByteStream):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield sent(piece(content="hello"))
+            while True:
+                await asyncio.sleep(0.005)
+                yield b": still here\n\n"
+
+    def serve(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, stream=Comments())
+
+    client = Client({"network": lambda: httpx.MockTransport(serve)}, attempts=1)
+    events: list[Event] = []
+    with pytest.raises(errors.KimiTimeoutError, match=r"only signs of life"):
+        asyncio.run(client.stream(CONNECTION, REQUEST, events.extend, silence=0.1))
+    assert TextDelta("hello") in events
+
+
+def test_one_deadline_holds_for_all_attempts() -> None:
+    count = 0
+
+    def serve(request: httpx.Request) -> httpx.Response:
+        nonlocal count
+        count += 1
+        assert request.extensions["timeout"]["connect"] <= 0.2
+        raise httpx.ConnectTimeout("no answer", request=request)
+
+    client = Client({"network": lambda: httpx.MockTransport(serve)}, attempts=50)
+    with pytest.raises(errors.KimiTimeoutError, match=r"no connection to .* within"):
+        asyncio.run(client.stream(CONNECTION, REQUEST, lambda _: None, silence=0.2))
+    assert count == 1  # the pause before a second one is longer than what is left
+
+
+def test_how_long_a_service_asks_to_wait_is_said() -> None:
+    heard = ask(b'{"error": {"message": "slow down"}}', status=429, headers={"retry-after": "3600"})
+    assert "1 hour" in heard.error.hint
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [(1, "1 s"), (90.5, "91 s"), (120, "2 minutes"), (3600, "1 hour"), (9000, "3 hours")],
+)
+def test_a_time_to_wait_in_words(seconds: float, words: str) -> None:
+    assert retries.in_words(seconds) == words
+
+
+def test_the_list_of_models_is_asked_for_again_where_that_may_help() -> None:
+    answers = [
+        httpx.Response(503, headers={"retry-after-ms": "1"}),
+        httpx.Response(200, json={"data": [{"id": "m"}]}),
+    ]
+    client = Client({"network": lambda: httpx.MockTransport(lambda _: answers.pop(0))})
+    assert asyncio.run(client.models(CONNECTION)) == ["m"]
+    assert answers == []

@@ -34,7 +34,7 @@ from .peers import hurry, reply_of
 
 RECORDED = Path(__file__).parent / "recorded"
 CONNECTION = Connection("https://service.test/v1", Key("sk-0123456789abcdef"))
-REQUEST = Request("asked", (Message("user", "2+2?"),), stream=True)
+REQUEST = Request("asked", (Message("user", "2+2?"),), stream=True, n=2)
 ID, MODEL = "cmpl-7c1d0b5e9a2f4c63b8e1d4a7f0935b26", "kimi-k2-thinking"
 USAGE = Usage(prompt=11, completion=9, reasoning=5)
 OSLO = ToolCall("get_temp:0", "get_temp", '{"city":"Oslo"}')

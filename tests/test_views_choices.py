@@ -7,7 +7,16 @@ import re
 
 import pytest
 
-from kimi_magic.messages import Choice, Counted, Event, Finished, ReasoningDelta, TextDelta, ToolCallDelta
+from kimi_magic.messages import (
+    Choice,
+    Counted,
+    Event,
+    Finished,
+    ReasoningDelta,
+    TextDelta,
+    TextWasReasoning,
+    ToolCallDelta,
+)  # fmt: skip
 from kimi_magic.usage import Usage
 from kimi_magic.view import endings, static, words
 from kimi_magic.view.terminal import TerminalView
@@ -285,3 +294,32 @@ def test_what_had_arrived_before_is_shown_in_front() -> None:
     assert "Four." in page.text
     assert "Two plus two." in page.text
     assert words.reasoning_title(reply) == "Reasoning · ≈ 3 tokens"
+
+
+# ---- text that turns out to be reasoning ----
+
+MOVING = (
+    [TextDelta("let me see")],
+    [TextWasReasoning(0), TextDelta("forty")],
+    [TextDelta("-two"), Finished("stop")],
+)
+
+
+def test_text_that_was_reasoning_is_shown_as_reasoning_in_the_end() -> None:
+    turn = grown(*(event for batch in MOVING for event in batch))
+    assert (turn.choice.reasoning, turn.choice.text) == ("let me see", "forty-two")
+    html = static.html(turn)
+    assert html.index("let me see") < html.index("</details>") < html.index("forty-two")
+
+
+def test_a_terminal_says_that_what_it_wrote_was_reasoning() -> None:
+    out, errors = watched(*MOVING)
+    assert out == "let me see\n\nforty-two\n"
+    assert errors.count(endings.MOVED) == 1
+
+
+def test_where_nothing_was_written_yet_a_terminal_writes_the_reasoning_as_such() -> None:
+    out, errors = watched([TextDelta("let me see"), TextWasReasoning(0), TextDelta("42"), Finished("stop")])
+    assert out == "42\n"
+    assert "let me see" in errors
+    assert endings.MOVED not in errors

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, TypeVar
 
 import httpx
 
 from kimi_magic.client.connection import Connection
-from kimi_magic.client.reading import Emit, read
+from kimi_magic.client.reading import Emit, check_coding, read
 from kimi_magic.client.refusals import status_error, transport_error
-from kimi_magic.client.retries import pause, requested_wait
+from kimi_magic.client.retries import in_words, pause, requested_wait
+from kimi_magic.client.substitutes import Substitutes
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
-from kimi_magic.errors import KimiError, KimiStatusError, KimiStreamError
-from kimi_magic.messages import Event, Request, Retrying, Sent, balance, model_names
+from kimi_magic.errors import KimiError, KimiRequestError, KimiStatusError, KimiStreamError
+from kimi_magic.messages import Event, Noticed, Request, Retrying, Sent, balance, model_names
 from kimi_magic.timing import Mark
+
+T = TypeVar("T")
 
 __all__ = ["SILENCE_TIMEOUT", "Client", "Connection"]
 
+LARGEST_LIST = 4 * 2**20  # bytes read of a list of models, or of what is left in an account
+SHORTEST_CONNECT_TIMEOUT = 0.1  # s that an attempt gets when the time is up
 LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
 
 
@@ -41,6 +46,7 @@ class Client:
     ) -> None:
         self._transports = Transports(transports or {})
         self._attempts = attempts
+        self._substitutes = Substitutes()
 
     def open(self, connection: Connection) -> None:
         """Make what a request over `connection` needs, before the first one waits for it.
@@ -66,8 +72,9 @@ class Client:
         """Send `request` and emit the events of the answer, in batches as they are read.
 
         Returns when the answer is complete. A request that may succeed later is sent again as long as nothing
-        has arrived; `Retrying` says so. `silence` is how many seconds may pass between two pieces; `mark` is
-        told the steps of the connection.
+        has arrived; `Retrying` says so. `silence` is how many seconds may pass before and between two pieces
+        of the answer; comments that keep the connection open are none. `mark` is told the steps of the
+        connection.
 
         Raises:
             KimiError: The request was refused, or the answer is not whole. What arrived before was emitted.
@@ -90,79 +97,131 @@ class Client:
             elif step.endswith(".send_request_headers.started"):
                 mark("connected")
 
-        attempts = self._attempts or connection.attempts
-        for attempt in range(1, attempts + 1):
+        async def attempt(connect_timeout: float) -> None:
+            limits = httpx.Timeout(silence, connect=connect_timeout)
+            sent = self._substitutes.apply(connection, request)
             try:
-                return await self._send(connection, request, note, silence, {"trace": trace})
-            except (httpx.RequestError, httpx.InvalidURL) as error:
-                failure = transport_error(error, connection, arrived, silence)
-            except KimiError as error:
-                failure = error
-            wait = None if arrived or attempt == attempts else pause(failure, attempt)
-            if wait is None:
-                raise failure from None
-            emit([Retrying(failure.message, wait, attempt + 1, attempts)])
-            await asyncio.sleep(wait)
-        return None
+                await self._send(connection, sent, note, limits, {"trace": trace})
+            except KimiRequestError as error:
+                if arrived or not (notice := self._substitutes.learn(connection, sent, error.message)):
+                    raise
+                emit([Noticed(notice)])
+                sent = self._substitutes.apply(connection, request)
+                await self._send(connection, sent, note, limits, {"trace": trace})
 
-    async def models(self, connection: Connection) -> list[str]:
-        """The names of the models that the service offers to this key.
+        await self._repeat(attempt, connection, silence, lambda: arrived, emit)
+
+    async def models(self, connection: Connection, *, silence: float = SILENCE_TIMEOUT) -> list[str]:
+        """The names of the models that the service offers to this key. It is asked again as `stream` is.
 
         Raises:
             KimiModelError: The service has no list of models.
             KimiError: It refused the request, or sent no list.
         """
-        body = await self._get(connection, "models")
-        try:
-            return model_names(body)
-        except ValueError:
-            excerpt = connection.excerpt(body, 80)
-            raise KimiStreamError(f"{connection.host} sent no list of models, but: {excerpt}") from None
+        return await self._get(connection, "/models", model_names, "list of models", silence)
 
-    async def balance(self, connection: Connection, path: str) -> float:
+    async def balance(self, connection: Connection, path: str, *, silence: float = SILENCE_TIMEOUT) -> float:
         """What is left in the account of the key, in the currency of the service, which has it at `path`.
 
         Raises:
             KimiError: The service refused the request, or sent no balance.
         """
-        body = await self._get(connection, path)
-        try:
-            return balance(body)
-        except ValueError:
-            excerpt = connection.excerpt(body, 80)
-            raise KimiStreamError(f"{connection.host} sent no balance, but: {excerpt}") from None
+        return await self._get(connection, path, balance, "balance", silence)
 
-    async def _get(self, connection: Connection, path: str) -> bytes:
-        """The body at `path`."""
-        try:
-            response = await self._transports.client(connection).get(
-                f"{connection.base_url}/{path}",
+    async def _get(
+        self,
+        connection: Connection,
+        path: str,
+        parse: Callable[[bytes], T],
+        what: str,
+        silence: float,
+    ) -> T:
+        """What `parse` makes of the body at `path`; `what` it is, for errors."""
+        found: list[T] = []
+
+        async def attempt(connect_timeout: float) -> None:
+            client = self._transports.client(connection)
+            timeout = httpx.Timeout(silence, connect=connect_timeout)
+            async with client.stream(
+                "GET",
+                connection.url(path),
                 headers=_headers(connection),
+                timeout=timeout,
                 extensions={"simulator_profile": connection.provider},
-            )
-            if response.status_code != httpx.codes.OK:
-                raise _refusal(response, response.content[:LARGEST_ERROR], connection)
-        except (httpx.RequestError, httpx.InvalidURL) as error:
-            raise transport_error(error, connection, arrived=False) from None
-        return response.content
+            ) as response:
+                check_coding(response, connection)
+                body = await _explanation(response, LARGEST_LIST)
+            if not response.is_success:
+                raise _refusal(response, body[:LARGEST_ERROR], connection)
+            try:
+                found.append(parse(body))
+            except ValueError:
+                raise KimiStreamError(
+                    f"{connection.host} sent no {what}, but: {connection.excerpt(body, 80)}",
+                    hint=f"Check the base URL with {{@settings}}; it is {connection.base_url}",
+                ) from None
+
+        await self._repeat(attempt, connection, silence, lambda: False, lambda _: None)
+        return found[0]
+
+    async def _repeat(
+        self,
+        attempt: Callable[[float], Awaitable[None]],
+        connection: Connection,
+        silence: float,
+        has_arrived: Callable[[], bool],
+        emit: Emit,
+    ) -> None:
+        """Call `attempt` with the seconds that connecting may take, again where that may help.
+
+        One deadline of `silence` seconds holds for the beginnings of all attempts together.
+        """
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + silence
+        attempts = self._attempts or connection.attempts
+        for number in range(1, attempts + 1):
+            connect_timeout = min(CONNECT_TIMEOUT, max(deadline - clock(), SHORTEST_CONNECT_TIMEOUT))
+            try:
+                return await attempt(connect_timeout)
+            except (httpx.RequestError, httpx.InvalidURL) as error:
+                failure = transport_error(error, connection, has_arrived(), silence, connect_timeout)
+            except KimiError as error:
+                failure = error
+            wait = None if has_arrived() or number == attempts else pause(failure, number)
+            if wait is None or clock() + wait >= deadline:
+                if not has_arrived() and isinstance(failure, KimiStatusError) and failure.retry_after:
+                    failure.hint = f"It asks to wait {in_words(failure.retry_after)}. {failure.hint}"
+                raise failure from None
+            emit([Retrying(failure.message, wait, number + 1, attempts)])
+            await asyncio.sleep(wait)
+        return None
 
     async def _send(
-        self, connection: Connection, request: Request, emit: Emit, silence: float, extensions: dict[str, Any]
+        self,
+        connection: Connection,
+        request: Request,
+        emit: Emit,
+        limits: httpx.Timeout,
+        extensions: dict[str, Any],
     ) -> None:
         if connection.is_simulated:
             extensions["simulator_speed"] = connection.speed
             extensions["simulator_profile"] = connection.provider
         async with self._transports.client(connection).stream(
             "POST",
-            f"{connection.base_url}/chat/completions",
+            connection.url("/chat/completions"),
             content=request.body(),
             headers=_headers(connection),
-            timeout=httpx.Timeout(silence, connect=CONNECT_TIMEOUT),
+            timeout=limits,
             extensions=extensions,
         ) as response:
-            if response.status_code != httpx.codes.OK:
-                raise _refusal(response, await _explanation(response), connection, request.model)
-            await read(response, connection, emit)
+            check_coding(response, connection)
+            if not response.is_success:  # 201 and 203 with an answer are answers
+                body = await _explanation(response, LARGEST_ERROR)
+                raise _refusal(response, body, connection, request.model)
+            await read(
+                response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
+            )
 
 
 def _refusal(
@@ -180,12 +239,12 @@ def _headers(connection: Connection) -> dict[str, str]:
     return headers
 
 
-async def _explanation(response: httpx.Response) -> bytes:
-    """The body of an error, or the beginning of a very long one."""
+async def _explanation(response: httpx.Response, limit: int) -> bytes:
+    """The body of an error or of a list, or its first `limit` bytes."""
     body = b""
     with contextlib.suppress(httpx.RequestError):  # half an explanation is better than none
         async for part in response.aiter_bytes():
             body += part
-            if len(body) >= LARGEST_ERROR:
+            if len(body) >= limit:
                 break
-    return body[:LARGEST_ERROR]
+    return body[:limit]

@@ -22,11 +22,11 @@ Via = Literal["network", "simulator"]
 class Connection:
     """Where a request goes and with which key.
 
-    `base_url` is normalised and ends in `/v1` or what the service has in its place; `key_source` names where
-    the key came from, for error messages. `provider` is who serves there, by the name in the table of
-    providers, "" where that is unknown; `attempts` is how often a request is sent at most. `via` is how the
-    request travels: over the network, or to the simulator inside this process, which gives `speed` events a
-    second (0: as fast as possible).
+    `base_url` is normalised and ends in `/v1` or what the service has in its place, or is the whole address
+    of its chat completions; `key_source` names where the key came from, for error messages. `provider` is who
+    serves there, by the name in the table of providers, "" where that is unknown; `attempts` is how often a
+    request is sent at most. `via` is how the request travels: over the network, or to the simulator inside
+    this process, which gives `speed` events a second (0: as fast as possible).
     """
 
     base_url: str
@@ -41,6 +41,10 @@ class Connection:
     def is_simulated(self) -> bool:
         """Whether the offline simulator answers."""
         return self.via == "simulator"
+
+    def url(self, path: str) -> str:
+        """The address of `/chat/completions`, `/models` or another path."""
+        return self.base_url.removesuffix("/chat/completions") + path
 
     @property
     def is_loopback(self) -> bool:

@@ -9,13 +9,15 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable
+from importlib.util import find_spec
 from typing import Literal
 
 import httpx
 
 from kimi_magic import errors, sse
 from kimi_magic.client.connection import LONGEST_EXCERPT, Connection
-from kimi_magic.client.refusals import refused
+from kimi_magic.client.refusals import AGAIN, refused
+from kimi_magic.client.transports import SILENCE_TIMEOUT
 from kimi_magic.messages import (
     Chunk,
     Event,
@@ -24,6 +26,8 @@ from kimi_magic.messages import (
     Opened,
     ReasoningDelta,
     TextDelta,
+    ToolCallDelta,
+    WireMessage,
     decode_chunk,
     marks,
 )
@@ -32,6 +36,7 @@ READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups,
 FULL_READ_SIZE = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
 BODY_END_TIMEOUT = 0.1  # s to wait after [DONE] for the end of the body, so that the connection can be reused
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
+LARGEST_STREAM = 512 * 2**20  # bytes of a stream: some 2 million chunks, of which a few hold many letters
 BAD_BYTES_NOTICE = "The answer held bytes that are no UTF-8; each was replaced by U+FFFD."
 HEARTBEATS = (b"", b"null", b"ping", b"[ping]")  # payloads that only keep the connection open
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -40,8 +45,50 @@ _BOM = b"\xef\xbb\xbf"
 Emit = Callable[[list[Event]], None]
 
 
-async def read(response: httpx.Response, connection: Connection, emit: Emit) -> None:
-    """Emit the events of a response with status 200; raise the error if it is no complete answer.
+def check_coding(response: httpx.Response, connection: Connection) -> None:
+    """Refuse a compressed body that cannot be unpacked here, or that was packed several times.
+
+    A body that was packed again and again, of some hundred bytes, would fill the memory.
+
+    Raises:
+        KimiStreamError: It is one.
+    """
+    codings = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
+    codings = [word for word in codings if word not in ("", "identity")]
+    unknown = [word for word in codings if word not in _CODINGS or not _CODINGS[word]()]
+    if unknown or len(codings) > 1:
+        raise errors.KimiStreamError(
+            f"{connection.host} sent its answer compressed as {', '.join(codings)}, which was not asked for",
+            hint=f"Switch it off in the gateway in front of the service: {connection.base_url}",
+        )
+
+
+def _has(*packages: str) -> Callable[[], bool]:
+    return lambda: any(find_spec(package) is not None for package in packages)
+
+
+# The codings that httpx unpacks, some of them with packages that it does not need otherwise.
+_CODINGS = {
+    "gzip": _has("zlib"),
+    "deflate": _has("zlib"),
+    "br": _has("brotli", "brotlicffi"),
+    "zstd": _has("zstandard"),
+}
+
+
+async def read(
+    response: httpx.Response,
+    connection: Connection,
+    emit: Emit,
+    *,
+    silence: float = SILENCE_TIMEOUT,
+    count: int = 1,
+) -> None:
+    """Emit the events of a successful response; raise the error if it is no complete answer.
+
+    Comments and heartbeats keep a connection open without end: `silence` is how many seconds may pass
+    between two pieces of the answer. `count` is how many answers were asked for: where it is one, some hosts
+    count the pieces in the place of the answers.
 
     The network is read about once a `READ_INTERVAL`. At the pace of a model each piece arrives alone, and
     waking up for it costs more than decoding it: between two reads the socket's buffer gathers. One read
@@ -50,19 +97,24 @@ async def read(response: httpx.Response, connection: Connection, emit: Emit) -> 
     pause; the other is the one that finds the buffer just emptied. A simulator at full speed has no buffer
     to wait for.
     """
-    body = _Body(connection, emit)
+    body = _Body(connection, emit, count)
     try:
-        async with asyncio.timeout(None) as patience:
-            body.on_end = lambda: patience.reschedule(asyncio.get_running_loop().time() + BODY_END_TIMEOUT)
+        clock = asyncio.get_running_loop().time
+        async with asyncio.timeout(silence) as patience:
+            body.on_piece = lambda: patience.reschedule(clock() + silence)
+            body.on_end = lambda: patience.reschedule(clock() + BODY_END_TIMEOUT)
             try:
                 await _read_parts(response, body, pauses=connection.speed > 0 or not connection.is_simulated)
             finally:
-                body.on_end = lambda: None
+                body.on_piece = body.on_end = lambda: None
                 body.decode()
                 body.release()
     except TimeoutError:
         if not body.ended:
-            raise
+            raise errors.KimiTimeoutError(
+                f"{connection.host} sent nothing of an answer for {silence:g} s, only signs of life",
+                hint="{@again}, or allow longer silence with {@timeout SECONDS}.",
+            ) from None
     except httpx.TransportError:
         if not body.finished:
             raise
@@ -92,8 +144,10 @@ def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
 class _Body:
     """A body as far as it has come: what kind it is, and what was heard of an answer in it."""
 
-    def __init__(self, connection: Connection, emit: Emit) -> None:
+    def __init__(self, connection: Connection, emit: Emit, count: int) -> None:
         self._connection = connection
+        self._count = count
+        self._came: set[tuple[type[Event], int]] = set()  # kinds of events that came, by choice
         self._emit = emit
         self._loop = asyncio.get_running_loop()
         self._decoder = sse.Decoder()
@@ -110,7 +164,9 @@ class _Body:
         self._halves: dict[tuple[type[TextDelta | ReasoningDelta], int], str] = {}  # of characters
         self._readers: dict[int, tuple[marks.Reader, marks.Reader]] = {}
         self._choices_ended: set[int] = set()  # those that gave their reason
+        self.on_piece: Callable[[], None] = lambda: None  # called when a piece of the answer has come
         self.on_end: Callable[[], None] = lambda: None
+        self._total = 0  # bytes of the stream
 
     @property
     def ended(self) -> bool:
@@ -140,7 +196,9 @@ class _Body:
         except Exception as error:  # noqa: BLE001
             problem = f"{type(error).__name__}: {errors.one_line(str(error))}"
             self._fail(
-                errors.KimiStreamError(f"the answer of {self._connection.host} cannot be read ({problem})")
+                errors.KimiStreamError(
+                    f"the answer of {self._connection.host} cannot be read ({problem})", hint=AGAIN
+                )
             )
 
     def _decode(self) -> None:
@@ -152,18 +210,21 @@ class _Body:
             data = self._take_head(data)
         if self._kind == "stream":
             self._head = self._head or data[:LONGEST_EXCERPT]  # to be quoted if no answer is in it
+            self._total += len(data)
             try:
                 payloads = self._decoder.feed(data)
             except ValueError as error:
-                self._fail(errors.KimiStreamError(f"{self._connection.host} sent {error} in the stream"))
+                self._fail(
+                    errors.KimiStreamError(f"{self._connection.host} sent {error} in the stream", hint=AGAIN)
+                )
             else:
                 self._take(payloads)
+            if self._total > LARGEST_STREAM and not self.ended:
+                self._fail_at(LARGEST_STREAM, "a stream")
         else:
             self._head += data
             if len(self._head) > LARGEST_ANSWER:
-                self._fail(
-                    errors.KimiStreamError(f"an answer of more than {LARGEST_ANSWER} bytes in one piece")
-                )
+                self._fail_at(LARGEST_ANSWER, "an answer in one piece")
 
     def release(self) -> None:
         """Emit what was held back because more of it might come."""
@@ -208,7 +269,7 @@ class _Body:
         if not (self.finished or (self._done and self._has_answer)):
             raise errors.KimiStreamError(
                 f"the answer broke off: {host} ended the stream before saying why it ends",
-                hint="What arrived is kept. {@again} for a whole answer.",
+                hint=AGAIN,
             )
 
     def _take_head(self, data: bytes) -> bytes:
@@ -239,6 +300,8 @@ class _Body:
             self._fail(error)
         finally:  # what stood before a fault is never lost
             if events:
+                if not self.ended:
+                    self.on_piece()
                 self.has_emitted = True
                 self._emit(self._opened + events)
                 self._opened.clear()
@@ -249,9 +312,15 @@ class _Body:
         if chunk.choices and not self._has_answer:
             self._has_answer = True
             self._opened.append(Opened(chunk.id or "", chunk.model or ""))
-        self._choices_begun.update(choice.index for choice in chunk.choices or ())
+        for choice in chunk.choices or ():
+            if self._count == 1:
+                choice.index = 0
+            if choice.delta is None and choice.message is not None:
+                self._drop_repetition(choice.message, choice.index)
+            self._choices_begun.add(choice.index)
         events += notices
         for event in chunk.events():
+            self._came.add((type(event), getattr(event, "index", 0)))
             match event:
                 case TextDelta(_, index) | ReasoningDelta(_, index):
                     for whole in self._whole_characters(event):
@@ -262,6 +331,15 @@ class _Body:
                     events.append(event)
                 case _:
                     events.append(event)
+
+    def _drop_repetition(self, message: WireMessage, index: int) -> None:
+        """Some hosts close a stream with the whole message, all of which came before in pieces."""
+        if (TextDelta, index) in self._came:
+            message.content = message.refusal = None
+        if (ReasoningDelta, index) in self._came:
+            message.drop_reasoning()
+        if (ToolCallDelta, index) in self._came:
+            message.tool_calls = None
 
     def _reader(self, kind: type[TextDelta | ReasoningDelta], index: int) -> marks.Reader:
         """What looks for reasoning and tool calls in a text."""
@@ -289,6 +367,14 @@ class _Body:
         text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return [type(event)(text, event.index)] if text else []
 
+    def _fail_at(self, limit: int, what: str) -> None:
+        self._fail(
+            errors.KimiStreamError(
+                f"{self._connection.host} sent {what} of more than {limit >> 20} MiB; no more of it is read",
+                hint="What arrived is kept. Lower {@max_tokens}, or check what stands at the base URL.",
+            )
+        )
+
     def _fail(self, error: errors.KimiError) -> None:
         self._failure = error
         self.on_end()
@@ -314,7 +400,8 @@ def _chunk(payload: bytes, connection: Connection) -> tuple[Chunk, list[Event]]:
     except (ValueError, RecursionError) as error:
         excerpt = connection.excerpt(payload, 80)
         raise errors.KimiStreamError(
-            f"{connection.host} sent something that is no piece of an answer: {excerpt!r} ({error})"
+            f"{connection.host} sent something that is no piece of an answer: {excerpt!r} ({error})",
+            hint=AGAIN,
         ) from None
     if chunk.failure:
         raise refused(chunk.failure, connection)

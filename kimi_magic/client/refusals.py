@@ -15,14 +15,23 @@ from kimi_magic.client.transports import CONNECT_TIMEOUT, MOST_CONNECTIONS, SILE
 from kimi_magic.messages import Refusal, refusal
 
 _OFFLINE = "or try without the service: {@offline}"
-_AGAIN = "What arrived is kept. {@again} for a whole answer."
+AGAIN = "What arrived is kept. {@again} for a whole answer."
 
 # What services say, whatever the status: their words, from Moonshot's and EvoLink's tables of errors.
 _QUOTA = re.compile(r"quota|insufficient|balance|billing|suspended|recharge|credit", re.IGNORECASE)
 _FILTER = re.compile(r"content_filter|high risk", re.IGNORECASE)
-_CONTEXT = re.compile(r"token limit|token length too long|context.{0,9}length|maximum context", re.I)
+_RATE = re.compile(
+    r"per[ _-]?(second|minute|min|hour)|rate.?limit|\b[RT]PM\b|too many requests", re.IGNORECASE
+)
+_EMPTY = re.compile(
+    r"exceeded_current_quota|insufficient|balance|billing|suspended|recharge|credit", re.IGNORECASE
+)
+_CONTEXT = re.compile(
+    r"token limit|token length too long|context.{0,9}(length|size|window)|maximum context|prompt is too long",
+    re.I,
+)
 _CONTEXT_NUMBERS = re.compile(r"limit: (\d+) \(requested: (\d+)\)")
-_OVERLOADED = re.compile(r"overload|rate_limit|unavailable", re.IGNORECASE)
+_OVERLOADED = re.compile(r"overload|rate.?limit|unavailable|too many requests|per minute", re.IGNORECASE)
 
 
 def status_error(
@@ -71,7 +80,7 @@ def _kind(
                 f"refused the key{source}" if connection.key else "wants a key, and none was sent",
                 f"Set the right key ({{@login}}), {_OFFLINE}",
             )
-        case 402 | 429 if status == 402 or _QUOTA.search(words):
+        case 402 | 429 if status == 402 or _says_no_quota(words):
             return (
                 errors.KimiQuotaError,
                 "says the account has no quota left",
@@ -116,11 +125,16 @@ def _kind_in_stream(words: str) -> tuple[type[errors.KimiStatusError], str, str]
     what = "broke off with an error"
     if _FILTER.search(words):
         return errors.KimiContentFilterError, what, "Change the words of the prompt."
-    if _QUOTA.search(words):
+    if _says_no_quota(words):
         return errors.KimiQuotaError, what, "Check plan and balance with the service."
     if _OVERLOADED.search(words):
-        return errors.KimiRateLimitError, what, _AGAIN
-    return errors.KimiStatusError, what, _AGAIN
+        return errors.KimiRateLimitError, what, AGAIN
+    return errors.KimiStatusError, what, AGAIN
+
+
+def _says_no_quota(words: str) -> bool:
+    """Whether the account is empty, and not only asked too often in a minute."""
+    return bool(_EMPTY.search(words) or (_QUOTA.search(words) and not _RATE.search(words)))
 
 
 def _shorten(message: str, model: str) -> str:
@@ -148,13 +162,14 @@ def transport_error(
     connection: Connection,
     arrived: bool,
     silence: float = SILENCE_TIMEOUT,
+    connect_timeout: float = CONNECT_TIMEOUT,
 ) -> errors.KimiError:
     """The error for a connection that failed; `arrived` says whether part of an answer had come."""
     host = connection.host
     match error:
         case httpx.ConnectTimeout():
             return errors.KimiTimeoutError(
-                f"no connection to {host} within {CONNECT_TIMEOUT:g} s",
+                f"no connection to {host} within {connect_timeout:.3g} s",
                 hint=f"Check the network and the base URL ({{@settings}}), {_OFFLINE}",
                 passing=True,
             )
@@ -169,10 +184,12 @@ def transport_error(
                 hint="{@again}, or allow longer silence with {@timeout SECONDS}.",
             )
         case httpx.DecodingError():
-            return errors.KimiStreamError(f"{host} sent an answer that cannot be unpacked: {error}")
+            return errors.KimiStreamError(
+                f"{host} sent an answer that cannot be unpacked: {error}", hint=AGAIN
+            )
         case _ if arrived:
             lost = f"the answer broke off: the connection to {host} was lost"
-            return errors.KimiStreamError(lost, hint=_AGAIN)
+            return errors.KimiStreamError(lost, hint=AGAIN)
         case httpx.ProxyError():
             return errors.KimiConnectionError(
                 f"the proxy between here and {host} refused: {errors.one_line(str(error))}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Mapping
@@ -57,3 +58,12 @@ def requested_wait(headers: Mapping[str, str], message: str) -> float | None:
         return max(0.0, (then - datetime.now(UTC)).total_seconds())
     match = _AFTER.search(message)
     return float(match[1]) if match else None
+
+
+def in_words(seconds: float) -> str:
+    """A time to wait, as people say it."""
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds >= 2 * length or seconds == length:
+            count = math.ceil(seconds / length)
+            return f"{count} {unit}{'s' * (count > 1)}"
+    return f"{math.ceil(seconds)} s"

@@ -34,6 +34,7 @@ from kimi_magic.messages.sent import (
 from kimi_magic.messages.wire import (
     Chunk,
     Refusal,
+    WireMessage,
     balance,
     decode_chunk,
     model_names,
@@ -69,6 +70,7 @@ __all__ = [
     "TextWasReasoning",
     "ToolCall",
     "ToolCallDelta",
+    "WireMessage",
     "balance",
     "decode_chunk",
     "messages_from",

@@ -49,6 +49,13 @@ def _message(message: Any) -> dict[str, Any] | None:
         "content": content,
         "reasoning_content": _text(message.get("reasoning_content")) or reasoning or None,
         "reasoning": _text(message.get("reasoning")),
+        "reasoning_text": _text(message.get("reasoning_text")),
+        "thinking": _parts([{"type": "thinking", "thinking": message.get("thinking")}])[1] or None,
+        "reasoning_details": [
+            {name: _text(detail.get(name)) for name in ("text", "summary")}
+            for detail in _objects(message.get("reasoning_details"))
+        ],
+        "refusal": _text(message.get("refusal")),
         "tool_calls": [_call(call) for call in _objects(message.get("tool_calls"))] or None,
     }
 

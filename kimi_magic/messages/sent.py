@@ -142,7 +142,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     model: str
     messages: tuple[Message, ...]
     max_tokens: int | None = None
-    max_completion_tokens: int | None = None
+    max_completion_tokens: int | None = None  # the same, as some services call it
     temperature: float | None = None
     top_p: float | None = None
     top_k: int | None = None

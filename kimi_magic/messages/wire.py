@@ -64,19 +64,47 @@ class _Call(msgspec.Struct):
     function: _Function | None = None
 
 
-class _Message(msgspec.Struct):
-    """A `delta` or a `message`. Proxies rename `reasoning_content` to `reasoning`; both are the same."""
+class _Detail(msgspec.Struct):
+    """A piece of OpenRouter's `reasoning_details`: a text or a summary; what is encrypted has neither."""
+
+    text: str | None = None
+    summary: str | None = None
+
+
+class WireMessage(msgspec.Struct):
+    """A `delta` or a `message`.
+
+    Services and proxies rename `reasoning_content`; some send the same under two names. A `refusal` stands
+    in the place of the content.
+    """
 
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
+    reasoning_text: str | None = None
+    thinking: str | None = None
+    reasoning_details: list[_Detail] | None = None
+    refusal: str | None = None
     tool_calls: list[_Call] | None = None
+
+    def drop_reasoning(self) -> None:
+        """Forget the reasoning."""
+        self.reasoning_content = self.reasoning = self.reasoning_text = self.thinking = None
+        self.reasoning_details = None
+
+    @property
+    def whole_reasoning(self) -> str:
+        """The reasoning, under whatever name."""
+        texts = (self.reasoning_content, self.reasoning, self.reasoning_text, self.thinking)
+        if text := next(filter(None, texts), ""):
+            return text
+        return "".join(detail.text or detail.summary or "" for detail in self.reasoning_details or ())
 
 
 class _Choice(msgspec.Struct):
     index: int = 0
-    delta: _Message | None = None
-    message: _Message | None = None
+    delta: WireMessage | None = None
+    message: WireMessage | None = None
     finish_reason: str | None = None
     usage: _WireUsage | None = None  # Moonshot's own place for it
 
@@ -110,10 +138,10 @@ class Chunk(msgspec.Struct):
         for choice in self.choices or ():
             message = choice.delta or choice.message
             if message is not None:
-                if reasoning := message.reasoning_content or message.reasoning:
+                if reasoning := message.whole_reasoning:
                     yield ReasoningDelta(reasoning, choice.index)
-                if message.content:
-                    yield TextDelta(message.content, choice.index)
+                if text := message.content or message.refusal:
+                    yield TextDelta(text, choice.index)
                 for place, call in enumerate(message.tool_calls or ()):
                     # Pieces without an index follow each other; in a whole message each is a call of its own.
                     position = place if call.index is None and choice.message else call.index
@@ -129,6 +157,7 @@ class Chunk(msgspec.Struct):
             yield Counted(self.usage.usage())
 
 
+DEEPEST_ERROR = 8  # levels of an error inside an error
 _decode_typed = msgspec.json.Decoder(Chunk).decode
 
 
@@ -190,17 +219,28 @@ class Refusal(msgspec.Struct, frozen=True):
 def refusal(error: Any) -> Refusal:
     """A refusal from a decoded error body, or from the `error` of a chunk.
 
-    Understands an object or a string under `error`, a top-level `message`, and FastAPI's `detail`.
+    Understands an object or a text under `error`, a list of them, also under `errors`, a top-level `message`,
+    and FastAPI's `detail`. What has another shape is quoted as JSON.
     """
-    while isinstance(error, dict) and isinstance(inner := error.get("error"), dict | str) and inner:
-        error = inner
-    match error:
-        case {"message": str(message), **rest}:
-            return Refusal(message, str(rest.get("type") or rest.get("code") or ""))
-        case {"msg": str(message), **rest} | {"error_message": str(message), **rest}:
-            return Refusal(message, str(rest.get("type") or rest.get("code") or ""))
-        case {"detail": detail}:
-            return Refusal(detail if isinstance(detail, str) else msgspec.json.encode(detail).decode())
-        case str():
-            return Refusal(error)
-    return Refusal()
+    for _ in range(DEEPEST_ERROR):
+        inner = error[:1] if isinstance(error, list) else None
+        if isinstance(error, dict):
+            inner = next(
+                (error[name] for name in ("error", "errors") if _says_something(error.get(name))), None
+            )
+        if not inner:
+            break
+        error = inner[0] if isinstance(inner, list) else inner
+    if isinstance(error, dict):
+        kind = next((str(error[name]) for name in ("type", "code", "status") if error.get(name)), "")
+        for name in ("message", "msg", "error_message", "error_msg", "detail", "title", "reason"):
+            if isinstance(error.get(name), str) and error[name]:
+                return Refusal(error[name], kind)
+        error = error.get("message") or error.get("detail") or (error if any(error.values()) else None)
+    if isinstance(error, str):
+        return Refusal(error)
+    return Refusal(msgspec.json.encode(error).decode() if isinstance(error, dict | list) and error else "")
+
+
+def _says_something(value: Any) -> bool:
+    return bool(value) and isinstance(value, dict | str | list)

@@ -86,11 +86,13 @@ class TerminalView:
         """Say so where what was written as the answer turned out to be reasoning: it cannot be unwritten."""
         if turn.choice.moves == self._moves:
             return
+        self._moves = turn.choice.moves
         if self._text:
+            self._err.show_status("")
             self._out.end()
             self._out.write("\n\n")
             self._write_quiet(endings.MOVED + "\n")
-        self._moves, self._text, self._reasoning = turn.choice.moves, 0, len(turn.choice.reasoning)
+            self._text, self._reasoning = 0, len(turn.choice.reasoning)
 
     def _write_other(self, turn: Turn, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
