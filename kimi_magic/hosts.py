@@ -100,10 +100,10 @@ PROVIDERS = {
         ),
         Provider(
             "novita", "Novita", "https://api.novita.ai/openai/v1", "moonshotai/kimi-k2-thinking",
-            ("NOVITA_API_KEY",), thinking=False,
+            ("NOVITA_API_KEY",), json_schema="listed", thinking=False,
         ),
         Provider(
-            "deepinfra", "DeepInfra", "https://api.deepinfra.com/v1/openai", "moonshotai/Kimi-K2-Thinking",
+            "deepinfra", "DeepInfra", "https://api.deepinfra.com/v1/openai", "moonshotai/Kimi-K2.5",
             ("DEEPINFRA_API_KEY",), thinking=False,
         ),
         Provider(

@@ -19,6 +19,7 @@ from kimi_magic.simulator.server import running
 
 from .turns import cell_plan, run
 
+OFFERS = models.table().offers
 AUTH = {"authorization": f"Bearer {OFFLINE_KEY}"}
 
 
@@ -44,11 +45,14 @@ def test_the_profile_of_a_host_has_the_quirks_of_its_entry(host: str) -> None:
     assert ("stream_options" in profile.refused) != provider.stream_options
     assert bool(provider.balance) == (profile.accounts or profile.credits)
     assert provider.currency == ("CNY" if host.endswith("-cn") else "USD")
-    largest = models.find(provider.model, host).largest_cap if models.table().alive(host) else 0
-    if profile.largest_cap:
-        assert profile.largest_cap in (provider.largest_cap, largest)
-    else:
-        assert provider.largest_cap == 0
+    served = [name for name in models.table().alive(host) if any(place == host for place, _ in OFFERS)]
+    assert set(served) <= set(profile.models)
+    for name, card in profile.models.items():
+        model = models.find(name, host)
+        largest = min((cap for cap in (model.largest_cap, provider.largest_cap) if cap), default=0)
+        assert (card.largest_cap or profile.largest_cap or card.context) == largest
+        assert card.effort == model.effort
+        assert card.can_stop_thinking == (model.thinking == "switch")
 
 
 @pytest.mark.parametrize("host", hosts.PROVIDERS)

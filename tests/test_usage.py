@@ -143,6 +143,7 @@ def test_a_dated_or_suffixed_name_costs_what_was_asked_and_another_model_its_own
     [
         ("openrouter", "moonshotai/kimi-k2-thinking", 0.60 + 0.60 + 2.50),
         ("novita", "moonshotai/kimi-k2-thinking", 0.60 + 0.15 + 2.50),
+        ("novita", "moonshotai/kimi-k3.1-pro", 2.00 + 0.20 + 10.00),
         ("gmi", "moonshotai/Kimi-K2-Thinking", 0.80 + 0.80 + 1.20),
         ("moonshot", "kimi-k3.1-pro", 2.00 + 0.20 + 10.00),
         ("fireworks", "accounts/fireworks/models/kimi-k3-spot", 2.10 + 2.10 + 10.50),

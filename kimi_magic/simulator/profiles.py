@@ -24,6 +24,7 @@ class ModelCard:
     can_stop_thinking: bool = False
     required_choice: bool = False
     effort: tuple[str, ...] = ()
+    largest_cap: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,8 +116,9 @@ def read_request(body: bytes, profile: Profile, *, accept_images: bool = False) 
     )
     known |= set() if card.free_sampling else {"logprobs", "top_logprobs"}
     cap = int(numbers["max_completion_tokens"] or numbers["max_tokens"] or card.default_cap)
-    if profile.largest_cap and cap > profile.largest_cap:
-        raise invalid(f"the cap must be at most {profile.largest_cap}, but got {cap}")
+    largest = card.largest_cap or profile.largest_cap
+    if largest and cap > largest:
+        raise invalid(f"the cap must be at most {largest}, but got {cap}")
     return Request(
         card=card,
         messages=read_messages(messages, card, profile, thinking=thinking, accept_images=accept_images),
