@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
+import io
+import os
 import sys
 from pathlib import Path
 
@@ -38,20 +42,49 @@ DEMO = (
     options.BY_NAME["help"],
 )  # fmt: skip
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
+READER_GONE = 141  # and of a command that SIGPIPE has ended
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one command; the exit status is 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C."""
+    """Run one command.
+
+    The exit status is 0, 1 for an error, 2 for wrong usage, 130 after Ctrl-C, 141 where the reader of the
+    output has gone.
+    """
     words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(
+                errors="replace"
+            )  # a console of Windows or LANG=C cannot write every character
     try:
         with in_words_of(COMMAND_WORDS):
-            return _run(words)
+            status = _run(words)
+        if sys.stdout is not None:
+            sys.stdout.flush()  # here, where a full disk can be told
     except KeyboardInterrupt as stop:
-        print(f"kimi-magic: {stop if isinstance(stop, KimiInterrupted) else 'interrupted'}", file=sys.stderr)
-        return INTERRUPTED
+        return _failed(stop if isinstance(stop, KimiInterrupted) else "interrupted", INTERRUPTED)
     except KimiError as error:
-        print(f"kimi-magic: {error}", file=sys.stderr)
-        return 2 if isinstance(error, KimiUsageError) else 1
+        return _failed(error, 2 if isinstance(error, KimiUsageError) else 1)
+    except BrokenPipeError:  # as in `kimi-magic ask … | head -1`
+        _give_up_output()
+        return READER_GONE
+    except OSError as error:
+        _give_up_output()
+        return _failed(f"cannot go on: {error.strerror or error}", 1)
+    return status
+
+
+def _failed(reason: object, status: int) -> int:
+    with contextlib.suppress(OSError):
+        print(f"kimi-magic: {reason}", file=sys.stderr)
+    return status
+
+
+def _give_up_output() -> None:
+    """Let Python's own flush at the end find nothing to fail at."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _run(words: list[str]) -> int:
@@ -80,11 +113,32 @@ def _ask(words: list[str]) -> int:
         return 0
     from kimi_magic import kernel, view
 
-    text = " ".join(prompt) if prompt else sys.stdin.read()
+    text = " ".join(prompt) if prompt else _standard_input()
     plan = kernel.current.plan(text, values)
     decided = plan.options
     kernel.current.run(plan, view.choose(None, "hidden" if decided.hide_reasoning else decided.reasoning))
     return 0
+
+
+def _standard_input() -> str:
+    """What comes from standard input: UTF-8, or UTF-16 with its mark, which PowerShell writes.
+
+    Raises:
+        KimiUsageError: It is closed, or in another encoding.
+    """
+    if sys.stdin is None:
+        raise KimiUsageError(
+            "there is no prompt, and standard input is closed", hint="Write the question behind the options."
+        )
+    data = sys.stdin.buffer.read()
+    is_utf_16 = data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    try:
+        return data.decode("utf-16" if is_utf_16 else "utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise KimiUsageError(
+            f"standard input is not UTF-8: byte 0x{data[error.start]:02x} at position {error.start}",
+            hint="Save it as UTF-8, or convert it first, as with: iconv -f latin1 -t utf-8 FILE",
+        ) from None
 
 
 def _serve(words: list[str]) -> int:

@@ -68,15 +68,21 @@ class IOThread:
 async def _end(last_words: Callable[[], Coroutine[Any, Any, None]] | None) -> None:
     """Cancel what runs on this loop, and stop it."""
     loop = asyncio.get_running_loop()
-    jobs = asyncio.all_tasks() - {asyncio.current_task()}
     try:
-        for job in jobs:
-            job.cancel()
-        await asyncio.gather(*jobs, return_exceptions=True)
+        await _cancel_all()
         if last_words is not None:
             await last_words()
+        await loop.shutdown_asyncgens()
+        await _cancel_all()  # a generator that nobody holds any more is closed by a task of its own
     finally:
         loop.call_soon(loop.stop)
+
+
+async def _cancel_all() -> None:
+    jobs = asyncio.all_tasks() - {asyncio.current_task()}
+    for job in jobs:
+        job.cancel()
+    await asyncio.gather(*jobs, return_exceptions=True)
 
 
 def _serve(loop: asyncio.AbstractEventLoop) -> None:

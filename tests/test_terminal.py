@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 
@@ -12,6 +13,7 @@ import pyte
 import pytest
 
 from tests.conftest import PACED, PATIENCE, Server
+from tests.peers import answering
 
 ENVIRONMENT = {**os.environ, "TERM": "xterm", "IPYTHONDIR": "/nonexistent", "PYTHON_COLORS": "0"}
 COMMAND = [sys.executable, "-m", "kimi_magic"]
@@ -216,3 +218,65 @@ def test_the_server_stops_cleanly_on_ctrl_c():
     process.send_signal(2)
     process.communicate(timeout=PATIENCE)
     assert process.returncode == 0
+
+
+OFFLINE = [*COMMAND, "ask", "--offline", "--speed", "0"]
+OTHER_LETTERS = "👍 – “so” ≈ 1 €, 中文"
+
+
+def raw(
+    command: list[str] | str, data: bytes | None = None, **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        command if isinstance(command, list) else ["bash", "-c", command], input=data, capture_output=True,
+        timeout=PATIENCE, env={**os.environ, **environment}, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk", "utf-8", "utf-16"])
+def test_what_the_output_cannot_hold_becomes_a_question_mark(encoding: str):
+    with answering(OTHER_LETTERS) as server:
+        environment = {"EVOLINK_BASE_URL": server.base_url, "EVOLINK_API_KEY": "sk-0123456789abcdefWXYZ"}
+        done = raw([*COMMAND, "ask", "hi"], **environment, PYTHONIOENCODING=encoding)
+    assert done.returncode == 0
+    assert done.stdout.decode(encoding).strip() == OTHER_LETTERS.encode(encoding, "replace").decode(encoding)
+    assert b"Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("codec", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_prompt_on_standard_input_is_read_in_every_form_of_unicode(codec: str):
+    done = raw(OFFLINE, "Why is the sky blue? 中文".encode(codec))
+    assert done.returncode == 0
+    assert done.stdout.strip()
+
+
+def test_other_input_is_refused_in_one_line():
+    done = raw(OFFLINE, b"caf\xe9 ?")
+    assert done.returncode == 2
+    first, hint = done.stderr.decode().splitlines()
+    assert "standard input is not UTF-8: byte 0xe9 at position 3" in first
+    assert "iconv" in hint
+
+
+@pytest.mark.parametrize(
+    ("redirection", "status", "words"),
+    [
+        ("| head -c 1", 0, ""),
+        ("2>/dev/null >/dev/full", 1, ""),
+        (">/dev/full", 1, "No space left on device"),
+        ("2>/dev/full", 1, ""),
+    ],
+)
+def test_output_that_cannot_be_written_is_no_traceback(redirection: str, status: int, words: str):
+    done = raw(f"{shlex.join(OFFLINE)} Write 3000 words about rivers {redirection}")
+    assert done.returncode == status
+    assert b"Traceback" not in done.stdout + done.stderr
+    assert b"Task" not in done.stderr
+    assert words in done.stderr.decode()
+
+
+def test_closed_input_is_said_in_one_line():
+    done = raw(f"{shlex.join(OFFLINE)} <&-")
+    assert done.returncode == 2
+    assert "standard input is closed" in done.stderr.decode()
+    assert b"Traceback" not in done.stderr

@@ -76,7 +76,13 @@ class Writer:
         self._status = text
 
     def put(self, text: str, *, dim: bool = False) -> None:
-        """Write a text as it is."""
-        if text:
-            self._stream.write(f"{_DIM}{text}{_NORMAL}" if dim and self.colours else text)
-            self._stream.flush()
+        """Write a text as it is; a character that the stream cannot hold becomes a question mark."""
+        if not text:
+            return
+        text = f"{_DIM}{text}{_NORMAL}" if dim and self.colours else text
+        try:
+            self._stream.write(text)
+        except UnicodeEncodeError:
+            encoding = self._stream.encoding
+            self._stream.write(text.encode(encoding, "replace").decode(encoding))
+        self._stream.flush()
