@@ -27,7 +27,9 @@ SERVE = (
         "port", ("--port",), "port on 127.0.0.1; 0 takes a free one", "N", options.whole(0, 65535)
     ),
     options.BY_NAME["speed"],
-    options.Option("profile", ("--profile",), "whose rules: evolink or moonshot", "NAME"),
+    options.Option(
+        "profile", ("--profile",), "whose rules: a name of %kimi_config --host (default evolink)", "NAME"
+    ),
     options.Option("faults", ("--faults",), "faults in every answer, such as 'cut=40; comments'", "TEXT"),
     options.BY_NAME["help"],
 )

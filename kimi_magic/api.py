@@ -95,7 +95,11 @@ def ask(
     history: bool = False,
     history_reasoning: str | None = None,
     stream: bool | None = None,
+    effort: str | None = None,
+    thinking: str | None = None,
     timeout: float | None = None,
+    host: str | None = None,
+    base_url: str | None = None,
     offline: bool | None = None,
 ) -> Reply[Any]:
     """Ask once and wait for the whole reply; nothing is shown.
@@ -105,7 +109,7 @@ def ask(
     Parameters:
         prompt: The question; or a list of messages as the service takes them (dicts with `role` and
             `content`), which is sent as it is.
-        model: Model that answers. Default kimi-k2-thinking.
+        model: Model that answers. Default that of the host; at EvoLink kimi-k2-thinking.
         system: System message, sent first.
         max_tokens: Cap in tokens on reasoning and answer together, at least 1. Default that of the model.
         temperature: Randomness, 0 to 2.
@@ -132,7 +136,12 @@ def ask(
         history: Continue the conversation of this kernel and join it. Default False: the call stands alone.
         history_reasoning: Whose earlier reasoning is sent back: all, tools or none. Default by model.
         stream: Receive the answer piece by piece. Default True.
+        effort: How long to reason, where the model can be told: "low", "medium", "high" or "max".
+        thinking: "on" or "off", where the model can be told.
         timeout: Seconds of silence after which to give up, 0.1 to 86,400. Default 180.
+        host: Who serves, by a name of `%kimi_config --host`. Its own key is used, and no other.
+        base_url: Address of the service, of which nothing is assumed; it is asked also while `offline` is set
+            for the kernel. The key is the one that belongs to it.
         offline: Let the simulator answer: no key, no network. Default False.
 
     Raises:
@@ -232,9 +241,11 @@ def usage_records() -> list[dict[str, Any]]:
     """What each request of this kernel used, one dict each, ready for `pandas.DataFrame`.
 
     The keys: `time` (UTC), `model`, `host`, `state` (complete, interrupted or failed), `finish_reason`;
-    `prompt`, `cached`, `completion` and `reasoning` tokens as the service counted them, None where it did
-    not; `cost` in US dollars, an estimate, None where unknown and offline; `seconds`. An answer that was
-    asked for again has a row for each request.
+    tokens as the service counted them, None where it did not: `prompt`, and of them `cached` (read from the
+    cache) and `written` (to it), `completion`, and of them `reasoning`; `cost` in US dollars, an estimate,
+    None where unknown and offline; `seconds`, and in seconds since the request was begun `connect`,
+    `first_byte`, `first_reasoning`, `first_answer` and `longest_silence`, with `verdict`, a word on them. An
+    answer that was asked for again has a row for each request.
     """
     return kernel.current.ledger.rows()
 

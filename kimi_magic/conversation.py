@@ -29,6 +29,7 @@ from kimi_magic.messages import (
     ToolCallDelta,
 )
 from kimi_magic.models import HistoryReasoning
+from kimi_magic.timing import Stopwatch, Timing
 from kimi_magic.usage import Usage, cost, of_choices, sum_of
 
 End = Literal["complete", "interrupted", "failed"]
@@ -50,19 +51,27 @@ class Parsed(NamedTuple):
 class Step:
     """One request and what came back. It grows by events until it ends.
 
-    `host` is where the request goes, for the ledger; `simulated` says that it goes to the offline simulator.
+    `host` is where the request goes, for the ledger, and `provider` who serves there, "" where that is
+    unknown; `simulated` says that it goes to the offline simulator.
     `began` is when, in UTC. `state` is one of connecting, waiting, reasoning, answering, complete,
     interrupted, failed. `retrying` says why nothing has come yet, None while no request is repeated.
     `rejected` is why the answer was asked for again, "" if it was not; `notices` are sentences for the person
-    about what came.
+    about what came; `stopwatch` is fed by whoever receives it.
     """
 
     def __init__(
-        self, request: Request, *, host: str = "", simulated: bool = False, start: Choice | None = None
+        self,
+        request: Request,
+        *,
+        host: str = "",
+        provider: str = "",
+        simulated: bool = False,
+        start: Choice | None = None,
     ) -> None:
         """Begin a step; `start` is an answer that this one continues: its text and reasoning come first."""
         self.request = request
         self.host = host
+        self.provider = provider
         self.simulated = simulated
         self.id = ""
         self.model = request.model
@@ -78,6 +87,7 @@ class Step:
         self.started = monotonic()  # seconds; what `seconds` counts from
         self._ended: float | None = None
         self._retry_at = 0.0
+        self.stopwatch = Stopwatch()
 
     def add(self, event: Event) -> None:
         """Take in one event."""
@@ -148,8 +158,12 @@ class Step:
 
     @property
     def cost(self) -> float | None:
-        """US dollars by list price, an estimate; None where tokens or price are unknown, and offline."""
-        price = models.find(self.model).price
+        """US dollars by the list of the host, an estimate; None where a part is unknown, and offline.
+
+        A service may answer with a dated or suffixed name; then the price is that of the model that was
+        asked. Another model that answers has its own.
+        """
+        price = models.price(self.request.model, self.model, self.provider)
         if self.usage is None or price is None or self.simulated:
             return None
         return cost(self.usage, price)
@@ -158,6 +172,11 @@ class Step:
     def seconds(self) -> float:
         """Seconds from sending to the end, or to now."""
         return (self._ended or monotonic()) - self.started
+
+    @property
+    def timing(self) -> Timing:
+        """When its parts arrived."""
+        return self.stopwatch.timing(self._ended)
 
     @property
     def retry_in(self) -> float:
@@ -276,10 +295,19 @@ class Turn:
 
     @property
     def cost(self) -> float | None:
-        """US dollars for all its steps, an estimate; None where a price or all counts are unknown."""
-        costs = [step.cost for step in self.steps if step.usage is not None]
-        known = [cost for cost in costs if cost is not None]
-        return sum(known) if known and len(known) == len(costs) else None
+        """US dollars for those of its steps whose cost is known, an estimate; None where it is of none."""
+        known = [cost for step in self.steps if (cost := step.cost) is not None]
+        return sum(known) if known else None
+
+    @property
+    def is_undercounted(self) -> bool:
+        """Whether `usage` leaves out a step: one that was stopped, or that the service did not count."""
+        return any(step.usage is None for step in self.steps)
+
+    @property
+    def is_underpriced(self) -> bool:
+        """Whether `cost` leaves out a step, which was not counted or whose price is unknown."""
+        return any(step.cost is None and not step.simulated for step in self.steps)
 
     @property
     def seconds(self) -> float:

@@ -22,7 +22,8 @@ from kimi_magic.structured import Structure
 
 # Options that may change where an answer is continued; the rest stays as it was asked.
 CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty",
-              "stop", "stream", "timeout", "speed", "reasoning", "hide_reasoning", "out")  # fmt: skip
+              "stop", "effort", "thinking", "stream", "timeout", "speed", "reasoning", "hide_reasoning",
+              "out")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def plan(
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
     mode = hosts.schema_mode(
-        options.schema_mode, connection.base_url, request.model_of(options), simulated=connection.is_simulated
+        options.schema_mode, options.host, request.model_of(options), simulated=connection.is_simulated
     )
     structure = structure and structure._replace(mode=mode)
     needs = structured.needs(structure, messages, options, mode)
@@ -160,7 +161,13 @@ def steps(plan: Plan) -> Generator[Ask, None, None]:
 def begin(plan: Plan, ask: Ask) -> Step:
     """The step for `ask`, which is sent now."""
     connection = plan.connection
-    step = Step(ask.request, host=connection.host, simulated=connection.is_simulated, start=ask.start)
+    step = Step(
+        ask.request,
+        host=connection.host,
+        provider=connection.provider,
+        simulated=connection.is_simulated,
+        start=ask.start,
+    )
     plan.turn.steps.append(step)
     return step
 
@@ -211,7 +218,7 @@ def _check_continuable(turn: Turn) -> None:
     if turn.wants_json:
         cap = None
         if choice.finish_reason == LENGTH:
-            cap = request.larger_cap(turn.step.request, turn.step.usage_of(choice))
+            cap = request.larger_cap(turn.step.request, turn.step.usage_of(choice), turn.step.provider)
         again = f"{{@again}} with {{@max_tokens {cap}}}." if cap else "{@again}."
         raise KimiUsageError(
             "{@continue}: the service does not go on with an answer in JSON mode", hint=again

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
+from kimi_magic import models
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.keys import Key
 from kimi_magic.models import Model
@@ -23,46 +24,147 @@ _EXAMPLE = "expected an address such as https://api.evolink.ai/v1"
 
 
 class Provider(NamedTuple):
-    """A provider: its base URL, and the variables that hold a key and another base URL for it.
+    """A provider: where it is, the variables that hold a key for it, and its quirks.
 
-    `json_schema`: for which models it takes a schema for the answer: none, those whose maker says that they
-    do ("listed"), or all; or nothing is known of it.
+    `title` is how people call it; `model` is what is asked where no model was set; `other_urls` are addresses
+    that take the same key. `balance` is the path of what is left in the account, in `currency`.
+
+    `cap_field` is the field of the cap on an answer, `largest_cap` the largest value that is taken (0 where
+    that of the model counts); what a model has of its own (`models.toml`) beats both. `stream_options`,
+    `response_format`, `effort` and `thinking`: whether these fields are taken (the last two stand for
+    `reasoning_effort` and `thinking`); `json_schema`: for which models a schema for the answer is taken:
+    none, those whose maker says that they do ("listed"), or all; or nothing is known of it. `usage` is where
+    a stream has the counts; `renames_reasoning` says that reasoning is in the field `reasoning`. Both are
+    read wherever they stand. `attempts` is how often a request is sent at most while nothing has arrived.
     """
 
     name: str
+    title: str
     base_url: str
+    model: str = models.DEFAULT
     key_variables: tuple[str, ...] = ()
-    url_variables: tuple[str, ...] = ()
+    other_urls: tuple[str, ...] = ()
+    cap_field: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"
+    largest_cap: int = 0
+    stream_options: bool = True
+    response_format: bool = True
     json_schema: Literal["none", "listed", "all", "unknown"] = "none"
+    effort: bool = True
+    thinking: bool = True
+    usage: Literal["choice", "top", "both"] = "top"
+    renames_reasoning: bool = False
+    attempts: int = 3
+    balance: str = ""
+    currency: str = "USD"
+
+    @property
+    def url_variables(self) -> tuple[str, ...]:
+        """Beside each variable with a key, the one with a base URL: EVOLINK_API_KEY, EVOLINK_BASE_URL."""
+        return tuple(f"{name.removesuffix('_API_KEY')}_BASE_URL" for name in self.key_variables)
 
 
-# Addresses and variables: EvoLink's API reference, Moonshot's documentation, kimi-cli's documentation of its
-# variables, OpenRouter's quick start. Schemas: EvoLink's reference has json_object alone; Moonshot documents
-# schemas for its newer models; OpenRouter lists `structured_outputs` among the parameters.
+# An address of the user's own, of which nothing is known.
+UNKNOWN = Provider("", "this host", "", json_schema="unknown")
+# Read 2026-11. Addresses and variables: EvoLink's API reference and its newer pages (the second address, for
+# long streams), Moonshot's documentation, kimi-cli's documentation of its variables, the quick starts of
+# OpenRouter, Together, Fireworks, Novita, DeepInfra, Baseten, Nebius, GMI, Crusoe and Amazon Bedrock, and
+# those of Ollama, llama.cpp, vLLM and LM Studio for the ports. Fields: EvoLink's reference has json_object
+# alone; Moonshot documents max_completion_tokens, usage in the choice and schemas for its newer models;
+# OpenRouter lists `structured_outputs` and sends `reasoning`; so do Together and vLLM since 0.11.2; vLLM,
+# llama.cpp and LM Studio document schemas. llama.cpp answers 503 while it loads a model.
 PROVIDERS = {
     provider.name: provider
     for provider in (
-        Provider("evolink", "https://api.evolink.ai/v1", ("EVOLINK_API_KEY",), ("EVOLINK_BASE_URL",)),
         Provider(
-            "moonshot", "https://api.moonshot.ai/v1",
-            ("KIMI_API_KEY", "MOONSHOT_API_KEY"), ("KIMI_BASE_URL", "MOONSHOT_BASE_URL"), "listed",
+            "evolink", "EvoLink", "https://api.evolink.ai/v1", models.DEFAULT, ("EVOLINK_API_KEY",),
+            other_urls=("https://direct.evolink.ai/v1",), usage="both",
         ),
-        Provider("moonshot-cn", "https://api.moonshot.cn/v1", json_schema="listed"),
         Provider(
-            "openrouter", "https://openrouter.ai/api/v1", ("OPENROUTER_API_KEY",), ("OPENROUTER_BASE_URL",),
-            "all",
+            "moonshot", "Moonshot", "https://api.moonshot.ai/v1", "kimi-k3.1-pro",
+            ("KIMI_API_KEY", "MOONSHOT_API_KEY"), cap_field="max_completion_tokens", json_schema="listed",
+            usage="both", balance="/users/me/balance",
         ),
-        Provider("local", "http://127.0.0.1:8000/v1", json_schema="unknown"),
+        Provider(
+            "moonshot-cn", "Moonshot in China", "https://api.moonshot.cn/v1", "kimi-k3.1-pro",
+            cap_field="max_completion_tokens", json_schema="listed", usage="both",
+            balance="/users/me/balance", currency="CNY",
+        ),
+        Provider(
+            "openrouter", "OpenRouter", "https://openrouter.ai/api/v1", "moonshotai/kimi-k2-thinking",
+            ("OPENROUTER_API_KEY",), json_schema="all", thinking=False, renames_reasoning=True,
+            balance="/credits",
+        ),
+        Provider(
+            "together", "Together", "https://api.together.xyz/v1", "moonshotai/Kimi-K3.1-Pro",
+            ("TOGETHER_API_KEY",), thinking=False, renames_reasoning=True,
+        ),
+        Provider(
+            "fireworks", "Fireworks", "https://api.fireworks.ai/inference/v1",
+            "accounts/fireworks/models/kimi-k3p1-pro", ("FIREWORKS_API_KEY",), json_schema="all",
+        ),
+        Provider(
+            "novita", "Novita", "https://api.novita.ai/openai/v1", "moonshotai/kimi-k2-thinking",
+            ("NOVITA_API_KEY",), json_schema="listed", thinking=False,
+        ),
+        Provider(
+            "deepinfra", "DeepInfra", "https://api.deepinfra.com/v1/openai", "moonshotai/Kimi-K2.5",
+            ("DEEPINFRA_API_KEY",), thinking=False,
+        ),
+        Provider(
+            "baseten", "Baseten", "https://inference.baseten.co/v1", "moonshotai/Kimi-K3.1-Pro",
+            ("BASETEN_API_KEY",), thinking=False,
+        ),
+        Provider(
+            "nebius", "Nebius", "https://api.tokenfactory.nebius.com/v1", "moonshotai/Kimi-K3.1-Pro",
+            ("NEBIUS_API_KEY",), thinking=False,
+        ),
+        Provider(
+            "gmi", "GMI", "https://api.gmi-serving.com/v1", "moonshotai/Kimi-K2-Thinking", ("GMI_API_KEY",),
+            largest_cap=16_384, thinking=False,
+        ),
+        Provider(
+            "crusoe", "Crusoe", "https://api.inference.crusoecloud.com/v1", "moonshotai/Kimi-K2-Thinking",
+            ("CRUSOE_API_KEY",), thinking=False,
+        ),
+        Provider(
+            "bedrock", "Amazon Bedrock", "https://bedrock-runtime.us-east-1.amazonaws.com/openai/v1",
+            "moonshot.kimi-k2-thinking", ("AWS_BEARER_TOKEN_BEDROCK",),
+            largest_cap=16_000, thinking=False,
+        ),
+        Provider("local", "this machine", "http://127.0.0.1:8000/v1", json_schema="unknown"),
+        Provider(
+            "vllm", "vLLM", "http://127.0.0.1:8000/v1", "moonshotai/Kimi-K2-Thinking", json_schema="all",
+            thinking=False, renames_reasoning=True,
+        ),
+        Provider(
+            "ollama", "Ollama", "http://127.0.0.1:11434/v1", "kimi-k2-thinking:cloud", json_schema="all",
+            thinking=False, renames_reasoning=True,
+        ),
+        Provider(
+            "llamacpp", "llama.cpp", "http://127.0.0.1:8080/v1", json_schema="all", thinking=False,
+            attempts=6,
+        ),
+        Provider(
+            "lmstudio", "LM Studio", "http://127.0.0.1:1234/v1", "moonshotai/kimi-k2-thinking",
+            json_schema="all", thinking=False,
+        ),
     )
 }  # fmt: skip
+# The variables of all keys.
+KEY_VARIABLES = tuple(name for each in PROVIDERS.values() for name in each.key_variables)
 # The providers whose keys are used when none was named, in this order.
 PREFERRED = ("evolink", "moonshot")
 
 
-class EnvironmentKey(NamedTuple):
-    """A key in the environment: its variable, and the base URL that belongs to it, with its source."""
+class FoundKey(NamedTuple):
+    """A key that was found under a variable of a provider, and the base URL that belongs to it.
 
-    variable: str
+    `source` is how people are told where the key is from, `url_source` where the address is.
+    """
+
+    source: str
+    provider: str
+    unchecked: Key
     base_url: str
     url_source: str
 
@@ -71,52 +173,98 @@ class EnvironmentKey(NamedTuple):
         """The key.
 
         Raises:
-            KimiUsageError: The variable holds characters that no HTTP header can carry.
+            KimiUsageError: It holds characters that no HTTP header can carry.
         """
-        return checked_key(os.environ[self.variable], f"{self.variable} has characters that no key has")
+        return checked_key(self.unchecked.reveal(), f"{self.source} has characters that no key has")
+
+    @property
+    def origins(self) -> set[str]:
+        """Where the key may go: to its base URL, and from the default one to the provider's others."""
+        others = PROVIDERS[self.provider].other_urls if self.url_source == DEFAULT_SOURCE else ()
+        return {origin(self.base_url), *map(origin, others)}
 
 
-def schema_mode(wanted: str, address: str, model: Model, *, simulated: bool = False) -> SchemaMode:
-    """How the service at `address` is asked for an answer that fits a schema.
+def schema_mode(wanted: str, name: str, model: Model, *, simulated: bool = False) -> SchemaMode:
+    """How provider `name` is asked for an answer that fits a schema.
 
     `wanted` is what the person says; "auto" follows the table of providers. Of a host that is not in it, and
     of a local one, nothing is known: it is asked by schema, and in words where it refuses that.
     """
     if wanted in ("json_schema", "tools", "prompt"):
         return wanted  # type: ignore[return-value]
-    for provider in PROVIDERS.values():
-        if provider.base_url == address and provider.json_schema != "unknown":
-            takes = provider.json_schema == "all" or (provider.json_schema == "listed" and model.json_schema)
-            return "json_schema" if takes else "prompt"
-    return "prompt" if simulated else "try"
+    schemas = provider(name).json_schema
+    if schemas == "unknown":
+        return "prompt" if simulated else "try"
+    takes = model.response_format and (schemas == "all" or (schemas == "listed" and model.json_schema))
+    return "json_schema" if takes else "prompt"
 
 
-def environment_keys(names: Iterable[str] = tuple(PROVIDERS)) -> Iterator[EnvironmentKey]:
-    """The keys that the environment holds for the providers `names`, in their order."""
+def provider(name: str) -> Provider:
+    """The provider called `name`; for "", an address of the user's own, one of which nothing is known."""
+    return PROVIDERS.get(name, UNKNOWN)
+
+
+def provider_at(address: str) -> str:
+    """The name of the provider whose address `address` is, "" where it is nobody's."""
+    lower = address.lower()
+    for each in PROVIDERS.values():
+        if lower in (each.base_url, *each.other_urls):
+            return each.name
+    return ""
+
+
+def retirement(name: str, model: str) -> str:
+    """That provider `name` does not serve `model` any more, and what to use instead; "" if it does."""
+    table = models.table()
+    known = table.find(model, name)
+    return end_of(name, known, "was retired") if table.is_retired(known) else ""
+
+
+def end_of(name: str, model: Model, word: str) -> str:
+    """The end of `model` at provider `name` in words, and its successor there; `word` says how it stands."""
+    where, since = provider(name), model.retired
+    when = f"on {since}" if since.count("-") == 2 else f"in {since}"
+    successor = models.table().name_at(name, model.successor)
+    if successor not in models.table().alive(name):
+        successor = where.model
+    return f"{word} at {where.title} {when}; use {successor}: {{@set_model {successor}}}"
+
+
+def keys_in(
+    values: Mapping[str, str], names: Iterable[str] = tuple(PROVIDERS), where: str = ""
+) -> Iterator[FoundKey]:
+    """The keys that `values` (variables of an environment, a file) hold for providers, in their order.
+
+    An address counts only with the key that stands beside it, so that nothing can lead a key elsewhere.
+    `where` says where the values are from, as in "EVOLINK_API_KEY in keys.env".
+
+    Raises:
+        KimiUsageError: A variable beside a key holds no address.
+    """
     for name in names:
         provider = PROVIDERS[name]
         for variable, url_variable in zip(provider.key_variables, provider.url_variables, strict=True):
-            if not os.environ.get(variable, "").strip():
+            if not (text := values.get(variable, "").strip()):
                 continue
-            if own := os.environ.get(url_variable, "").strip():
-                yield EnvironmentKey(variable, base_url(own, url_variable), url_variable)
-            else:
-                yield EnvironmentKey(variable, provider.base_url, DEFAULT_SOURCE)
+            address, url_source = provider.base_url, DEFAULT_SOURCE
+            if own := values.get(url_variable, "").strip():
+                address, url_source = base_url(own, f"{url_variable}{where}"), f"{url_variable}{where}"
+            yield FoundKey(f"{variable}{where}", name, Key(text), address, url_source)
 
 
-def preferred_address() -> tuple[str, str]:
-    """The base URL that is used if nothing was set, and where it comes from.
+def place_of(keys: Iterable[FoundKey]) -> tuple[str, str, str]:
+    """The base URL that is used if nothing was set, its provider, and where the address comes from.
 
-    It is that of the first key in the environment; without a key, the first base URL in the environment, for
-    which a key can be typed; else the default.
+    It is that of the first of `keys`; without one, the first base URL in the environment, for which a key can
+    be typed; else the default.
     """
-    for entry in environment_keys(PREFERRED):
-        return entry.base_url, entry.url_source
+    for entry in keys:
+        return entry.base_url, entry.provider, entry.url_source
     for name in PREFERRED:
         for variable in PROVIDERS[name].url_variables:
             if own := os.environ.get(variable, "").strip():
-                return base_url(own, variable), variable
-    return PROVIDERS["evolink"].base_url, DEFAULT_SOURCE
+                return base_url(own, variable), name, variable
+    return PROVIDERS[PREFERRED[0]].base_url, PREFERRED[0], DEFAULT_SOURCE
 
 
 def checked_key(text: str, problem: str) -> Key:

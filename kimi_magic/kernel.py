@@ -18,14 +18,15 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kimi_magic import bridge, engine, options
-from kimi_magic.client import Client, Connection
+from kimi_magic.client import Client
 from kimi_magic.conversation import Conversation, End, Step, Turn
 from kimi_magic.engine import Plan
-from kimi_magic.errors import KimiBudgetError, KimiInterrupted, KimiModelError, KimiUsageError
+from kimi_magic.errors import KimiBudgetError, KimiInterrupted, KimiUsageError
 from kimi_magic.messages import Choice, Event
 from kimi_magic.options.advice import phrase
 from kimi_magic.reply import Reply
 from kimi_magic.settings import Settings
+from kimi_magic.timing import Timing
 from kimi_magic.usage import OFFLINE, Ledger, Record, dollars
 from kimi_magic.view import View
 
@@ -60,7 +61,7 @@ class Kernel:
         """Make what the next request needs. A problem is reported by that request, not here."""
 
         async def open_client(_: bridge.Emit[Any]) -> None:
-            self.client.open(self.settings.connection())
+            self.client.open(self.settings.connection(asks=False))
 
         bridge.Work(self.io, open_client, lambda _: None)
 
@@ -209,7 +210,17 @@ class Kernel:
         """The job that sends a step, and what takes its events; settles how it ended and what it cost."""
 
         async def job(emit: bridge.Emit[Event]) -> None:
-            await self.client.stream(plan.connection, step.request, emit, silence=plan.options.timeout)
+            def take(events: list[Event]) -> None:
+                step.stopwatch.take(events)
+                emit(events)
+
+            await self.client.stream(
+                plan.connection,
+                step.request,
+                take,
+                silence=plan.options.timeout,
+                mark=step.stopwatch.mark,
+            )
 
         def deliver(events: list[Event]) -> None:
             for event in events:
@@ -230,8 +241,9 @@ class Kernel:
         """Refuse where the budget is spent; requests of unknown cost do not count."""
         budget, spent = self.settings["budget"], self.ledger.spent
         if budget is not None and spent >= budget:
+            how = "at least" if self.ledger.total.cost.unknown else "about"
             raise KimiBudgetError(
-                f"the budget is spent: about {dollars(spent)} of {dollars(budget)}; nothing was sent",
+                f"the budget is spent: {how} {dollars(spent)} of {dollars(budget)}; nothing was sent",
                 hint="Raise it with %kimi_config --budget USD, lift it with %kimi_config --unset budget, or "
                 "count from zero again with %kimi_usage --reset.",
             )
@@ -253,33 +265,20 @@ class Kernel:
         bridge.listen(self.io, job, names.extend)
         return names
 
-    def check(self) -> list[str]:
-        """What trying key and model shows, a line each. No prompt is sent: it costs nothing.
+    def balance(self, path: str) -> float:
+        """What is left in the account, which the service has at `path`.
 
         Raises:
-            KimiError: The service cannot be reached, or refused the key.
+            KimiError: The service refused the request, or sent no balance.
         """
-        connection, model = self.settings.connection(), self.settings["model"]
-        key = f"the key from {connection.key_source}" if connection.key_source else "no key"
-        host = _sentence_start(connection)
-        try:
-            names = self.offered_models()
-        except KimiModelError:
-            return [
-                f"{host} is reached with {key}, but has no list of models.",
-                f"Whether it has {model} shows a first question.",
-            ]
-        lines = [f"{host} accepts {key}." if connection.key_source else f"{host} answers."]
-        if model in names:
-            others = len(names) - 1
-            return [*lines, f"It offers {model}, and {others} other model{'s' * (others != 1)}."]
-        near = options.nearest(model, names)
-        return [*lines, f"It does not offer {model}{near}{'' if near.endswith('?') else '.'}"]
+        connection = self.settings.connection()
+        amounts: list[float] = []
 
+        async def job(emit: bridge.Emit[float]) -> None:
+            emit([await self.client.balance(connection, path)])
 
-def _sentence_start(connection: Connection) -> str:
-    host = connection.host
-    return f"{host[0].upper()}{host[1:]}" if connection.is_simulated else host
+        bridge.listen(self.io, job, amounts.extend)
+        return amounts[0]
 
 
 def _end(error: BaseException) -> End:
@@ -303,6 +302,7 @@ def _as_interrupt(in_cell: bool) -> Iterator[None]:
 def _record(step: Step) -> Record:
     """The line of the ledger for a step."""
     tokens: dict[str, Any] = asdict(step.usage) if step.usage else {}
+    timing = step.timing
     return Record(
         time=step.began,
         model=step.model,
@@ -311,8 +311,21 @@ def _record(step: Step) -> Record:
         finish_reason=step.choices[0].finish_reason,
         cost=step.cost,
         seconds=step.seconds,
+        connect=timing.connect,
+        first_byte=timing.first_byte,
+        first_reasoning=timing.first_reasoning,
+        first_answer=timing.first_answer,
+        longest_silence=timing.longest_silence,
+        verdict=_verdict(step, timing),
         **tokens,
     )
+
+
+def _verdict(step: Step, timing: Timing) -> str:
+    """A word on how an answer came; what was not streamed, or not sent anywhere, says nothing of the way."""
+    if step.simulated:
+        return "offline"
+    return timing.verdict if step.request.stream or timing.first_byte is None else "whole"
 
 
 current = Kernel()

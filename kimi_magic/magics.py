@@ -171,19 +171,50 @@ def configure(line: str) -> None:
     if "base_url" in values and "offline" not in values:
         values["offline"] = False  # who names an address wants to go there
     reset, login, unset = (values.pop(name, None) for name in ("reset", "login", "unset"))
-    models, check = (values.pop(name, None) for name in ("models", "check"))
-    if not (values or reset or login or unset or models or check):
-        _print_table(settings.table())
+    remember, everything = (values.pop(name, False) for name in ("remember", "all"))
+    models, check, balance = (values.pop(name, None) for name in ("models", "check", "balance"))
+    if not (values or reset or login or remember or unset or models or check or balance):
+        rows = settings.table(everything=everything)
+        _print_table(rows)
+        if not everything:
+            print("All others have their defaults: %kimi_config --all")  # noqa: T201
         return
     if unset:
         settings.unset(unset)
     settings.update(values)
-    if login:
-        settings.login(_typed_key())
+    if "env_file" in values:
+        print(settings.file_words())  # noqa: T201
+    if login or remember:
+        print(settings.login(_typed_key(), remember=remember))  # noqa: T201
     if reset:
         kernel.current.reset()
-    if models or check:
-        print("\n".join(kernel.current.offered_models() if models else kernel.current.check()))  # noqa: T201
+    if models or check or balance:
+        _print_found(models=models, check=check, balance=balance)
+
+
+def _print_found(*, models: bool | None, check: bool | None, balance: bool | None) -> None:
+    """What the service says of itself, each line as soon as it is known."""
+    from kimi_magic import check as checks
+    from kimi_magic import kernel
+    from kimi_magic.errors import one_line
+
+    if models:
+        print("\n".join(map(one_line, kernel.current.offered_models())))  # noqa: T201
+    if check:
+        for line in checks.lines(kernel.current, _confirm):
+            print(one_line(line), flush=True)  # noqa: T201
+    if balance:
+        print(checks.balance(kernel.current))  # noqa: T201
+
+
+def _confirm(question: str) -> bool:
+    """Whether the person says yes; where nobody can be asked, no."""
+    try:
+        return input(question).strip().lower() in ("y", "yes")
+    except (EOFError, OSError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and type(error).__name__ != "StdinNotImplementedError":
+            raise
+        return False
 
 
 def _typed_key() -> str:
@@ -218,8 +249,8 @@ def show_usage(shell: Any, line: str) -> None:
     from kimi_magic import kernel, view
 
     ledger = kernel.current.ledger
-    if not values:
-        view.show_ledger(shell, ledger)
+    if not values or "timing" in values:
+        view.show_ledger(shell, ledger, timing="timing" in values)
     if "out" in values:
         shell.push({values["out"]: ledger.rows()})
     if values.get("reset"):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Generic
 from kimi_magic.conversation import State, Turn
 from kimi_magic.messages import Choice, ToolCall
 from kimi_magic.messages.choice import shortened
+from kimi_magic.timing import Timing
 from kimi_magic.usage import Usage
 
 if TYPE_CHECKING:
@@ -31,8 +32,11 @@ class Reply(Generic[T]):
       answers; of several answers None stands for each that cannot be used; `values`: the JSON of each answer
       as the model wrote it
     - `usage`: tokens as the service counted them, None where it did not
-    - `cost`: an estimate from them in US dollars, None where tokens or price are unknown, and offline
+    - `cost`: an estimate from them in US dollars by the list of the host, None where tokens or price are
+      unknown, and offline; of several requests it is the sum of those that are known
     - `model`: the model that answered; `seconds`: from sending to the end, or to now
+    - `timing`: when the parts of the last request's answer arrived: `connect`, `first_byte`,
+      `first_reasoning`, `first_answer`, `longest_silence`, and a word on it, `verdict`
     - `state`: connecting, waiting, reasoning, answering, complete, interrupted or failed
     - `notices`: what to know of the request and its answer, a sentence each
     - `turn`: everything else: the prompt, and each request with what came back
@@ -99,6 +103,11 @@ class Reply(Generic[T]):
     def seconds(self) -> float:
         """Seconds from sending to the end, or to now."""
         return self.turn.seconds
+
+    @property
+    def timing(self) -> Timing:
+        """When the parts of the answer that is shown arrived, in seconds since its request was begun."""
+        return self.turn.step.timing
 
     @property
     def state(self) -> State:

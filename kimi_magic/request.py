@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import structs
 
-from kimi_magic import models
+from kimi_magic import hosts, models
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import (
     Choice,
@@ -29,13 +29,15 @@ SAMPLING = ("temperature", "top_p", "top_k", "n", "presence_penalty", "frequency
 LEAST_TEMPERATURE_FOR_N = 0.3  # below it the service gives one answer only (Moonshot's chat reference)
 ROOMY_CAP = 16_000  # tokens, the least that Moonshot's thinking guide advises
 BEST_TEMPERATURE = 1.0  # the thinking models are made for it
+THINKING = {"on": {"type": "enabled"}, "off": {"type": "disabled"}}  # Moonshot's chat reference
 _STANDS_IN_MESSAGES = ("system", "attach", "history")  # options that a list of messages leaves no place for
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
     """Every setting of one turn, decided: what the cell says, else the kernel, else the model's default.
 
-    The option table (`options.table`) describes each field; None means not set.
+    The option table (`options.table`) describes each field; None means not set. `host` is the provider, ""
+    for an address of the user's own; `base_url` is where it is, "" while nothing has to be sent there.
     """
 
     model: str = models.DEFAULT
@@ -60,30 +62,41 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     out: str | None = None
     history: bool = True
     history_reasoning: HistoryReasoning | None = None
+    effort: str | None = None
+    thinking: str | None = None
     stream: bool = True
     hide_reasoning: bool = False
     reasoning: str = "auto"
     timeout: float = 180.0
     offline: bool = False
     speed: float = 80.0
+    host: str = ""
+    base_url: str = ""
 
 
-def decide(cell: Mapping[str, Any], kernel: Mapping[str, Any]) -> Options:
-    """The options of a turn: values of the `cell` beat those of the `kernel`, then the model's defaults."""
-    values = {**kernel, **cell}
-    model = models.find(values.get("model", models.DEFAULT))
-    for name in ("max_tokens", "history_reasoning"):
-        if values.get(name) is None:
-            values[name] = getattr(model, name)
-    values["max_tokens"] = values["max_tokens"] or None
+def decide(
+    cell: Mapping[str, Any], kernel: Mapping[str, Any], *, host: str = "", base_url: str = ""
+) -> Options:
+    """The options of a turn: values of the `cell` beat those of the `kernel`, then the model's defaults.
+
+    `host` is the provider that is asked, "" for an address of the user's own, and `base_url` its address. The
+    model is that of the host where none was set.
+    """
+    values = {**kernel, **cell, "host": host, "base_url": base_url}
+    values["model"] = values.get("model") or hosts.provider(host).model
+    model = models.find(values["model"], host)
+    if values.get("history_reasoning") is None:
+        values["history_reasoning"] = model.history_reasoning
+    if values.get("max_tokens") is None and model.max_tokens:
+        values["max_tokens"] = min(model.max_tokens, _largest_cap(model, host) or model.max_tokens)
     for name in ("stop", "tools", "attach"):
         values[name] = tuple(values[name]) if values.get(name) else None
     return Options(**values)
 
 
 def model_of(options: Options) -> Model:
-    """What is known of the model that was chosen, under the name that was written."""
-    return models.find(options.model)._replace(name=options.model)
+    """What is known of the model that was chosen, at its host and under the name that was written."""
+    return models.find(options.model, options.host)._replace(name=options.model)
 
 
 def given_messages(dicts: Sequence[Mapping[str, Any]], cell: Mapping[str, Any]) -> list[Message]:
@@ -122,15 +135,19 @@ def build(
         conflicts.append("{@json} with {@prefix}: the service does not mix them; use one of the two")
     if conflicts:
         raise KimiUsageError("; ".join(conflicts))
+    host = hosts.provider(options.host)
+    takes_format = host.response_format and model.response_format
     request = Request(
         model=model.name,
         messages=tuple(messages),
-        max_tokens=options.max_tokens,
         stop=options.stop,
         tools=options.tools,
-        response_format=response_format,
+        response_format=response_format if takes_format else None,
         stream=options.stream,
-        stream_options=StreamOptions() if options.stream else None,
+        stream_options=StreamOptions() if options.stream and host.stream_options else None,
+        reasoning_effort=options.effort,
+        thinking=THINKING[options.thinking] if options.thinking else None,
+        **{model.cap_field or host.cap_field: options.max_tokens},
         **{name: getattr(options, name) for name in SAMPLING},
     )
     try:
@@ -157,19 +174,24 @@ def continuation(options: Options, request: Request, choice: Choice) -> Request:
     return build(structs.replace(options, n=None), (*messages, begun))
 
 
-def larger_cap(request: Request, usage: Usage | None) -> int | None:
+def larger_cap(request: Request, usage: Usage | None, host: str = "") -> int | None:
     """A cap that leaves room to finish an answer that was cut; None where the model has no more.
 
-    `usage` are the tokens of that answer, None if they were not counted.
+    `usage` are the tokens of that answer, None if they were not counted; `host` is the provider.
     """
-    cap = request.max_tokens or (usage.completion if usage else 0)
+    cap = request.cap or (usage.completion if usage else 0)
     larger = max(ROOMY_CAP, 2 * cap)
-    if context := models.find(request.model).context:
-        larger = min(larger, context - (usage.prompt if usage else 0))
+    model = models.find(request.model, host)
+    if model.context:
+        larger = min(larger, model.context - (usage.prompt if usage else 0))
+    if largest := _largest_cap(model, host):
+        larger = min(larger, largest)
     return larger if larger > cap else None
 
 
 def _conflicts(model: Model, options: Options) -> list[str]:
+    if retirement := hosts.retirement(options.host, options.model):
+        return [f"{model.name} {retirement}"]
     conflicts = []
     temperature, n = options.temperature, options.n or 1
     if n > 1 and temperature is not None and temperature < LEAST_TEMPERATURE_FOR_N:
@@ -177,17 +199,48 @@ def _conflicts(model: Model, options: Options) -> list[str]:
             f"n {n} with temperature {temperature:g}: expected a temperature of at least "
             f"{LEAST_TEMPERATURE_FOR_N:g} for n > 1"
         )
-    for name, only in model.fixed.items():
+    fixed = dict(model.fixed)
+    if options.thinking == "off" and model.fixed_without_thinking is not None:
+        fixed["temperature"] = model.fixed_without_thinking
+    for name, only in fixed.items():
         if getattr(options, name) not in (None, only):
             conflicts.append(
                 f"{name} {getattr(options, name):g}: {model.name} takes only {only:g}; leave it out"
             )
-    tokens = options.max_tokens or 0
+    return [*conflicts, *_cap_conflicts(model, options), *_thinking_conflicts(model, options)]
+
+
+def _cap_conflicts(model: Model, options: Options) -> list[str]:
+    tokens, largest = options.max_tokens or 0, _largest_cap(model, options.host)
     if model.context and tokens > model.context:
-        conflicts.append(
-            f"max_tokens {tokens}: {model.name} takes {model.context} tokens, prompt and answer together"
-        )
+        return [f"max_tokens {tokens}: {model.name} takes {model.context} tokens, prompt and answer together"]
+    if largest and tokens > largest:
+        title = hosts.provider(options.host).title
+        return [f"max_tokens {tokens}: {title} takes at most {largest} for {model.name}"]
+    return []
+
+
+def _thinking_conflicts(model: Model, options: Options) -> list[str]:
+    """What the model or its host does not take of effort and thinking. An unknown model gets what was set."""
+    host, conflicts = hosts.provider(options.host), []
+    if options.effort and (not host.effort or model.effort == ()):
+        who = model.name if host.effort else host.title
+        conflicts.append(f"effort {options.effort}: {who} has no such setting; leave it out")
+    elif options.effort and model.effort and options.effort not in model.effort:
+        conflicts.append(f"effort {options.effort}: {model.name} takes {', '.join(model.effort)}")
+    if options.thinking and not host.thinking:
+        conflicts.append(f"thinking {options.thinking}: {host.title} has no such setting; leave it out")
+    elif options.thinking == "off" and model.thinking == "always":
+        conflicts.append(f"thinking off: {model.name} always thinks; leave it out")
+    elif options.thinking and model.thinking == "never":
+        conflicts.append(f"thinking {options.thinking}: {model.name} never thinks; leave it out")
     return conflicts
+
+
+def _largest_cap(model: Model, host: str) -> int:
+    """The largest cap that is taken, 0 where that is unknown."""
+    caps = [cap for cap in (model.largest_cap, hosts.provider(host).largest_cap) if cap]
+    return min(caps, default=0)
 
 
 def warnings(options: Options, messages: Sequence[Message]) -> list[str]:

@@ -6,11 +6,14 @@ default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kimi_magic import hosts, options
+from kimi_magic import hosts, keys, options
 from kimi_magic.errors import KimiAuthError, KimiUsageError
+from kimi_magic.hosts import FoundKey
 from kimi_magic.keys import Key
 from kimi_magic.request import Options, decide
 
@@ -18,6 +21,7 @@ if TYPE_CHECKING:
     from kimi_magic.client import Connection
 
 LOGIN, CONFIG, CONFIGURATION = "%kimi_config --login", "%kimi_config", "IPython configuration"
+KEYRING = "the keyring of the system"
 
 
 class Settings:
@@ -26,14 +30,19 @@ class Settings:
     def __init__(self) -> None:
         self._values: dict[str, tuple[Any, str]] = {}
         self._login: tuple[str, Key] | None = None  # the origin that the key was typed for, and the key
+        self._file: tuple[str, Mapping[str, str]] | None = None  # name and variables of the file with keys
+        self._secrets: dict[str, str] = {}  # of Colab, by variable; asking for them takes a while
+        self._remembered: dict[str, Key] = {}  # of the keyring, by origin
 
     def __getitem__(self, name: str) -> Any:
         """The value that holds for option `name`."""
         value, _ = self._values.get(name, (options.BY_NAME[name].default, hosts.DEFAULT_SOURCE))
         return value
 
-    def options(self, cell: Mapping[str, Any]) -> Options:
+    def options(self, cell: Mapping[str, Any], *, asks: bool = True) -> Options:
         """The options of a turn; `cell` holds the checked values that were given with its prompt.
+
+        `asks`: whether keys are also looked for where that may open a dialogue (Colab, the keyring).
 
         What is given with the prompt also displaces settings that speak of the same thing: `--reasoning open`
         displaces `%kimi_config --hide-reasoning`.
@@ -44,7 +53,13 @@ class Settings:
             for option in options.TABLE
             if option.is_setting and option.name in Options.__struct_fields__
         }
-        return decide(cell, kernel)
+        values = {**kernel, **cell}
+        if "base_url" in cell:
+            values["base_url"] = hosts.base_url(cell["base_url"], "base_url")
+            values["offline"] = cell.get("offline", False)  # who names an address wants to go there
+        where = self._offline_place if values["offline"] else self._place
+        address, host, _ = where(values["base_url"], values["host"], asks=asks)
+        return decide(values, {}, host=host, base_url=address)
 
     def source(self, name: str) -> str:
         """Where the value of `name` came from."""
@@ -55,8 +70,10 @@ class Settings:
         self._values[name] = (hosts.base_url(value) if name == "base_url" else value, source)
 
     def update(self, values: Mapping[str, Any]) -> None:
-        """Set several checked values, all or none."""
+        """Set several checked values, all or none; a file with keys is read now."""
         values = {name: hosts.base_url(v) if name == "base_url" else v for name, v in values.items()}
+        if "env_file" in values:
+            self._read(values["env_file"])
         for name, value in values.items():
             self.set(name, value)
 
@@ -72,27 +89,54 @@ class Settings:
             KimiUsageError: There is no such setting.
         """
         name = name.removeprefix("--").replace("-", "_")
-        known = [o.name for o in options.at(options.CONFIG) if o.is_setting and o.name != "unset"]
+        settable = [o for o in options.at(options.CONFIG) if o.is_setting and o.name != "unset"]
+        known = [option.name for option in settable]
+        name = {f.strip("-").replace("-", "_"): o.name for o in settable for f in o.flags}.get(name, name)
         if name in ("key", "login"):
+            keys.forget(hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0]))
             self._login = None
+            self._secrets.clear()
+            self._remembered.clear()
         elif name in known:
             self._values.pop(name, None)
         else:
             raise KimiUsageError(f"--unset {name!r}: no such setting{options.nearest(name, known)}")
 
-    def login(self, text: str) -> None:
-        """Keep a key in memory, for the provider that is set now.
+    def login(self, text: str, *, remember: bool = False) -> str:
+        """Keep a key in memory, for the provider that is set now; with `remember` in the keyring too.
+
+        Returns: One line that says where it is and for whom.
 
         Raises:
-            KimiUsageError: `text` is empty, or no key.
+            KimiUsageError: `text` is empty, or no key; or there is no keyring, then it is in memory alone.
         """
         if not text.strip():
             raise KimiUsageError("no key was typed; nothing has changed")
         key = hosts.checked_key(text, "what was typed has characters that no key has; nothing has changed")
-        self._login = (hosts.origin(self.address()[0]), key)
+        origin = hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0])
+        self._login = (origin, key)
+        if not remember:
+            return f"The key is kept in memory, for {origin}."
+        try:
+            keys.remember(origin, key)
+        except ValueError as error:
+            raise KimiUsageError(
+                f"--remember: {error}; the key is kept in memory only, for {origin}",
+                hint="Install one with pip install 'kimi_magic[keyring]', or set an environment variable.",
+            ) from None
+        return f"The key is kept in memory and in the keyring of the system, for {origin}."
 
-    def connection(self, decided: Options | None = None) -> Connection:
+    def file_words(self) -> str:
+        """The one line that says which keys the file has that was set."""
+        found = [entry.source for entry in self._file_keys()]
+        if found:
+            return f"Keys: {', '.join(found)}."
+        return f"No known key is in {self['env_file']}; known are {', '.join(hosts.KEY_VARIABLES)}."
+
+    def connection(self, decided: Options | None = None, *, asks: bool = True) -> Connection:
         """Where the next request goes, and with which key.
+
+        `asks`: whether keys are also looked for where that may open a dialogue.
 
         Raises:
             KimiAuthError: There is no key for the address.
@@ -100,57 +144,151 @@ class Settings:
         """
         from kimi_magic.client import Connection
 
-        decided = decided or self.options({})
+        decided = decided or self.options({}, asks=asks)
         if decided.offline:
             from kimi_magic import simulator
 
-            key = Key(simulator.OFFLINE_KEY)
-            return Connection(simulator.OFFLINE_BASE_URL, key, via="simulator", speed=decided.speed)
-        address, _ = self.address()
-        key_or_none, source = self._key(address)
-        connection = Connection(address, key_or_none or Key(""), source)
+            key, host = Key(simulator.OFFLINE_KEY), decided.host
+            return Connection(
+                simulator.OFFLINE_BASE_URL, key, via="simulator", speed=decided.speed, provider=host
+            )
+        key_or_none, source = self._key(decided.base_url, decided.host, asks=asks)
+        connection = Connection(
+            decided.base_url,
+            key_or_none or Key(""),
+            source,
+            provider=decided.host,
+            attempts=hosts.provider(decided.host).attempts,
+        )
         if key_or_none is None and not connection.is_loopback:
-            raise self._no_key(address)
+            raise self._no_key(decided.base_url)
         return connection
 
-    def table(self) -> list[tuple[str, str, str]]:
-        """Every setting as (name, value, where it came from); the key is masked."""
-        rows = [
-            (option.name, _shown(self[option.name]), self.source(option.name))
-            for option in options.at(options.CONFIG)
-            if option.is_setting and option.name not in ("base_url", "unset")
-        ]
-        address, address_source = self.address()
-        key, key_source = self._key(address)
-        rows.append(("base_url", address, address_source))
-        rows.append(("key", key.masked if key else "", key_source or "not set"))
+    def table(self, *, everything: bool = False) -> list[tuple[str, str, str]]:
+        """Settings as (name, value, where it came from): where requests go, then what was set.
+
+        With `everything` the others follow, with their defaults. No row holds the key.
+
+        Raises:
+            KimiUsageError: A variable of the environment holds no key or no address.
+        """
+        decided = self.options({})
+        of_host = f"default of {decided.host}" if decided.host else hosts.DEFAULT_SOURCE
+        model_source = self.source("model") if self["model"] else of_host
+        rows = [*self._place_rows(decided), ("model", decided.model, model_source)]
+        shown = {"host", "base_url", "model", "unset", "env_file"}
+        if self["env_file"]:
+            rows.append(("env_file", str(self["env_file"]), self.source("env_file")))
+        others = [o for o in options.at(options.CONFIG) if o.is_setting and o.name not in shown]
+        given = [option for option in others if option.name in self._values]
+        rows += [(o.name, _shown(self[o.name]), self.source(o.name)) for o in given]
+        if everything:
+            rows += [self._default_row(o.name, decided) for o in others if o not in given]
         return rows
+
+    def _place_rows(self, decided: Options) -> list[tuple[str, str, str]]:
+        """Key, provider and address that the next request would use."""
+        if decided.offline:
+            source = self.source("offline")
+            _, host, host_source = self._offline_place(self["base_url"], self["host"])
+            return [
+                ("key", "none is needed", source),
+                ("host", host, host_source),
+                ("base_url", "the offline simulator", source),
+            ]
+        address, host, source = self._place(self["base_url"], self["host"])
+        key, key_source = self._key(address, host)
+        if key is None:
+            key_source = "none is needed" if hosts.is_loopback(address) else "not set"
+        return [
+            ("key", keys.MASK if key else "", key_source),
+            ("host", host, source),
+            ("base_url", address, source),
+        ]
+
+    def _default_row(self, name: str, decided: Options) -> tuple[str, str, str]:
+        """A setting that was not set; some defaults are those of the model."""
+        if name in ("max_tokens", "history_reasoning") and getattr(decided, name) is not None:
+            return name, _shown(getattr(decided, name)), "default of the model"
+        return name, _shown(self[name]), hosts.DEFAULT_SOURCE
 
     def address(self) -> tuple[str, str]:
         """The base URL, and where it came from."""
-        if self["base_url"]:
-            return self["base_url"], self.source("base_url")
-        if self["host"]:
-            return hosts.PROVIDERS[self["host"]].base_url, self.source("host")
-        return hosts.preferred_address()
+        address, _, source = self._place(self["base_url"], self["host"])
+        return address, source
 
-    def _key(self, address: str) -> tuple[Key | None, str]:
+    def _place(self, base_url: str | None, host: str | None, *, asks: bool = True) -> tuple[str, str, str]:
+        """The base URL, the provider there ("" where it is nobody's), and where the address came from."""
+        if base_url:
+            return base_url, hosts.provider_at(base_url), self.source("base_url")
+        if host:
+            return hosts.PROVIDERS[host].base_url, host, self.source("host")
+        return hosts.place_of(self._found_keys(hosts.PREFERRED, asks=asks))
+
+    def _offline_place(
+        self, base_url: str | None, host: str | None, *, asks: bool = False
+    ) -> tuple[str, str, str]:
+        """The same where nothing is sent: an address or a file that cannot be used breaks nothing."""
+        try:
+            return self._place(base_url, host, asks=False)
+        except KimiUsageError:
+            return "", hosts.PREFERRED[0], hosts.DEFAULT_SOURCE
+
+    def _file_keys(self, names: Iterable[str] = tuple(hosts.PROVIDERS)) -> Iterator[FoundKey]:
+        """The keys in the file that is set, which is read once."""
+        if (name := self["env_file"]) is None:
+            return
+        if self._file is None or self._file[0] != name:
+            self._read(name)
+        if self._file is not None:
+            yield from hosts.keys_in(self._file[1], names, f" in {name}")
+
+    def _read(self, name: str) -> None:
+        try:
+            self._file = (name, keys.variables_in(Path(name).expanduser()))
+        except ValueError as error:
+            raise KimiUsageError(f"--env {name!r}: {error}") from None
+
+    def _found_keys(self, names: Iterable[str] = tuple(hosts.PROVIDERS), *, asks: bool) -> Iterator[FoundKey]:
+        """Keys under the variables of the providers `names`: of the file, the environment, then of Colab."""
+        names, found = tuple(names), False
+        for source in (self._file_keys(names), hosts.keys_in(os.environ, names)):
+            for entry in source:
+                found = True
+                yield entry
+        if asks and not found and keys.in_colab():
+            for variable in (v for name in names for v in hosts.PROVIDERS[name].key_variables):
+                if variable not in self._secrets:
+                    self._secrets[variable] = keys.colab_secret(variable)
+            yield from hosts.keys_in(self._secrets, names, " in the secrets of Colab")
+
+    def _key(self, address: str, host: str, *, asks: bool = True) -> tuple[Key | None, str]:
         """The key that belongs to the origin of `address`, and where it came from."""
-        if self._login and self._login[0] == hosts.origin(address):
+        origin = hosts.origin(address)
+        if self._login and self._login[0] == origin:
             return self._login[1], LOGIN
-        for entry in hosts.environment_keys():
-            if hosts.origin(entry.base_url) == hosts.origin(address):
-                return entry.key, entry.variable
+        for entry in self._found_keys(asks=False):
+            if origin in entry.origins:
+                return entry.key, entry.source
+        if not asks or hosts.is_loopback(address):
+            return None, ""
+        for entry in self._found_keys((host,) if host else (), asks=True):
+            if origin in entry.origins:
+                return entry.key, entry.source
+        if origin not in self._remembered and (key := keys.remembered(origin)) is not None:
+            self._remembered[origin] = key
+        if origin in self._remembered:
+            return self._remembered[origin], KEYRING
         return None, ""
 
     def _no_key(self, address: str) -> KimiAuthError:
         hint = "type it with {@login}, or try without: {@offline}"
-        if not (self["base_url"] or self["host"]):
+        if not (self["base_url"] or self["host"]) and address == self._place(None, None, asks=False)[0]:
             variables = [v for name in hosts.PREFERRED for v in hosts.PROVIDERS[name].key_variables]
             return KimiAuthError(
                 f"no API key: none of {', '.join(variables)} is set", hint=f"Set one before starting, {hint}"
             )
-        others = [entry.variable for entry in hosts.environment_keys()]
+        others = [entry.source for entry in self._found_keys(asks=False)]
         belong = f"; those that are set belong to other hosts: {', '.join(others)}" if others else ""
         return KimiAuthError(
             f"no API key for {hosts.origin(address)}{belong}",

@@ -198,7 +198,7 @@ def hint(step: Step, choice: Choice, repairs: int) -> str:
     """What to do about an answer that cannot be used, after `repairs` of them were asked for again."""
     kept = "What the model wrote is in kimi_magic.last.text. " * bool(choice.text)
     if choice.finish_reason == LENGTH:
-        larger = larger_cap(step.request, step.usage_of(choice))
+        larger = larger_cap(step.request, step.usage_of(choice), step.provider)
         return kept + (f"Ask again with {{@max_tokens {larger}}}." if larger else "")
     if step.n > 1:
         return kept

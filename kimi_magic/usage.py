@@ -17,14 +17,15 @@ OFFLINE = "offline simulator"  # the host of requests that went nowhere and cost
 class Usage(msgspec.Struct, frozen=True):
     """Tokens of one or more requests, as counted by the service.
 
-    `prompt` includes the `cached` tokens; `completion` includes the `reasoning` tokens. `reasoning` is None
-    where the service did not say.
+    `prompt` includes the `cached` tokens, which were read from the cache, and those `written` to it;
+    `completion` includes the `reasoning` tokens. `reasoning` is None where the service did not say.
     """
 
     prompt: int = 0
     completion: int = 0
     cached: int = 0
     reasoning: int | None = None
+    written: int = 0
 
     @property
     def total(self) -> int:
@@ -40,20 +41,29 @@ def sum_of(usages: list[Usage]) -> Usage:
         completion=sum(u.completion for u in usages),
         cached=sum(u.cached for u in usages),
         reasoning=sum(counted) if counted else None,
+        written=sum(u.written for u in usages),
     )
 
 
 def of_choices(usages: list[Usage]) -> Usage:
     """One usage from one per choice: the prompt was read once, the completions add up."""
-    read = max(u.prompt for u in usages), max(u.cached for u in usages)
-    return structs.replace(sum_of(usages), prompt=read[0], cached=read[1])
+    once = {name: max(getattr(u, name) for u in usages) for name in ("prompt", "cached", "written")}
+    return structs.replace(sum_of(usages), **once)
 
 
 def cost(usage: Usage, price: Price) -> float:
-    """US dollars for `usage` by list price: an estimate. The reasoning is paid as part of the completion."""
+    """US dollars for `usage` by list price: an estimate. The reasoning is paid as part of the completion.
+
+    Tokens written to the cache are priced as for five minutes; a longer lifetime costs more.
+    """
     cached = min(usage.cached, usage.prompt)  # a host that counts otherwise must not earn us money
+    written = min(usage.written, usage.prompt - cached)
+    new = usage.prompt - cached - written
     return (
-        (usage.prompt - cached) * price.prompt + cached * price.cached + usage.completion * price.completion
+        new * price.prompt
+        + cached * price.cached
+        + written * price.written
+        + usage.completion * price.completion
     ) / 1e6
 
 
@@ -71,7 +81,8 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     `time` is when, in UTC; `host` where to, or "offline simulator"; `state` is complete, interrupted or
     failed; `seconds` from sending to the end. Tokens are None where the service did not count them, as when
     the answer was stopped; `cost` (US dollars, an estimate) is None where tokens or price are unknown, and
-    offline, where nothing was spent.
+    offline, where nothing was spent. The times and their `verdict` are those of `timing.Timing`; the verdict
+    is "whole" for what was not streamed.
     """
 
     time: datetime
@@ -81,10 +92,17 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     finish_reason: str | None = None
     prompt: int | None = None
     cached: int | None = None
+    written: int | None = None
     completion: int | None = None
     reasoning: int | None = None
     cost: float | None = None
     seconds: float = 0.0
+    connect: float | None = None
+    first_byte: float | None = None
+    first_reasoning: float | None = None
+    first_answer: float | None = None
+    longest_silence: float = 0.0
+    verdict: str = ""
 
 
 class Sum(NamedTuple):
@@ -147,6 +165,11 @@ class Ledger:
     def clear(self) -> None:
         """Forget all."""
         self._records.clear()
+
+    @property
+    def records(self) -> tuple[Record, ...]:
+        """All records, oldest first."""
+        return tuple(self._records)
 
     def rows(self) -> list[dict[str, Any]]:
         """Every record as a dict, ready for a `DataFrame`."""

@@ -12,14 +12,15 @@ from contextlib import ExitStack
 
 import pytest
 
+from kimi_magic import hosts
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
 from tests.kernel import Kernel
 
 KEYS = [
-    f"{name}_{kind}"
-    for name in ("EVOLINK", "KIMI", "MOONSHOT", "OPENROUTER")
-    for kind in ("API_KEY", "BASE_URL")
+    variable
+    for provider in hosts.PROVIDERS.values()
+    for variable in (*provider.key_variables, *provider.url_variables)
 ]
 PACED = ("--speed", "200")  # for tests that do something while an answer is coming
 PATIENCE = 30  # s until something that should have happened long ago counts as not happening

@@ -143,8 +143,16 @@ class Kernel:
                 return
             assert time.monotonic() < deadline, "the kernel answers, but publishes nothing"
 
-    def send(self, code: str) -> str:
-        return self.client.execute(code)
+    def send(self, code: str, *, cell_id: str | None = "a-cell") -> str:
+        """Send a cell as JupyterLab does, with its id; as consoles do where `cell_id` is None."""
+        content = {
+            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
+            "stop_on_error": True,
+        }  # fmt: skip
+        metadata = {"cellId": cell_id} if cell_id else {}
+        message = self.client.session.msg("execute_request", content, metadata=metadata)
+        self.client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
 
     def next_message(self, request: str, timeout: float = PATIENCE) -> tuple[float, dict[str, Any]]:
         """The next IOPub message of a request."""

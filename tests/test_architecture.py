@@ -20,12 +20,12 @@ PACKAGE = ROOT / "kimi_magic"
 # Imports only go down. Within a layer a module may import those that stand after it.
 LAYERS = {
     "public": ["__init__", "_version"],
-    "entry": ["__main__", "demo", "magics", "api", "kernel", "settings", "options"],
+    "entry": ["__main__", "demo", "magics", "check", "api", "kernel", "settings", "options"],
     "view": ["view"],
     "work": ["engine", "structured", "reply", "conversation", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],
     "formats": ["frames", "schema", "json_text", "markdown", "images", "sse"],
-    "vocabulary": ["messages", "usage", "models", "keys", "errors"],
+    "vocabulary": ["timing", "messages", "usage", "models", "keys", "errors"],
 }
 # What a lower layer may import of a higher one: the version is a constant.
 EXCEPTIONS = {("client", "_version"), ("__main__", "_version")}

@@ -284,7 +284,7 @@ def test_a_temperature_above_1_is_accepted_here_and_refused_by_moonshot(service:
     fields = {"temperature": 1.5}
     assert service.post(body_of(fields)).status_code == 200
     assert as_asked(fields).finish_reason == "stop"
-    with running(Service(speed=0, profile="moonshot")) as base_url:
+    with running(Service(speed=0, profile="moonshot-k2")) as base_url:
         moonshot = At(base_url, Lines(), service.http)
         answer = moonshot.post(body_of(fields))
         row = Refused("moonshot", fields, "temperature must be between 0 and 1")

@@ -71,8 +71,8 @@ def test_complete_stopped_and_failed_requests_are_counted_and_so_is_ask(kernel: 
     assert kernel.value(f"[row['completion'] for row in {RECORDS}][2:]") == [None, None]
     lines = table(kernel)
     assert [line["model"] for line in lines] == ["kimi-k2-thinking", "kimi-k2-thinking-turbo", "nope", "all"]
-    counts = [(line["requests"], line["complete"], line["stopped"], line["failed"]) for line in lines]
-    assert counts == [("2", "1", "1", "0"), ("1", "1", "0", "0"), ("1", "0", "0", "1"), ("4", "2", "1", "1")]
+    counts = [(line["requests"], line["stopped"], line["failed"]) for line in lines]
+    assert counts == [("2", "1", "0"), ("1", "0", "0"), ("1", "0", "1"), ("4", "1", "1")]
     cost, spent = kernel.value("(answer.cost, answer.cost + asked.cost)")
     assert lines[0]["cost (estimate)"] == f"≥ {dollars(cost)}"
     assert lines[2]["cost (estimate)"] == "unknown"
@@ -86,6 +86,35 @@ def test_an_interrupt_before_the_first_word_is_in_the_ledger_too(kernel: Kernel,
     kernel.interrupt()
     kernel.finish(request)
     assert kernel.value(STATES) == ["interrupted"]
+
+
+@pytest.mark.parametrize("server", [QUICK], indirect=True)
+def test_the_times_of_answers_are_a_table_of_their_own(kernel: Kernel):
+    kernel.run("%%kimi\nHello")
+    shown = kernel.run("%kimi_usage --timing").display
+    assert "verdict" in shown["text/plain"]
+    assert kernel.value(f"{RECORDS}[0]['verdict']") in shown["text/plain"]
+    assert "<table" in shown["text/html"]
+
+
+@pytest.mark.parametrize("server", [QUICK], indirect=True)
+def test_a_check_sends_nothing_where_nobody_can_say_yes(kernel: Kernel):
+    request = kernel.client.execute("%kimi_config --check", allow_stdin=False)
+    printed = kernel.finish(request).printed
+    assert "accepts the key from EVOLINK_API_KEY." in printed
+    assert "No request was sent" in printed
+    assert kernel.value(RECORDS) == []
+    assert "EvoLink has no address" in error_of(kernel.attempt("%kimi_config --balance"))["traceback"][0]
+
+
+@pytest.mark.parametrize("server", [QUICK], indirect=True)
+@pytest.mark.parametrize(("typed", "sent"), [("y", 1), ("YES", 1), ("", 0), ("no", 0)])
+def test_a_check_sends_its_request_only_after_a_yes(kernel: Kernel, typed: str, sent: int):
+    request = kernel.client.execute("%kimi_config --check", allow_stdin=True)
+    assert "about $0.0025. [y/N]" in kernel.client.get_stdin_msg(timeout=10)["content"]["prompt"]
+    kernel.client.input(typed)
+    assert ("Tokens are counted" in kernel.finish(request).printed) == bool(sent)
+    assert kernel.value(f"len({RECORDS})") == sent
 
 
 @pytest.mark.parametrize("server", [QUICK], indirect=True)

@@ -403,4 +403,4 @@ def test_the_help_shows_every_option_of_its_door_with_its_default(door: str) -> 
             row for row in text.splitlines() if f"{row.lstrip()} ".startswith(f"{', '.join(option.flags)} ")
         ]
         assert option.help in row
-    assert "(default kimi-k2-thinking)" in text
+    assert "(default that of the host; at EvoLink kimi-k2-thinking)" in text

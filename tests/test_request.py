@@ -23,8 +23,9 @@ THINKING = models.find("kimi-k2-thinking")
 LATER = models.find("kimi-k2.6")
 UNKNOWN = models.find("some/Other-1")
 ASKED = Message("user", "2+2?")
-NEWER = [name for name, model in models.TABLE.items() if model.fixed]
-FREE = [name for name, model in models.TABLE.items() if not model.fixed]
+MODELS = models.table().models
+NEWER = [name for name, model in MODELS.items() if model.fixed]
+FREE = ["kimi-k2-thinking", "kimi-k2-thinking-turbo"]
 
 
 def body(
@@ -47,13 +48,18 @@ def refusal(model: models.Model = THINKING, messages: tuple[Message, ...] = (ASK
 # ---- only what is set is sent ----
 
 
-@pytest.mark.parametrize("name", models.TABLE)
+@pytest.mark.parametrize("name", MODELS)
 def test_with_nothing_set_a_known_model_gets_the_messages_and_the_cap_of_its_table(name: str) -> None:
     assert body(models.find(name)) == {
         "model": name,
         "messages": [{"role": "user", "content": "2+2?"}],
-        "max_tokens": 32_768,
+        **({"max_tokens": cap} if (cap := MODELS[name].max_tokens) else {}),
     }
+
+
+def test_the_cap_that_is_sent_is_that_of_the_thinking_guide_and_of_the_newest_models_their_own() -> None:
+    assert {MODELS[name].max_tokens for name in (*FREE, "kimi-k2.6", "kimi-k2.7-code")} == {32_768}
+    assert {MODELS[name].max_tokens for name in ("kimi-k3", "kimi-k3.1-pro")} == {131_072}
 
 
 def test_an_unknown_model_gets_what_was_set_and_no_more() -> None:
@@ -174,7 +180,7 @@ def test_the_thinking_models_take_any_sampling(name: str) -> None:
 
 
 def test_there_are_models_of_both_kinds() -> None:
-    assert set(FREE) == {"kimi-k2-thinking", "kimi-k2-thinking-turbo"}
+    assert not any(models.find(name).fixed for name in FREE)
     assert {"kimi-k2.5", "kimi-k2.6", "kimi-k3"} <= set(NEWER)
 
 
@@ -197,7 +203,7 @@ def warnings(
 
 
 def test_nothing_set_is_nothing_to_warn_of() -> None:
-    for name in models.TABLE:
+    for name in MODELS:
         assert warnings(models.find(name)) == []
     assert warnings(temperature=1.0, n=5, top_k=1) == []
 
@@ -294,12 +300,13 @@ def test_a_turn_with_the_id_of_another_takes_its_place_and_makes_later_ones_stal
     assert len(conversation.before("no such turn")) == 4
 
 
-@pytest.mark.parametrize("name", [*models.TABLE, "some/Other-1"])
+@pytest.mark.parametrize("name", [*MODELS, "some/Other-1"])
 def test_without_a_choice_the_table_of_the_model_decides(name: str) -> None:
     with kernel.fresh(offline=True, speed=0, model=name) as fresh:
         for turn in history().turns:
             fresh.conversation.keep(turn)
-        keeps_all = name not in ("kimi-k2.5", "kimi-k2.6", "some/Other-1")
+        keeps_all = models.find(name).history_reasoning == "all"
+        assert keeps_all == (name.startswith(("kimi-k2-thinking", "kimi-k2.7", "kimi-k3")))
         assert thoughts(cell_plan().request.messages) == ["I add." if keeps_all else None, None]
         assert thoughts(cell_plan(history_reasoning="none").request.messages) == [None, None]
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from kimi_magic import bridge, errors, kernel
 from kimi_magic.client import Client, Connection
+from kimi_magic.client.connection import ATTEMPTS
 from kimi_magic.client.retries import (
-    ATTEMPTS,
     FIRST_PAUSE,
     LONGEST_PAUSE,
     LONGEST_WAIT,
@@ -105,7 +105,7 @@ def test_the_reason_of_a_retry_is_what_the_service_said() -> None:
     assert "\n" not in event.reason
 
 
-@pytest.mark.parametrize("profile", ["evolink", "moonshot"])
+@pytest.mark.parametrize("profile", ["evolink", "moonshot-k2"])
 def test_what_does_not_pass_is_given_up_after_the_attempts(profile: str) -> None:
     outcome = ask(f"status=503; {SOON}", profile)
     assert type(outcome.error) is errors.KimiServerError

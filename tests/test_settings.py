@@ -37,8 +37,9 @@ def at(address: str) -> Settings:
     return chosen
 
 
-def row(chosen: Settings, name: str) -> tuple[str, str]:
-    ((value, source),) = [(value, source) for n, value, source in chosen.table() if n == name]
+def row(chosen: Settings, name: str, *, everything: bool = False) -> tuple[str, str]:
+    rows = chosen.table(everything=everything)
+    ((value, source),) = [(value, source) for n, value, source in rows if n == name]
     return value, source
 
 
@@ -347,10 +348,11 @@ def test_a_typed_key_can_be_forgotten(name: str) -> None:
 
 def test_nothing_set_is_the_default_from_the_default() -> None:
     chosen = Settings()
-    assert (chosen["model"], chosen.source("model")) == ("kimi-k2-thinking", DEFAULT)
+    assert chosen.options({}).model == "kimi-k2-thinking"
+    assert (chosen["model"], chosen.source("model")) == (None, DEFAULT)
     assert row(chosen, "base_url") == (EVOLINK, DEFAULT)
     assert row(chosen, "key") == ("", "not set")
-    assert row(chosen, "temperature") == ("", DEFAULT)
+    assert row(chosen, "temperature", everything=True) == ("", DEFAULT)
 
 
 def test_a_setting_beats_the_ipython_configuration_which_beats_the_default() -> None:
@@ -374,7 +376,7 @@ def test_several_values_are_set_all_or_none() -> None:
     chosen = Settings()
     with pytest.raises(KimiUsageError):
         chosen.update({"model": "new", "base_url": "nonsense"})
-    assert chosen["model"] == "kimi-k2-thinking"
+    assert chosen["model"] is None
 
 
 @pytest.mark.parametrize("name", ["max_tokens", "max-tokens", "--max-tokens"])
@@ -409,8 +411,65 @@ def test_no_cell_of_the_table_holds_the_key(monkeypatch: pytest.MonkeyPatch, typ
         chosen.login(SECRET)
     else:
         monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
-    assert row(chosen, "key") == ("***WXYZ", LOGIN if typed else "EVOLINK_API_KEY")
-    assert SECRET not in str(chosen.table())
+    source = LOGIN if typed else "EVOLINK_API_KEY"
+    assert row(chosen, "key") == ("***", source)
+    for part in (SECRET, SECRET[-4:]):
+        assert part not in str(chosen.table(everything=True))
+
+
+# ---- the table of settings ----
+
+
+def names(chosen: Settings, *, everything: bool = False) -> list[str]:
+    return [name for name, _, _ in chosen.table(everything=everything)]
+
+
+def test_the_table_begins_with_where_requests_go_and_goes_on_with_what_was_set() -> None:
+    chosen = Settings()
+    place = ["key", "host", "base_url", "model"]
+    assert names(chosen) == place
+    chosen.update({"temperature": 0.5, "stream": True})  # also what is set to its default
+    assert names(chosen) == [*place, "temperature", "stream"]
+    chosen.unset("stream")
+    assert names(chosen) == [*place, "temperature"]
+
+
+def test_with_everything_the_table_has_each_setting_once_those_that_were_set_first() -> None:
+    chosen = Settings()
+    chosen.update({"timeout": 9.0})
+    shown = names(chosen, everything=True)
+    assert shown[:5] == ["key", "host", "base_url", "model", "timeout"]
+    assert len(set(shown)) == len(shown)
+    settable = {o.name for o in options.at(options.CONFIG) if o.is_setting} - {"unset", "env_file"}
+    assert set(shown) == settable | {"key"}
+    assert row(chosen, "max_tokens", everything=True) == ("32768", "default of the model")
+    assert row(chosen, "offline", everything=True) == ("False", DEFAULT)
+
+
+def test_the_model_that_is_shown_is_the_one_that_will_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = Settings()
+    assert row(chosen, "model") == ("kimi-k2-thinking", "default of evolink")
+    monkeypatch.setenv("MOONSHOT_API_KEY", SECRET)
+    assert row(chosen, "model") == ("kimi-k3.1-pro", "default of moonshot")
+    chosen.update({"model": "kimi-k3"})
+    assert row(chosen, "model") == ("kimi-k3", CONFIG)
+
+
+def test_offline_the_table_shows_no_address_that_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
+    monkeypatch.setenv("EVOLINK_BASE_URL", "nonsense")  # it breaks nothing, nothing is sent there
+    chosen = Settings()
+    chosen.update({"offline": True})
+    assert row(chosen, "base_url") == ("the offline simulator", CONFIG)
+    assert row(chosen, "key") == ("none is needed", CONFIG)
+    assert "nonsense" not in str(chosen.table(everything=True))
+
+
+def test_a_host_on_this_machine_needs_no_key_and_the_table_says_so() -> None:
+    chosen = Settings()
+    chosen.update({"host": "ollama"})
+    assert row(chosen, "key") == ("", "none is needed")
+    assert row(chosen, "base_url") == ("http://127.0.0.1:11434/v1", CONFIG)
 
 
 @settings(max_examples=100, deadline=None)
@@ -485,4 +544,5 @@ def test_every_option_of_a_turn_is_a_field_with_the_default_of_the_table():
         if o.is_setting and o.entries & {options.CELL, options.PYTHON}
     }
     assert set(fields) == set(table) - {"pick"}
-    assert fields == {name: table[name] for name in fields}
+    places = {"model": "kimi-k2-thinking", "host": "", "base_url": ""}  # decided together
+    assert fields == {name: places.get(name, table[name]) for name in fields}

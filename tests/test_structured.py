@@ -267,8 +267,6 @@ def test_a_list_that_came_alone_is_taken(service: Start) -> None:
     ("host", "model", "takes"),
     [
         ("evolink", "kimi-k2-thinking", False),
-        ("evolink", "kimi-k3", False),
-        ("moonshot", "kimi-k2-thinking", False),
         ("moonshot", "kimi-k3", True),
         ("moonshot-cn", "kimi-k2.6", True),
         ("openrouter", "moonshotai/kimi-k2-thinking", True),

@@ -25,6 +25,7 @@ class GrowingTurn(Turn):
         *,
         n: int = 1,
         simulated: bool = False,
+        provider: str = "evolink",
         max_tokens: int | None = None,
         prefix: str = "",
         json: bool = False,
@@ -34,7 +35,7 @@ class GrowingTurn(Turn):
         messages = (question, Message("assistant", prefix, partial=True)) if prefix else (question,)
         super().__init__(question, wants_json=json)
         request = Request(model, messages, n=n, max_tokens=max_tokens)
-        self.steps.append(Step(request, simulated=simulated, start=start))
+        self.steps.append(Step(request, provider=provider, simulated=simulated, start=start))
 
     def add(self, *events: Event) -> None:
         for event in events:
@@ -45,7 +46,7 @@ class GrowingTurn(Turn):
         step = self.steps[-1]
         step.end("complete")
         step.rejected = fault
-        self.steps.append(Step(step.request, simulated=step.simulated))
+        self.steps.append(Step(step.request, provider=step.provider, simulated=step.simulated))
 
     def end(self, state: End = "complete") -> None:
         self.steps[-1].end(state)

@@ -34,7 +34,7 @@ def table(name: str) -> str:
     rows = [["option" if columns else f"{next(iter(doors))} …", "for", *columns]]
     rows.append(["---"] * 2 + [":-:"] * len(columns))
     for option in found:
-        *others, last = option.flags
+        *others, last = (*option.flags, *option.opposite)
         flags = [*others, f"{last} {option.metavar}".rstrip()]
         default = "" if option.default in (None, True, False) else f" (default {option.default})"
         marks = ["•" if option in doors[column] else "" for column in columns]

@@ -8,22 +8,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from kimi_magic.client.connection import Connection
 from kimi_magic.client.reading import Emit, check_coding, read
 from kimi_magic.client.refusals import status_error, transport_error
-from kimi_magic.client.retries import ATTEMPTS, in_words, pause, requested_wait
+from kimi_magic.client.retries import in_words, pause, requested_wait
 from kimi_magic.client.substitutes import Substitutes
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
 from kimi_magic.errors import KimiError, KimiRequestError, KimiStatusError, KimiStreamError
-from kimi_magic.messages import Event, Noticed, Request, Retrying, Sent, model_names
+from kimi_magic.messages import Event, Noticed, Request, Retrying, Sent, balance, model_names
+from kimi_magic.timing import Mark
+
+T = TypeVar("T")
 
 __all__ = ["SILENCE_TIMEOUT", "Client", "Connection"]
 
-LARGEST_LIST = 4 * 2**20  # bytes read of a list of models
+LARGEST_LIST = 4 * 2**20  # bytes read of a list of models, or of what is left in an account
 SHORTEST_CONNECT_TIMEOUT = 0.1  # s that an attempt gets when the time is up
 LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
 
@@ -32,13 +35,14 @@ class Client:
     """Sends requests and reads answers, over connections that are kept open.
 
     `transports` make `httpx` transports that stand in for our own, by the way that requests travel: network,
-    loopback or simulator; `attempts` is how often a request is sent at most.
+    loopback or simulator; `attempts` is how often a request is sent at most, None for the number of its
+    connection.
     """
 
     def __init__(
         self,
         transports: Mapping[str, Callable[[], httpx.AsyncBaseTransport]] | None = None,
-        attempts: int = ATTEMPTS,
+        attempts: int | None = None,
     ) -> None:
         self._transports = Transports(transports or {})
         self._attempts = attempts
@@ -57,13 +61,20 @@ class Client:
         await self._transports.aclose()
 
     async def stream(
-        self, connection: Connection, request: Request, emit: Emit, *, silence: float = SILENCE_TIMEOUT
+        self,
+        connection: Connection,
+        request: Request,
+        emit: Emit,
+        *,
+        silence: float = SILENCE_TIMEOUT,
+        mark: Callable[[Mark], None] = lambda _: None,
     ) -> None:
         """Send `request` and emit the events of the answer, in batches as they are read.
 
         Returns when the answer is complete. A request that may succeed later is sent again as long as nothing
         has arrived; `Retrying` says so. `silence` is how many seconds may pass before and between two pieces
-        of the answer; comments that keep the connection open are none.
+        of the answer; comments that keep the connection open are none. `mark` is told the steps of the
+        connection.
 
         Raises:
             KimiError: The request was refused, or the answer is not whole. What arrived before was emitted.
@@ -79,6 +90,12 @@ class Client:
             # The names of httpcore's steps: https://www.encode.io/httpcore/extensions/#trace
             if step.endswith(".send_request_body.complete"):
                 emit([Sent()])
+            elif step.endswith(".receive_response_headers.complete"):
+                mark("responded")
+            elif step.endswith(".connect_tcp.started"):
+                mark("connecting")
+            elif step.endswith(".send_request_headers.started"):
+                mark("connected")
 
         async def attempt(connect_timeout: float) -> None:
             limits = httpx.Timeout(silence, connect=connect_timeout)
@@ -105,28 +122,51 @@ class Client:
             KimiModelError: The service has no list of models.
             KimiError: It refused the request, or sent no list.
         """
-        names: list[str] = []
+        return await self._get(connection, "/models", model_names, "list of models", silence)
+
+    async def balance(self, connection: Connection, path: str, *, silence: float = SILENCE_TIMEOUT) -> float:
+        """What is left in the account of the key, in the currency of the service, which has it at `path`.
+
+        Raises:
+            KimiError: The service refused the request, or sent no balance.
+        """
+        return await self._get(connection, path, balance, "balance", silence)
+
+    async def _get(
+        self,
+        connection: Connection,
+        path: str,
+        parse: Callable[[bytes], T],
+        what: str,
+        silence: float,
+    ) -> T:
+        """What `parse` makes of the body at `path`; `what` it is, for errors."""
+        found: list[T] = []
 
         async def attempt(connect_timeout: float) -> None:
             client = self._transports.client(connection)
             timeout = httpx.Timeout(silence, connect=connect_timeout)
             async with client.stream(
-                "GET", connection.url("/models"), headers=_headers(connection), timeout=timeout
+                "GET",
+                connection.url(path),
+                headers=_headers(connection),
+                timeout=timeout,
+                extensions={"simulator_profile": connection.provider},
             ) as response:
                 check_coding(response, connection)
                 body = await _explanation(response, LARGEST_LIST)
             if not response.is_success:
                 raise _refusal(response, body[:LARGEST_ERROR], connection)
             try:
-                names.extend(model_names(body))
+                found.append(parse(body))
             except ValueError:
                 raise KimiStreamError(
-                    f"{connection.host} sent no list of models, but: {connection.excerpt(body, 80)}",
+                    f"{connection.host} sent no {what}, but: {connection.excerpt(body, 80)}",
                     hint=f"Check the base URL with {{@settings}}; it is {connection.base_url}",
                 ) from None
 
         await self._repeat(attempt, connection, silence, lambda: False, lambda _: None)
-        return names
+        return found[0]
 
     async def _repeat(
         self,
@@ -142,7 +182,8 @@ class Client:
         """
         clock = asyncio.get_running_loop().time
         deadline = clock() + silence
-        for number in range(1, self._attempts + 1):
+        attempts = self._attempts or connection.attempts
+        for number in range(1, attempts + 1):
             connect_timeout = min(CONNECT_TIMEOUT, max(deadline - clock(), SHORTEST_CONNECT_TIMEOUT))
             try:
                 return await attempt(connect_timeout)
@@ -150,12 +191,12 @@ class Client:
                 failure = transport_error(error, connection, has_arrived(), silence, connect_timeout)
             except KimiError as error:
                 failure = error
-            wait = None if has_arrived() or number == self._attempts else pause(failure, number)
+            wait = None if has_arrived() or number == attempts else pause(failure, number)
             if wait is None or clock() + wait >= deadline:
                 if not has_arrived() and isinstance(failure, KimiStatusError) and failure.retry_after:
                     failure.hint = f"It asks to wait {in_words(failure.retry_after)}. {failure.hint}"
                 raise failure from None
-            emit([Retrying(failure.message, wait, number + 1, self._attempts)])
+            emit([Retrying(failure.message, wait, number + 1, attempts)])
             await asyncio.sleep(wait)
         return None
 
@@ -169,6 +210,7 @@ class Client:
     ) -> None:
         if connection.is_simulated:
             extensions["simulator_speed"] = connection.speed
+            extensions["simulator_profile"] = connection.provider
         async with self._transports.client(connection).stream(
             "POST",
             connection.url("/chat/completions"),

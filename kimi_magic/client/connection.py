@@ -12,6 +12,7 @@ from kimi_magic.keys import Key
 LONGEST_QUOTED = 64 * 2**10  # characters of which an excerpt is made; what follows is not looked at
 LONGEST_EXCERPT = 300  # characters quoted of what came from outside
 DEFAULT_SPEED = 80.0  # events a second of the simulator
+ATTEMPTS = 3  # requests in all; each counts against the rate limit of the account, so few
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 
 Via = Literal["network", "simulator"]
@@ -22,9 +23,10 @@ class Connection:
     """Where a request goes and with which key.
 
     `base_url` is normalised and ends in `/v1` or what the service has in its place, or is the whole address
-    of its chat completions; `key_source` names where the key came from, for error messages. `via` is how the
-    request travels: over the network, or to the simulator inside this process, which gives `speed` events a
-    second (0: as fast as possible).
+    of its chat completions; `key_source` names where the key came from, for error messages. `provider` is who
+    serves there, by the name in the table of providers, "" where that is unknown; `attempts` is how often a
+    request is sent at most. `via` is how the request travels: over the network, or to the simulator inside
+    this process, which gives `speed` events a second (0: as fast as possible).
     """
 
     base_url: str
@@ -32,6 +34,8 @@ class Connection:
     key_source: str = ""
     via: Via = "network"
     speed: float = DEFAULT_SPEED
+    provider: str = ""
+    attempts: int = ATTEMPTS
 
     @property
     def is_simulated(self) -> bool:
@@ -39,7 +43,7 @@ class Connection:
         return self.via == "simulator"
 
     def url(self, path: str) -> str:
-        """The address of `/chat/completions` or `/models`."""
+        """The address of `/chat/completions`, `/models` or another path."""
         return self.base_url.removesuffix("/chat/completions") + path
 
     @property

@@ -93,10 +93,11 @@ def _kind(
                 "Ask the service which models and addresses the key is for.",
             )
         case 404:
+            meant = _nearest(model, connection.provider)
             return (
                 errors.KimiModelError,
                 f"does not have model {model!r} at this address" if model else "does not have this address",
-                f"{_nearest(model)}See {{@models}}; the base URL is {connection.base_url}",
+                f"{meant}See {{@models}}; the base URL is {connection.base_url}",
             )
         case 408 | 429:
             return (
@@ -148,9 +149,11 @@ def _shorten(message: str, model: str) -> str:
     return f"Shorten the prompt, leave the history out ({{@no_history}}) or lower {{@max_tokens}}{limit}."
 
 
-def _nearest(model: str) -> str:
-    close = difflib.get_close_matches(model.rsplit("/", 1)[-1], models.TABLE, n=2, cutoff=0.6)
-    close = [name for name in close if name != model]
+def _nearest(model: str, provider: str) -> str:
+    """A question whether a model of a similar name was meant, of those that the provider still serves."""
+    alive = {name.rsplit("/", 1)[-1].lower(): name for name in models.table().alive(provider)}
+    close = difflib.get_close_matches(model.rsplit("/", 1)[-1].lower(), alive, n=2, cutoff=0.6)
+    close = [alive[name] for name in close if alive[name] != model]
     return f"Did you mean {' or '.join(close)}? " if close else ""
 
 

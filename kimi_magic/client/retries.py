@@ -11,7 +11,6 @@ from email.utils import parsedate_to_datetime
 
 from kimi_magic import errors
 
-ATTEMPTS = 3  # requests in all; each counts against the rate limit of the account, so few
 LONGEST_WAIT = 120.0  # s that a service may ask to wait; longer is the person's decision
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0  # s of back-off where the service does not say, doubled each time
 # 409 is a conflict that passes; 429 here is a rate limit, a missing quota has a class of its own. 520 to 524

@@ -93,13 +93,15 @@ def _usage(usage: Any) -> dict[str, Any] | None:
     prompt, completion = usage.get("prompt_tokens_details"), usage.get("completion_tokens_details")
     return {
         **{name: _count(usage.get(name)) for name in ("prompt_tokens", "completion_tokens", "cached_tokens")},
-        "prompt_tokens_details": _counts(prompt, "cached_tokens"),
+        "prompt_tokens_details": _counts(
+            prompt, "cached_tokens", "cache_write_tokens", "cache_creation_tokens"
+        ),
         "completion_tokens_details": _counts(completion, "reasoning_tokens"),
     }
 
 
-def _counts(details: Any, name: str) -> dict[str, Any] | None:
-    return {name: _count(details.get(name))} if isinstance(details, dict) else None
+def _counts(details: Any, *names: str) -> dict[str, Any] | None:
+    return {name: _count(details.get(name)) for name in names} if isinstance(details, dict) else None
 
 
 def _reason(reason: Any) -> str | None:

@@ -167,8 +167,15 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     stop: tuple[str, ...] | None = None
     response_format: ResponseFormat | None = None
     tools: tuple[dict[str, Any], ...] | None = None
+    reasoning_effort: str | None = None
+    thinking: dict[str, str] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
+
+    @property
+    def cap(self) -> int | None:
+        """The cap on reasoning and answer together, under either of its names."""
+        return self.max_completion_tokens or self.max_tokens
 
     @property
     def prefix(self) -> str:

@@ -21,6 +21,8 @@ from kimi_magic.usage import Usage
 
 class _PromptDetails(msgspec.Struct):
     cached_tokens: int | None = None
+    cache_write_tokens: int | None = None  # OpenRouter's name
+    cache_creation_tokens: int | None = None  # litellm's name
 
 
 class _CompletionDetails(msgspec.Struct):
@@ -35,13 +37,20 @@ class _WireUsage(msgspec.Struct):
     completion_tokens_details: _CompletionDetails | None = None
 
     def usage(self) -> Usage:
-        prompt, completion = self.prompt_tokens_details, self.completion_tokens_details
+        """The counts, each at least 0: what comes from outside must not lower a sum."""
+        prompt = self.prompt_tokens_details or _PromptDetails()
+        reasoning = (self.completion_tokens_details or _CompletionDetails()).reasoning_tokens
         return Usage(
-            prompt=self.prompt_tokens or 0,
-            completion=self.completion_tokens or 0,
-            cached=(prompt and prompt.cached_tokens) or self.cached_tokens or 0,
-            reasoning=completion.reasoning_tokens if completion else None,
+            prompt=_count(self.prompt_tokens),
+            completion=_count(self.completion_tokens),
+            cached=_count(prompt.cached_tokens) or _count(self.cached_tokens),
+            reasoning=None if reasoning is None else _count(reasoning),
+            written=_count(prompt.cache_write_tokens) or _count(prompt.cache_creation_tokens),
         )
+
+
+def _count(tokens: int | None) -> int:
+    return max(0, tokens or 0)
 
 
 class _Function(msgspec.Struct):
@@ -184,6 +193,20 @@ def _model_name(model: Any) -> str:
     """The name of an entry: its `id`, or what Ollama and llama.cpp have in its place."""
     entry = model if isinstance(model, dict) else {}
     return next((name for key in ("id", "model", "name") if isinstance(name := entry.get(key), str)), "")
+
+
+def balance(body: bytes) -> float:
+    """What is left in an account, by Moonshot's `GET /users/me/balance` or OpenRouter's `GET /credits`.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    match msgspec.json.decode(body):
+        case {"data": {"available_balance": int() | float() as left}}:
+            return left
+        case {"data": {"total_credits": int() | float() as paid, "total_usage": int() | float() as used}}:
+            return paid - used
+    raise ValueError("no balance")
 
 
 class Refusal(msgspec.Struct, frozen=True):

@@ -54,7 +54,7 @@ def parse(
 
     `KimiUsageError` for anything not in `options`, and one for all values that are not as expected.
     """
-    by_flag = {flag: option for option in options for flag in option.flags}
+    by_flag = {flag: option for option in options for flag in (*option.flags, *option.opposite)}
     assignments: list[tuple[str, Option, object]] = []
     others: list[str] = []
     words = iter(words)
@@ -83,7 +83,7 @@ def _assignment(
             return flag, option, option.check(attached, flag)
         if attached is not None:
             raise KimiUsageError(f"{flag} takes no value, but got {attached!r}")
-        return flag, option, option.sets
+        return flag, option, not option.sets if flag in option.opposite else option.sets
     value = attached if attached is not None else next(words, None)
     if value is None or (attached is None and value in by_flag):
         raise KimiUsageError(f"{flag} needs a value: {flag} {option.metavar}")
@@ -158,7 +158,8 @@ def help_text(usage: str, about: str, table: Iterable[Option]) -> str:
     """The help of one entry point, from its options."""
     rows = []
     for option in table:
-        flags = ", ".join(option.flags) + (f" {option.metavar}" if option.metavar else "")
+        flags = ", ".join((*option.flags, *option.opposite))
+        flags += f" {option.metavar}" if option.metavar else ""
         default = "" if option.default in (None, True, False) else f" (default {option.default})"
         rows.append((flags, option.help + default))
     width = max(len(flags) for flags, _ in rows)

@@ -18,7 +18,10 @@ _IN_BRACES = re.compile(r"\{@(\w+)(?: ([^{}]*))?\}")
 
 
 class Words(NamedTuple):
-    """How one entry point speaks: `option` is the form of an option with a value, `phrases` all else."""
+    """How one entry point speaks: `option` is the form of an option with a value, `phrases` all else.
+
+    A phrase has its value in place of `{}`, else behind it.
+    """
 
     option: str
     phrases: Mapping[str, str]
@@ -36,6 +39,7 @@ CELL_WORDS = Words(
         "base_url": "%kimi_config --base-url",
         "pick": "--pick",
         "reset": "%kimi_config --reset",
+        "set_model": "%kimi_config --model {}",
         "settings": "%kimi_config",
         "write_prompt": "Write the question below the %%kimi line",
     },
@@ -47,6 +51,7 @@ PYTHON_WORDS = Words(
         "again": "Ask again",
         "no_history": "history=False",
         "offline": "offline=True",
+        "set_model": "model='{}'",
         "write_prompt": "Pass the question as the first argument",
     },
 )
@@ -60,6 +65,7 @@ COMMAND_WORDS = Words(
         "offline": "--offline",
         "base_url": "EVOLINK_BASE_URL=",
         "reset": "a new command",
+        "set_model": "--model {}",
         "settings": "EVOLINK_BASE_URL",
         "write_prompt": "Write the question behind the options",
     },
@@ -74,7 +80,8 @@ def phrase(text: str) -> str:
     def replacement(match: re.Match[str]) -> str:
         name, value = match[1], match[2] or ""
         if name in words.phrases:
-            return f"{words.phrases[name]} {value}".strip()
+            form = words.phrases[name]
+            return form.format(value) if "{}" in form else f"{form} {value}".strip()
         if name not in BY_NAME:
             return match[0]
         flag = BY_NAME[name].flags[-1]

@@ -37,6 +37,7 @@ class Option(NamedTuple):
     named: bool = False  # whether the name of a notebook's variable stands for its value
     subject: str = ""
     may_say: bool = False  # whether a flag may have a value attached: --frame=polars
+    opposite: tuple[str, ...] = ()  # flags that set the opposite of `sets`
     escapes: bool = False  # whether `\n` on a line stands for a line end
 
     @property
@@ -66,10 +67,14 @@ def _action(value: object) -> bool:
 
 _CELL, _CONFIG = frozenset({CELL}), frozenset({CONFIG})
 _CELL_CONFIG, _CELL_PYTHON = frozenset({CELL, CONFIG}), frozenset({CELL, PYTHON})
+_CONFIG_PYTHON = frozenset({CONFIG, PYTHON})
 
 TABLE = (
     # What is sent: the names are the service's own.
-    Option("model", ("-m", "--model"), "model that answers", "NAME", default=models.DEFAULT),
+    Option(
+        "model", ("-m", "--model"),
+        f"model that answers (default that of the host; at EvoLink {models.DEFAULT})", "NAME",
+    ),
     Option("system", ("-s", "--system"), "system message, sent first", "TEXT", escapes=True),
     Option(
         "temperature", ("-t", "--temperature"), "randomness, 0 to 2; 1 is advised", "NUMBER",
@@ -77,7 +82,7 @@ TABLE = (
     ),
     Option(
         "max_tokens", ("--max-tokens",),
-        "cap on reasoning and answer together (default that of the model, 32768)", "N", values.whole(1),
+        "cap on reasoning and answer together (default that of the model)", "N", values.whole(1),
     ),
     Option(
         "top_p", ("--top-p",), "choose from the likeliest tokens that have this share, 0 to 1", "NUMBER",
@@ -165,6 +170,14 @@ TABLE = (
         values.choice("all", "tools", "none"),
     ),
     Option(
+        "effort", ("--effort",), "how long to reason, where the model can be told: low, medium, high or max",
+        "HOW", values.choice("low", "medium", "high", "max"),
+    ),
+    Option(
+        "thinking", ("--thinking",), "on or off, where the model can be told", "HOW",
+        values.choice("on", "off"),
+    ),
+    Option(
         "stream", ("--no-stream",), "wait for the whole answer", "", values.flag, default=True, sets=False
     ),
     Option(
@@ -189,7 +202,7 @@ TABLE = (
     # Where to.
     Option(
         "offline", ("--offline",), "answers come from the simulator: no key, no network", "", values.flag,
-        default=False,
+        default=False, opposite=("--no-offline",),
     ),
     Option(
         "speed", ("--speed",), "simulator: pieces a second, 0 for as fast as possible", "NUMBER",
@@ -197,12 +210,35 @@ TABLE = (
     ),
     Option(
         "host", ("--host",), "who serves: " + ", ".join(hosts.PROVIDERS), "NAME",
-        values.choice(*hosts.PROVIDERS), entries=_CONFIG,
+        values.choice(*hosts.PROVIDERS), entries=_CONFIG_PYTHON, subject="address",
     ),
-    Option("base_url", ("--base-url",), "address of the service", "URL", entries=_CONFIG),
+    Option(
+        "base_url", ("--base-url",), "address of the service, of which nothing is assumed", "URL",
+        entries=_CONFIG_PYTHON, subject="address",
+    ),
     Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, entries=_CONFIG),
+    Option(
+        "remember", ("--remember",), "with --login: keep the key in the keyring of the system too", "",
+        _action, entries=_CONFIG,
+    ),
+    Option(
+        "env_file", ("--env",), "take keys, and the addresses beside them, from the variables in this file",
+        "FILE", entries=_CONFIG,
+    ),
     Option("models", ("--models",), "list the models that the host offers", "", _action, entries=_CONFIG),
-    Option("check", ("--check",), "try key and model, and say what was found", "", _action, entries=_CONFIG),
+    Option(
+        "check", ("--check",), "try key and model, and after a question, with one small request, the stream",
+        "", _action, entries=_CONFIG,
+    ),
+    Option(
+        "balance", ("--balance",), "what is left in the account, where the host says it", "", _action,
+        entries=_CONFIG,
+    ),
+    Option(
+        "timing", ("--timing",), "when the parts of each answer arrived, and a word on it", "", _action,
+        entries=frozenset({USAGE}),
+    ),
+    Option("all", ("--all",), "alone: show every setting, also those not set", "", _action, entries=_CONFIG),
     Option("unset", ("--unset",), "forget what was set for this", "NAME", entries=_CONFIG),
     Option(
         "reset", ("--reset",), "begin a new conversation", "", _action, entries=frozenset({CONFIG, USAGE}),

@@ -23,14 +23,19 @@ class ModelCard:
     images: bool = False
     can_stop_thinking: bool = False
     required_choice: bool = False
-    effort: bool = False
+    effort: tuple[str, ...] = ()
+    largest_cap: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """One provider: its models by name, its limits and endpoints, its header and error types."""
+    """One provider: its models by name, its limits and endpoints, its header and error types.
+
+    `family` is the profile whose ways it shares: evolink or moonshot. `variants` are fault switches.
+    """
 
     name: str
+    family: str
     models: Mapping[str, ModelCard]
     max_temperature: float
     top_k: bool
@@ -38,6 +43,15 @@ class Profile:
     stored_files: bool
     request_id_header: str
     error_types: Mapping[int, str]
+    credits: bool = False
+    largest_cap: int = 0
+    refused: tuple[str, ...] = ()
+    variants: str = ""
+
+
+def has_profile(name: str) -> bool:
+    """Whether there is a profile of this name."""
+    return name in content.load("profiles")["profiles"]
 
 
 @cache
@@ -46,10 +60,16 @@ def profile_named(name: str) -> Profile:
     data = content.load("profiles")
     if name not in data["profiles"]:
         raise ValueError(f"profile {name!r} is not one of {', '.join(data['profiles'])}")
-    values: dict[str, Any] = data["profiles"][name]
-    models = {model: ModelCard(model, **data["models"][model]) for model in values["models"]}
+    values: dict[str, Any] = dict(data["profiles"][name])
+    family = values.pop("like", name)
+    values = data["profiles"][family] | values
+    models = {}
+    for model, card in values["models"].items():
+        facts = data["models"][card]
+        models[model] = ModelCard(model, **(facts | {"effort": tuple(facts.get("effort", ()))}))
     error_types = {int(status): kind for status, kind in values["error_types"].items()}
-    return Profile(**(values | {"name": name, "models": models, "error_types": error_types}))
+    own = {"name": name, "family": family, "models": models, "error_types": error_types}
+    return Profile(**(values | own | {"refused": tuple(values.get("refused", ()))}))
 
 
 def model_list(profile: Profile) -> dict[str, object]:
@@ -62,7 +82,7 @@ def model_list(profile: Profile) -> dict[str, object]:
             "created": _CREATED,
             "owned_by": "moonshot",
         }
-        if profile.name == "moonshot":
+        if profile.family == "moonshot":
             entry |= {
                 "context_length": card.context,
                 "supports_image_in": card.images,

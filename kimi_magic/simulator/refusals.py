@@ -30,6 +30,11 @@ def invalid(message: str) -> RefusalError:
     return RefusalError(400, f"Invalid request: {message}")
 
 
+def unsupported(field: str) -> RefusalError:
+    """Build the refusal of a field that a host does not know, in the words of OpenAI-like hosts."""
+    return RefusalError(400, f"property '{field[:60]}' is unsupported")
+
+
 def wrong_type(field: str, expected: str, value: object) -> RefusalError:
     """Build Moonshot's refusal of a wrong JSON type, as published from live answers."""
     actual = json.dumps(value, ensure_ascii=False)[:80]
@@ -42,7 +47,7 @@ def wrong_type(field: str, expected: str, value: object) -> RefusalError:
 def error_object(profile: Profile, refusal: RefusalError) -> dict[str, object]:
     """Build the provider's own error body; Moonshot sends no `code`, EvoLink an integer one."""
     kind = _error_type(profile, refusal)
-    if profile.name == "moonshot":
+    if profile.family == "moonshot":
         return {"error": {"message": refusal.message, "type": kind}}
     return {"error": {"code": refusal.status, "message": refusal.message, "type": kind}}
 
@@ -74,6 +79,6 @@ def error_body(profile: Profile, refusal: RefusalError, shape: str) -> tuple[str
 def _error_type(profile: Profile, refusal: RefusalError) -> str:
     if refusal.literal:
         return refusal.literal
-    if refusal.kind and profile.name == "moonshot":
+    if refusal.kind and profile.family == "moonshot":
         return refusal.kind
     return profile.error_types.get(refusal.status, "server_error")

@@ -17,7 +17,7 @@ from typing import Any
 from . import schema_values, strict_json, tools
 from .messages import Message, read_messages
 from .profiles import ModelCard, Profile
-from .refusals import RefusalError, invalid, wrong_type
+from .refusals import RefusalError, invalid, unsupported, wrong_type
 from .schemas import JsonSchema, SchemaError
 from .tools import Tool
 
@@ -90,6 +90,9 @@ def read_request(body: bytes, profile: Profile, *, accept_images: bool = False) 
     for name in ("model", "messages"):
         if fields.get(name) is None:
             raise invalid(f"{name} is required")
+    for name in profile.refused:
+        if fields.get(name) is not None:
+            raise unsupported(name)
     card = find_model(fields["model"], profile)
     thinking = _thinking(fields, card)
     messages = _typed(fields, "messages", list, "array")
@@ -112,12 +115,16 @@ def read_request(body: bytes, profile: Profile, *, accept_images: bool = False) 
         _FIELDS | ({"top_k"} if profile.top_k else set()) | ({"reasoning_effort"} if card.effort else set())
     )
     known |= set() if card.free_sampling else {"logprobs", "top_logprobs"}
+    cap = int(numbers["max_completion_tokens"] or numbers["max_tokens"] or card.default_cap)
+    largest = card.largest_cap or profile.largest_cap
+    if largest and cap > largest:
+        raise invalid(f"the cap must be at most {largest}, but got {cap}")
     return Request(
         card=card,
         messages=read_messages(messages, card, profile, thinking=thinking, accept_images=accept_images),
         stream=stream,
         include_usage=include_usage,
-        cap=int(numbers["max_completion_tokens"] or numbers["max_tokens"] or card.default_cap),
+        cap=cap,
         n=int(numbers["n"] or 1),
         stops=stops,
         tools=functions,
@@ -215,8 +222,8 @@ def _effort(fields: Mapping[str, Any], card: ModelCard) -> None:
     if not card.effort:
         return
     value = _typed(fields, "reasoning_effort", str, "string")
-    if value not in (None, "low", "high", "max"):
-        raise invalid("reasoning_effort must be one of low, high, max")
+    if value not in (None, *card.effort):
+        raise invalid(f"reasoning_effort must be one of {', '.join(card.effort)}")
 
 
 def _response_format(fields: Mapping[str, Any]) -> tuple[str, JsonSchema | None]:

@@ -48,10 +48,10 @@ class Response:
 class Service:
     """An offline stand-in for a provider of the thinking models.
 
-    `profile` is "evolink" or "moonshot"; `speed` the events a second of requests that name none (0: as fast
-    as possible); `keys` the accepted keys; `seed` changes every answer; `faults` are switches for all
-    requests, as in the header `x-simulator-faults`. Raises `ValueError` for an unknown profile or switch, or
-    a speed below 0.
+    `profile` is that of a provider, by the names in the data file; `speed` the events a second of requests
+    that name none (0: as fast as possible); `keys` the accepted keys; `seed` changes every answer; `faults`
+    are switches for all requests, as in the header `x-simulator-faults`. Raises `ValueError` for an unknown
+    profile or switch, or a speed below 0.
     """
 
     def __init__(
@@ -118,7 +118,8 @@ class Service:
         return Response(refusal.status, self._with_id(headers), _once(body))
 
     def _read_faults(self, headers: Mapping[str, str]) -> Faults:
-        text = "; ".join(filter(None, (self._default_faults, headers.get("x-simulator-faults", ""))))
+        asked = (self._profile.variants, self._default_faults, headers.get("x-simulator-faults", ""))
+        text = "; ".join(filter(None, asked))
         try:
             return parse_faults(text)
         except ValueError as problem:
@@ -129,6 +130,8 @@ class Service:
         allowed = {"/v1/chat/completions": "POST", "/v1/models": "GET"}
         if self._profile.accounts:
             allowed |= {"/v1/tokenizers/estimate-token-count": "POST", "/v1/users/me/balance": "GET"}
+        if self._profile.credits:
+            allowed["/v1/credits"] = "GET"
         if path not in allowed:
             raise RefusalError(404, "The requested path was not found")
         if method != allowed[path]:
@@ -150,6 +153,8 @@ class Service:
                 answer = model_list(self._profile)
             case "/v1/users/me/balance":
                 answer = _account({"available_balance": 12.5, "voucher_balance": 10.0, "cash_balance": 2.5})
+            case "/v1/credits":
+                answer = {"data": {"total_credits": 20.0, "total_usage": 7.5}}
             case _:
                 answer = _account({"total_tokens": self._estimate(body)})
         active = self._spend(switches, key)

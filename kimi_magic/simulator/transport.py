@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 
+from .profiles import has_profile
 from .service import Response, Service
 
 
@@ -18,13 +19,22 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
     """Answers every request from a `Service`, whatever the host in its address.
 
     The request extension `simulator_speed` (a number, in events a second; 0: as fast as possible) is the
-    speed of one request; without it the service's own speed counts. Raises `httpx.ReadTimeout` and
-    `httpx.ReadError` as a network would, and `ValueError` for a speed below 0.
+    speed of one request; without it the service's own speed counts. `simulator_profile` is the name of the
+    provider that answers it, where no service was given; one without a profile is the default. Raises
+    `httpx.ReadTimeout` and `httpx.ReadError` as a network would, and `ValueError` for a speed below 0.
     """
 
     def __init__(self, service: Service | None = None) -> None:
-        """Serve `service`, or a new one with its defaults."""
-        self._service = service or Service()
+        """Serve `service`, or one for each profile that is asked for."""
+        self._service = service
+        self._by_profile: dict[str, Service] = {}
+
+    def _service_for(self, profile: str) -> Service:
+        if self._service is not None:
+            return self._service
+        if profile not in self._by_profile:
+            self._by_profile[profile] = Service(profile=profile) if has_profile(profile) else Service()
+        return self._by_profile[profile]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request; returns when the headers would arrive."""
@@ -32,15 +42,16 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
         headers = {name.lower(): value for name, value in request.headers.items()}
         limit = request.extensions.get("timeout", {}).get("read")
         speed = request.extensions.get("simulator_speed")
-        if trace := request.extensions.get("trace"):  # the event by which httpcore reports a sent request
+        service = self._service_for(request.extensions.get("simulator_profile", ""))
+        if trace := request.extensions.get("trace"):  # the events by which httpcore reports
             await trace("http11.send_request_body.complete", {"return_value": None})
         try:
             async with asyncio.timeout(limit):
-                response = await self._service.respond(
-                    request.method, request.url.path, headers, body, speed=speed
-                )
+                response = await service.respond(request.method, request.url.path, headers, body, speed=speed)
         except TimeoutError:
             raise httpx.ReadTimeout("the simulator was silent for too long", request=request) from None
+        if trace:
+            await trace("http11.receive_response_headers.complete", {"return_value": None})
         return httpx.Response(
             response.status,
             headers=list(response.headers),

@@ -88,11 +88,14 @@ def _parent(shell: Any) -> dict[str, Any]:
     return parent or {}
 
 
-def show_ledger(shell: Any, ledger: Ledger) -> None:
-    """What the requests of a kernel used: a table in a notebook, lines in a terminal."""
-    from kimi_magic.view.ledger import html, table
+def show_ledger(shell: Any, ledger: Ledger, *, timing: bool = False) -> None:
+    """What the requests of a kernel used, or when their answers came: a table, in a terminal as lines."""
+    from kimi_magic.view import ledger as tables
 
-    _show(shell, html(ledger), table(ledger))
+    if timing:
+        _show(shell, tables.timing_html(ledger), tables.timing_table(ledger))
+    else:
+        _show(shell, tables.html(ledger), tables.table(ledger))
 
 
 def show_history(shell: Any, messages: Sequence[Message]) -> None:

@@ -67,7 +67,7 @@ def _cut(turn: Turn, choice: Choice, lasting: bool) -> str:
     if usage and usage.reasoning is not None:
         cut += f", {usage.reasoning:,} of them reasoning"
     ways = []
-    if larger := larger_cap(turn.step.request, usage):
+    if larger := larger_cap(turn.step.request, usage, turn.step.provider):
         ways.append(f"ask again with --max-tokens {larger}")
     if lasting and choice is turn.choice and not turn.wants_json:
         ways.append("go on from here with %kimi --continue")

@@ -81,9 +81,10 @@ def byline(turn: Turn) -> str:
     if usage := turn.usage:
         reasoning = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
         cached = f" ({usage.cached:,} cached)" if usage.cached else ""
-        parts.append(f"{usage.prompt:,}{cached} + {usage.completion:,} tokens{reasoning}")
+        least = "≥ " * turn.is_undercounted
+        parts.append(f"{least}{usage.prompt:,}{cached} + {usage.completion:,} tokens{reasoning}")
     if turn.cost is not None:
-        parts.append(f"≈ {dollars(turn.cost)} (estimate)")
+        parts.append(f"{'≥' if turn.is_underpriced else '≈'} {dollars(turn.cost)} (estimate)")
     parts.append(f"{turn.seconds:.1f} s")
     if repair_note := repairs(turn):
         parts.append(repair_note)

@@ -15,7 +15,11 @@ from .chat import AUTH
 
 @pytest.fixture(scope="session")
 def services() -> dict[str, Service]:
-    return {name: Service(speed=0, profile=name) for name in ("evolink", "moonshot")}
+    """One with the rules of each family; the K2 models show the differences."""
+    return {
+        name: Service(speed=0, profile=profile)
+        for name, profile in (("evolink", "evolink"), ("moonshot", "moonshot-k2"))
+    }
 
 
 @pytest.fixture(scope="session")
