@@ -3,7 +3,7 @@
 A job is an async function that gets `emit` and calls it with batches of events. `alisten` waits in a
 coroutine: the running loop stays free. `listen` blocks the calling thread; an interrupt gets through. Either
 way the events arrive in batches, the first at once, later ones one a `BATCH_INTERVAL`, and none is lost,
-doubled or reordered.
+doubled or reordered. `Order` lets one at a time in, whoever waits in either way.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ import queue
 import signal
 import threading
 import weakref
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Future
 from types import FrameType
 from typing import Any, TypeVar
 
@@ -234,6 +236,80 @@ class OtherThreads:
 
 
 other_threads = OtherThreads()
+
+
+class Order:
+    """Lets one at a time in, in the order in which they came, from threads and coroutines alike."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._tickets: deque[Ticket] = deque()
+
+    def take(self) -> Ticket:
+        """A place in the line; whoever takes one leaves it in the end."""
+        with self._lock:
+            ticket = Ticket(self, list(self._tickets))
+            self._tickets.append(ticket)
+            if ticket is self._tickets[0]:
+                ticket.admit()
+        return ticket
+
+    def remove(self, ticket: Ticket) -> None:
+        """Let the next one in if it was the turn of `ticket`."""
+        with self._lock:
+            with contextlib.suppress(ValueError):
+                self._tickets.remove(ticket)
+            if self._tickets:
+                self._tickets[0].admit()
+
+
+class Ticket:
+    """A place in an `Order`."""
+
+    def __init__(self, order: Order, ahead: list[Ticket]) -> None:
+        self._order = order
+        self._turn: Future[None] = Future()
+        self._loop = running_loop()
+        self._waits_for_itself = self._loop is not None and any(t._loop is self._loop for t in ahead)
+
+    def admit(self) -> None:
+        """It is its turn."""
+        if not self._turn.done():
+            self._turn.set_result(None)
+
+    @property
+    def is_admitted(self) -> bool:
+        """Whether it is its turn."""
+        return self._turn.done()
+
+    def wait(self) -> None:
+        """Block this thread until it is its turn; an interrupt gets through.
+
+        Raises:
+            RuntimeError: It never comes: a task ahead needs the loop that runs in this thread.
+        """
+        if self._waits_for_itself and not self.is_admitted:
+            raise RuntimeError("a task of the loop that runs in this thread is ahead")
+        while not self.is_admitted:
+            with contextlib.suppress(TimeoutError):
+                self._turn.result(POLL_INTERVAL)
+
+    async def arrive(self) -> None:
+        """Wait until it is its turn, leaving the running loop free."""
+        if not self.is_admitted:
+            await asyncio.shield(asyncio.wrap_future(self._turn))
+
+    def leave(self) -> None:
+        """Let the next one in."""
+        self._order.remove(self)
+
+
+def running_loop() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in this thread, if one does."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def listen(

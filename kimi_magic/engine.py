@@ -6,7 +6,7 @@ lets the step grow, and comes back for the next.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -14,7 +14,7 @@ from msgspec import structs
 
 from kimi_magic import hosts, request, structured
 from kimi_magic.client.connection import Connection
-from kimi_magic.conversation import Conversation, Step, Turn
+from kimi_magic.conversation import Conversation, Step, Turn, message_tokens
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
 from kimi_magic.request import Options
@@ -32,7 +32,9 @@ class Plan:
 
     `conversation` is where the turn will be kept, None if it stands alone; `start` is an answer that the
     first request continues; `warnings` are sentences about options that are allowed but seldom wise. A turn
-    that `stands_alone` is none that `--pick` and `--continue` speak of.
+    that `stands_alone` is none that `--pick` and `--continue` speak of. `compose` makes the first request
+    anew of what is in the conversation then, None where it is always the same; `changes` are those of the
+    conversation that the request was composed of.
     """
 
     turn: Turn
@@ -44,6 +46,8 @@ class Plan:
     start: Choice | None = None
     warnings: tuple[str, ...] = ()
     stands_alone: bool = False
+    compose: Callable[[], Request] | None = None
+    changes: int = 0
 
 
 class Ask(NamedTuple):
@@ -61,18 +65,24 @@ def plan(
     *,
     cell: Mapping[str, Any],
     namespace: Mapping[str, Any],
+    id: str = "",
 ) -> Plan:
     """A turn for `prompt`: the user's text, or all messages of a conversation of the person's own.
 
     `cell` holds the options that were given with the prompt, `namespace` the names of the notebook. With a
-    text and the option `history`, the turn continues `conversation` and will be kept there.
+    text and the option `history`, the turn continues `conversation` and will be kept there, in place of the
+    turn `id`, or at its end if there is none.
 
     Raises:
         KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
     """
     keep = conversation if options.history and isinstance(prompt, str) else None
     if isinstance(prompt, str):
-        messages = _messages(prompt, options, keep)
+        if not prompt.strip() and not options.attach:
+            raise KimiUsageError("the prompt is empty", hint="{@write_prompt}.")
+        messages = [user_message(prompt, options.attach or ())]
+        if options.system:
+            messages.insert(0, Message("system", options.system))
     else:
         messages = request.given_messages(prompt, cell)
     question = next((m for m in reversed(messages) if m.role == "user"), messages[0])
@@ -84,12 +94,12 @@ def plan(
     )
     structure = structure and structure._replace(mode=mode)
     needs = structured.needs(structure, messages, options, mode)
-    first = request.build(
+    own = request.build(
         structs.replace(options, tools=needs.tools or options.tools), needs.messages, needs.response_format
     )
     turn = Turn(
         question,
-        id=conversation.new_id(),
+        id=id or conversation.new_id(),
         wants_json=structure is not None,
         wants_frame=structure is not None and bool(structure.frame),
     )
@@ -97,7 +107,36 @@ def plan(
     warnings = request.warnings(options, messages)
     if structure is not None and options.stop:
         warnings.append(structured.STOP_WARNING)
-    return Plan(turn, first, connection, options, structure, keep, warnings=tuple(warnings))
+    plan = Plan(turn, own, connection, options, structure, keep, warnings=tuple(warnings))
+    return plan if keep is None else refreshed(replace(plan, compose=_composer(plan, keep), changes=-1))
+
+
+def refreshed(plan: Plan) -> Plan:
+    """`plan` with a request that is composed of what is in its conversation now."""
+    if plan.compose is None or plan.conversation is None or plan.changes == plan.conversation.changes:
+        return plan
+    return replace(plan, request=plan.compose(), changes=plan.conversation.changes)
+
+
+def _composer(plan: Plan, conversation: Conversation) -> Callable[[], Request]:
+    """What puts the history into the request of `plan`: behind its system message, if it has one.
+
+    The oldest turns are left out, whole, where the estimate of all is more than the model's context has room
+    for beside the answer.
+    """
+    own, options, turn = plan.request, plan.options, plan.turn
+    split = 1 if own.messages[0].role == "system" else 0
+    reasoning = options.history_reasoning or "all"
+    room = request.room_for_history(options, own, sum(map(message_tokens, own.messages)))
+
+    def compose() -> Request:
+        most = options.history_limit if isinstance(options.history_limit, int) else None
+        context = conversation.context(turn.id, most=most, room=room, reasoning=reasoning == "all")
+        turn.place = context.place
+        history = context.messages(reasoning)
+        return request.with_messages(own, (*own.messages[:split], *history, *own.messages[split:]))
+
+    return compose
 
 
 def continue_plan(last: Plan, cell: Mapping[str, Any]) -> Plan:
@@ -119,9 +158,9 @@ def continue_plan(last: Plan, cell: Mapping[str, Any]) -> Plan:
     options = structs.replace(last.options, **{**cell, "stop": stop})
     connection = replace(last.connection, speed=options.speed)
     rest = request.continuation(options, turn.step.request, turn.choice)
-    return Plan(
-        Turn(turn.prompt, id=turn.id), rest, connection, options, None, last.conversation, turn.choice
-    )
+    longer = Turn(turn.prompt, id=turn.id)
+    longer.place = turn.place
+    return Plan(longer, rest, connection, options, None, last.conversation, turn.choice)
 
 
 def steps(plan: Plan) -> Generator[Ask, None, None]:
@@ -200,15 +239,6 @@ def pick(plan: Plan, number: int) -> Choice:
     turn.picked = number - 1
     conversation.keep(turn)
     return choice
-
-
-def _messages(prompt: str, options: Options, conversation: Conversation | None) -> list[Message]:
-    """System message, history as the model wants it, and the prompt."""
-    if not prompt.strip() and not options.attach:
-        raise KimiUsageError("the prompt is empty", hint="{@write_prompt}.")
-    system = [Message("system", options.system)] if options.system else []
-    history = conversation.before(reasoning=options.history_reasoning or "all") if conversation else ()
-    return [*system, *history, user_message(prompt, options.attach or ())]
 
 
 def _check_continuable(turn: Turn) -> None:

@@ -1,4 +1,4 @@
-"""What one kernel or script has: settings, a client on an I/O thread, conversation, ledger, last reply.
+"""What one kernel or script has: settings, a client on an I/O thread, conversations, ledger, last reply.
 
 `run` and `arun` drive a turn: they send the requests that `engine` asks for, let the answer grow in the view,
 and settle in one place how the turn ended.
@@ -17,10 +17,10 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from kimi_magic import bridge, engine, options
+from kimi_magic import bridge, cells, engine, options
 from kimi_magic.client import Client
-from kimi_magic.conversation import Conversation, End, Step, Turn
-from kimi_magic.engine import Plan
+from kimi_magic.conversation import DEFAULT_CHAT, Conversation, End, Step, Turn
+from kimi_magic.engine import Ask, Plan
 from kimi_magic.errors import KimiBudgetError, KimiInterrupted, KimiUsageError
 from kimi_magic.messages import Choice, Event
 from kimi_magic.options.advice import phrase
@@ -38,7 +38,8 @@ class Kernel:
 
     def __init__(self) -> None:
         self.settings = Settings()
-        self.conversation = Conversation()
+        self.chats = {DEFAULT_CHAT: Conversation()}  # by name
+        self.conversation = self.chats[DEFAULT_CHAT]  # the one that prompts continue which name none
         self.ledger = Ledger()
         self.last: Reply[Any] | None = None  # of the last turn, whatever became of it
         # The last turn of a cell or of the conversation, which `--pick` and `--continue` speak of. An `ask`
@@ -65,6 +66,12 @@ class Kernel:
 
         bridge.Work(self.io, open_client, lambda _: None)
 
+    def chat(self, name: str | None = None) -> Conversation:
+        """The conversation of this name, begun if there is none; the current one if none is named."""
+        if name is None:
+            return self.conversation
+        return self.chats.setdefault(name, Conversation(name))
+
     def plan(
         self,
         prompt: str | Sequence[Mapping[str, Any]],
@@ -82,13 +89,48 @@ class Kernel:
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
+        values, conversation, appends = self._chat_of(values)
         decided = self.settings.options(values)
         connection = self.settings.connection(decided)
-        plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)
+        cell = cells.running.get()
+        chat = conversation if decided.history and isinstance(prompt, str) else None
+        place = "" if cell is None or appends else cell.next_id(chat)
+        if place and chat is None:
+            place += "~"  # it stands alone, and shares its cell with turns of conversations
+        plan = engine.plan(
+            prompt, decided, connection, conversation, cell=values, namespace=namespace, id=place
+        )
         new = [warning for warning in plan.warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
         return replace(plan, stands_alone=stands_alone and plan.conversation is None)
+
+    def _chat_of(self, values: Mapping[str, Any]) -> tuple[Mapping[str, Any], Conversation, bool]:
+        """The options that are sent or decide what is, the conversation, and whether the turn is appended.
+
+        The system message of a conversation beats that of the settings.
+        """
+        rest = dict(values)
+        name, appends, history = rest.pop("chat", None), rest.pop("append", False), rest.get("history")
+        if name and history is False:
+            raise KimiUsageError("{@chat} with {@no_history}: expected one of the two")
+        if isinstance(history, Conversation):
+            conversation = history
+        else:
+            conversation = self.chat(history if isinstance(history, str) else name)
+        if "history" in rest:
+            rest["history"] = history is not False
+        if conversation.system and rest.get("history", self.settings["history"]):
+            rest.setdefault("system", conversation.system)
+        return rest, conversation, appends
+
+    def end_cell(self, run: cells.CellRun) -> None:
+        """Drop the turns of prompts that the cell asked in an earlier run, and no longer asks."""
+        for conversation, count in run.counts.items():
+            if conversation is not None:
+                number = count + 1
+                while conversation.drop_id(cells.prompt_id(run.id, number)):
+                    number += 1
 
     def continue_last(self, values: Mapping[str, Any]) -> Plan:
         """A turn that goes on with the last answer, which was cut or stopped, and takes its place.
@@ -111,7 +153,7 @@ class Kernel:
         return engine.pick(self.last_plan, number)
 
     def reset(self) -> None:
-        """Begin a new conversation. What was asked before can no longer be continued or picked from."""
+        """Begin a new conversation under its name. What was asked before cannot be continued or picked."""
         self.conversation.clear()
         self.last_plan = None
 
@@ -124,14 +166,20 @@ class Kernel:
             KimiError: The turn failed. What had arrived is in `last`.
             KimiInterrupted: The person stopped it.
         """
-        asks, reply = self._asks(plan), Reply[Any](plan.turn)
-        step: Step | None = next(asks)
-        with self._running(plan, reply, view) as show:
-            while step is not None:
-                with self._sending(plan, step, show) as (job, deliver):
-                    bridge.listen(self.io, job, deliver, polls=view is not None)
-                if (step := next(asks, None)) is not None:
-                    show()
+        reply = Reply[Any](plan.turn)
+        with self._ticket(plan) as ticket:
+            if ticket is not None and not ticket.is_admitted:
+                with self._waiting(plan, reply, view):
+                    _wait(ticket)
+            plan = engine.refreshed(plan)
+            asks = self._asks(plan)
+            step: Step | None = next(asks)
+            with self._running(plan, reply, view) as show:
+                while step is not None:
+                    with self._sending(plan, step, show) as (job, deliver):
+                        bridge.listen(self.io, job, deliver, polls=view is not None)
+                    if (step := next(asks, None)) is not None:
+                        show()
         return reply
 
     async def arun(self, plan: Plan, view: View | None = None, *, in_cell: bool = False) -> Reply[Any]:
@@ -145,16 +193,54 @@ class Kernel:
             KimiInterrupted: The person stopped it.
             asyncio.CancelledError: The current task was cancelled, and is no cell.
         """
-        asks, reply = self._asks(plan), Reply[Any](plan.turn)
-        step: Step | None = next(asks)
-        stop = bridge.Stop()
-        with _as_interrupt(in_cell), self._running(plan, reply, view, stop if in_cell else None) as show:
-            while step is not None:
-                with self._sending(plan, step, show) as (job, deliver):
-                    await bridge.alisten(self.io, job, deliver, stop=stop)
-                if (step := next(asks, None)) is not None:
-                    show()
+        reply, stop = Reply[Any](plan.turn), bridge.Stop()
+        on_click = stop if in_cell else None
+        with _as_interrupt(in_cell), self._ticket(plan) as ticket:
+            if ticket is not None and not ticket.is_admitted:
+                with self._waiting(plan, reply, view, on_click):
+                    await ticket.arrive()
+            plan = engine.refreshed(plan)
+            asks = self._asks(plan)
+            step: Step | None = next(asks)
+            with self._running(plan, reply, view, on_click) as show:
+                while step is not None:
+                    with self._sending(plan, step, show) as (job, deliver):
+                        await bridge.alisten(self.io, job, deliver, stop=stop)
+                    if (step := next(asks, None)) is not None:
+                        show()
         return reply
+
+    @contextlib.contextmanager
+    def _ticket(self, plan: Plan) -> Iterator[bridge.Ticket | None]:
+        """The place of a prompt in the line of its conversation; None where it stands alone."""
+        if plan.conversation is None:
+            yield None
+            return
+        ticket = plan.conversation.order.take()
+        try:
+            yield ticket
+        finally:
+            ticket.leave()
+
+    @contextlib.contextmanager
+    def _waiting(
+        self, plan: Plan, reply: Reply[Any], view: View | None, stop: Callable[[], None] | None = None
+    ) -> Iterator[None]:
+        """Shows a turn whose conversation is busy: with a step that is sent by no means as it stands."""
+        turn = plan.turn
+        engine.begin(plan, Ask(plan.request, plan.start))
+        if view is not None:
+            self._growing[turn] = view
+            view.open(turn, stop)
+        try:
+            yield
+        except BaseException as error:
+            self.last = reply
+            turn.steps[-1].end(_end(error))
+            turn.end(_end(error))
+            self._close_view(turn)
+            raise
+        turn.steps.clear()
 
     def _asks(self, plan: Plan) -> Iterator[Step]:
         """The steps of a turn, each begun when it may be sent: the budget is checked before."""
@@ -176,7 +262,7 @@ class Kernel:
         self.last = reply
         if not plan.stands_alone:
             self.last_plan = plan
-        if view is not None:
+        if view is not None and turn not in self._growing:
             self._growing[turn] = view
             view.open(turn, stop)
         try:
@@ -286,6 +372,17 @@ def _end(error: BaseException) -> End:
     return "interrupted" if isinstance(error, KeyboardInterrupt | asyncio.CancelledError) else "failed"
 
 
+def _wait(ticket: bridge.Ticket) -> None:
+    try:
+        ticket.wait()
+    except RuntimeError:
+        raise KimiUsageError(
+            "another prompt of this conversation is being answered by a task of this notebook's loop, which "
+            "cannot go on while this cell blocks it",
+            hint="Await that task first, or ask in another conversation.",
+        ) from None
+
+
 @contextlib.contextmanager
 def _as_interrupt(in_cell: bool) -> Iterator[None]:
     """In a cell a cancellation is an interrupt: ipykernel cancels the task when the person stops it."""
@@ -350,6 +447,8 @@ def fresh(**settings: Any) -> Iterator[Kernel]:
 
 def _connect_child() -> None:
     current.connect()
+    for conversation in current.chats.values():
+        conversation.order = bridge.Order()  # who is in it runs in the parent
 
 
 def _close() -> None:

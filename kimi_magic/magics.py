@@ -16,6 +16,8 @@ from IPython.core.async_helpers import _asyncio_runner
 from IPython.core.inputtransformer2 import EscapedCommand, HelpEnd, MagicAssign
 from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class, no_var_expand
 
+from kimi_magic import cells
+
 if TYPE_CHECKING:
     from kimi_magic.conversation import Turn
     from kimi_magic.engine import Plan
@@ -132,8 +134,8 @@ def _end(shell: Any, plan: Plan, reply: Reply[Any]) -> None:
     """Store the reply where `--out` says, and remember that this cell has shown it."""
     if plan.options.out:
         shell.push({plan.options.out: reply.data if reply.turn.parsed else reply})
-    if (cells := _cells_of(shell)) is not None:
-        cells.note_shown(reply.turn)
+    if (watch := _cells_of(shell)) is not None:
+        watch.note_shown(reply.turn)
 
 
 def _check_alone(name: str, values: dict[str, Any], prompt: str, cell: str | None) -> None:
@@ -274,13 +276,16 @@ class _Cells:
         self._shell = shell
         self._is_kernel = getattr(shell, "kernel", None) is not None
         self._depth = 0
+        self._run: cells.CellRun | None = None
         self._shown: Turn | None = None  # by the cell that runs
         self._handle: Any = None  # of SIGINT, ours while a cell runs, and the one before
         self._handle_before: Any = None
 
-    def enter(self, *_: object) -> None:
+    def enter(self, info: Any = None, *_: object) -> None:
         if not self._depth:
             self._hear_interrupts()
+            self._run = cells.CellRun(_cell_id(self._shell, info))
+            cells.running.set(self._run)
         self._depth += 1
 
     def _hear_interrupts(self) -> None:
@@ -311,14 +316,23 @@ class _Cells:
         if handle is not None and signal.getsignal(signal.SIGINT) is handle:
             signal.signal(signal.SIGINT, self._handle_before)
 
-    def leave(self, *_: object) -> None:
+    def leave(self, result: Any = None, *_: object) -> None:
         self._depth = max(0, self._depth - 1)  # loaded inside a cell, it sees only that one's end
         if not self._depth:
             self._hear_no_interrupts()
+            self._end_run(is_good=getattr(result, "success", False))
         if not self._depth and self._shown is not None:
             self._shown = None
             with contextlib.suppress(KeyError):
                 self._shell.display_formatter.ipython_display_formatter.pop(".".join(REPLY))
+
+    def _end_run(self, *, is_good: bool) -> None:
+        run, self._run = self._run, None
+        cells.running.set(None)
+        if run is not None and run.counts and is_good:
+            from kimi_magic import kernel
+
+            kernel.current.end_cell(run)
 
     def rewrite(self, lines: list[str]) -> list[str]:
         """`%%kimi` cells, and `%kimi` lines alone in their cell, as Python; all else as it is.
@@ -362,6 +376,18 @@ class _Cells:
         from kimi_magic import view
 
         display(view.bundle(reply.turn), raw=True)
+
+
+def _cell_id(shell: Any, info: Any) -> str:
+    """The id of the cell that the front end runs, "" where it does not say."""
+    if getattr(info, "cell_id", None):
+        return str(info.cell_id)
+    kernel = getattr(shell, "kernel", None)
+    try:
+        parent = kernel.get_parent() if kernel is not None else {}
+    except (AttributeError, LookupError):  # before ipykernel 6, and outside of a request
+        parent = getattr(shell, "parent_header", None) or {}
+    return str((parent or {}).get("metadata", {}).get("cellId") or "")
 
 
 def _is_comment(line: str) -> bool:
@@ -447,8 +473,8 @@ def wait_for_warm_up() -> None:
 
 
 def _cells_of(shell: Any) -> _Cells | None:
-    cells: _Cells | None = shell.__dict__.get("_kimi_magic_cells")
-    return cells
+    watch: _Cells | None = shell.__dict__.get("_kimi_magic_cells")
+    return watch
 
 
 def load(shell: Any) -> None:
@@ -459,12 +485,12 @@ def load(shell: Any) -> None:
         kernel.current.settings.load(section)
     unload(shell)
     shell.register_magics(KimiMagics)
-    cells = _Cells(shell)
-    shell.input_transformers_cleanup.insert(0, cells.rewrite)
+    watch = _Cells(shell)
+    shell.input_transformers_cleanup.insert(0, watch.rewrite)
     shell.input_transformer_manager.token_transformers += LINE_TRANSFORMERS
-    shell.events.register("pre_run_cell", cells.enter)
-    shell.events.register("post_run_cell", cells.leave)
-    shell._kimi_magic_cells = cells
+    shell.events.register("pre_run_cell", watch.enter)
+    shell.events.register("post_run_cell", watch.leave)
+    shell._kimi_magic_cells = watch
     shell.display_formatter.formatters["text/html"].for_type_by_name(*REPLY, _html_of)
     warm_up = threading.Timer(WARM_UP_DELAY, _warm_up, args=(shell,))  # `bridge` would import asyncio now
     warm_up.name, warm_up.daemon = "kimi_magic warm-up", True
@@ -484,13 +510,13 @@ def unload(shell: Any) -> None:
         shell.magics_manager.magics[kind].pop(name, None)
     with contextlib.suppress(KeyError):
         shell.display_formatter.formatters["text/html"].pop(".".join(REPLY))
-    if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is None:
+    if (watch := shell.__dict__.pop("_kimi_magic_cells", None)) is None:
         return
-    shell.input_transformers_cleanup.remove(cells.rewrite)
+    shell.input_transformers_cleanup.remove(watch.rewrite)
     for transformer in LINE_TRANSFORMERS:
         shell.input_transformer_manager.token_transformers.remove(transformer)
-    shell.events.unregister("pre_run_cell", cells.enter)
-    shell.events.unregister("post_run_cell", cells.leave)
+    shell.events.unregister("pre_run_cell", watch.enter)
+    shell.events.unregister("post_run_cell", watch.leave)
     import sys
 
     if (kernel := sys.modules.get("kimi_magic.kernel")) is not None:

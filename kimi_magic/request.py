@@ -61,6 +61,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     prefix: str | None = None
     out: str | None = None
     history: bool = True
+    history_limit: int | str = "all"
     history_reasoning: HistoryReasoning | None = None
     effort: str | None = None
     thinking: str | None = None
@@ -150,6 +151,19 @@ def build(
         **{model.cap_field or host.cap_field: options.max_tokens},
         **{name: getattr(options, name) for name in SAMPLING},
     )
+    return _sendable(request)
+
+
+def with_messages(request: Request, messages: Sequence[Message]) -> Request:
+    """`request` with these messages.
+
+    Raises:
+        KimiUsageError: A text in them cannot be sent.
+    """
+    return _sendable(structs.replace(request, messages=tuple(messages)))
+
+
+def _sendable(request: Request) -> Request:
     try:
         return sendable(request)
     except ValueError as error:
@@ -187,6 +201,17 @@ def larger_cap(request: Request, usage: Usage | None, host: str = "") -> int | N
     if largest := _largest_cap(model, host):
         larger = min(larger, largest)
     return larger if larger > cap else None
+
+
+def room_for_history(options: Options, request: Request, own: int) -> int | None:
+    """The tokens that earlier turns may have beside `own` of the prompt; None where the context is unknown.
+
+    The answer keeps its cap, but of a cap that nearly is the context no more than half of that.
+    """
+    context = model_of(options).context
+    if not context:
+        return None
+    return max(0, context - own - min(request.cap or ROOMY_CAP, context // 2))
 
 
 def _conflicts(model: Model, options: Options) -> list[str]:

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import count
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -23,6 +24,7 @@ from jupyter_client import BlockingKernelClient
 from jupyter_client.connect import write_connection_file
 
 PATIENCE = 30  # s until something that should have happened long ago counts as not happening
+_cell_numbers = count(1)  # of the cells that have run
 STARTING = 60  # s that a kernel may take to start
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
@@ -143,11 +145,12 @@ class Kernel:
                 return
             assert time.monotonic() < deadline, "the kernel answers, but publishes nothing"
 
-    def send(self, code: str, *, cell_id: str | None = "a-cell") -> str:
-        """Send a cell as JupyterLab does, with its id; as consoles do where `cell_id` is None."""
+    def send(self, code: str, *, cell_id: str | None = "") -> str:
+        """Send a cell as JupyterLab does, with its id ("": a new one); as consoles do where it is None."""
+        cell_id = f"cell-{next(_cell_numbers)}" if cell_id == "" else cell_id
         content = {
-            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
-            "stop_on_error": True,
+            "code": code, "silent": False, "store_history": True, "user_expressions": {},
+            "allow_stdin": False, "stop_on_error": True,
         }  # fmt: skip
         metadata = {"cellId": cell_id} if cell_id else {}
         message = self.client.session.msg("execute_request", content, metadata=metadata)
@@ -185,16 +188,16 @@ class Kernel:
             if message["parent_header"].get("msg_id") == request:
                 return message["content"]
 
-    def run(self, code: str) -> Cell:
+    def run(self, code: str, *, cell_id: str | None = "") -> Cell:
         """Execute one cell; it must succeed."""
-        cell = self.attempt(code)
+        cell = self.attempt(code, cell_id=cell_id)
         assert cell.status == "ok", cell.outputs
         return cell
 
-    def attempt(self, code: str) -> Cell:
+    def attempt(self, code: str, *, cell_id: str | None = "") -> Cell:
         """Execute one cell, whatever becomes of it."""
         began = time.monotonic()
-        cell = self.finish(self.send(code))
+        cell = self.finish(self.send(code, cell_id=cell_id))
         cell.began = began
         return cell
 

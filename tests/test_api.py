@@ -64,7 +64,7 @@ def test_a_failed_turn_leaves_no_trace():
     [
         ({"temperature": 3}, "temperature 3: expected a number from 0 to 2"),
         ({"max_tokens": True}, "expected a whole number of at least 1"),
-        ({"history": "no"}, "expected True or False"),
+        ({"history": 3}, "expected True, False, the name of a conversation"),
         ({"model": ""}, "expected a text that is not empty"),
     ],
 )

@@ -261,7 +261,7 @@ BAD = [
     ("out", ["", "1x", "a b", "a.b", "a-b", "class", "None", 7, "x=1"]),
     ("model", ["", "  ", 7, True, ["m"], b"m"]),
     ("offline", ["yes", 1, 0, ""]),
-    ("history", ["no", 1]),
+    ("history", ["-no", 1, ""]),
 ]
 
 

@@ -161,8 +161,20 @@ TABLE = (
         entries=_CELL,
     ),
     Option(
-        "history", ("--no-history",), "neither send nor keep history", "", values.flag, default=True,
+        "chat", ("-c", "--chat"), "the conversation to continue, by name; a new name begins one", "NAME",
+        values.chat, entries=_CELL,
+    ),
+    Option(
+        "append", ("--append",), "ask a follow-up in the same cell: replace no earlier run of it", "",
+        values.flag, default=False, entries=_CELL,
+    ),
+    Option(
+        "history", ("--no-history",), "neither send nor keep history", "", values.history, default=True,
         sets=False,
+    ),
+    Option(
+        "history_limit", ("--history",), "how many earlier turns are sent: a number, all or none", "N",
+        values.history_limit, default="all", entries=_CELL_CONFIG,
     ),
     Option(
         "history_reasoning", ("--history-reasoning",),

@@ -50,6 +50,38 @@ def flag(value: object) -> bool:
     raise ValueError("True or False")
 
 
+LONGEST_CHAT_NAME = 60  # characters: it stands in the byline
+
+
+def chat(value: object) -> str:
+    """The name of a conversation."""
+    is_short = isinstance(value, str) and value.strip() == value and 0 < len(value) <= LONGEST_CHAT_NAME
+    if isinstance(value, str) and is_short and value.isprintable() and not value.startswith("-"):
+        return str.__str__(value)
+    raise ValueError(f"the name of a conversation, of at most {LONGEST_CHAT_NAME} characters")
+
+
+def history(value: object) -> Any:
+    """Whether a conversation is continued, or which one: by name, or itself."""
+    from kimi_magic.conversation import Conversation
+
+    if isinstance(value, bool | Conversation):
+        return value
+    if isinstance(value, str):
+        return chat(value)
+    raise ValueError("True, False, the name of a conversation, or a Conversation")
+
+
+def history_limit(value: object) -> int | str:
+    """How many earlier turns are sent."""
+    if value == "all":
+        return "all"
+    try:
+        return 0 if value == "none" else int(whole(0)(value))
+    except ValueError:
+        raise ValueError("a whole number of at least 0, all or none") from None
+
+
 def frame(value: object) -> bool | str:
     """Whether a DataFrame is wanted, or of which library."""
     if isinstance(value, bool) or value in ("pandas", "polars"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from kimi_magic.conversation import Turn
+from kimi_magic.conversation import DEFAULT_CHAT, Turn
 from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
 from kimi_magic.usage import dollars
@@ -88,6 +89,7 @@ def byline(turn: Turn) -> str:
     parts.append(f"{turn.seconds:.1f} s")
     if repair_note := repairs(turn):
         parts.append(repair_note)
+    parts += standing(turn)
     match turn.state, turn.choice.finish_reason:
         case "interrupted", _:
             parts.append("stopped" + " · this part is not in the conversation" * bool(turn.choice.text))
@@ -103,6 +105,39 @@ def byline(turn: Turn) -> str:
     if turn.step.simulated:
         parts.append("offline simulator")
     return " · ".join(map(on_one_line, parts))
+
+
+def standing(turn: Turn) -> list[str]:
+    """Where the turn stands in its conversation, what it replaces, and what was sent ahead of it.
+
+    Nothing is said of the first turn of the one conversation that needs no name.
+    """
+    place = turn.place
+    if place is None or (place.number == 1 and not place.replaces and place.chat == DEFAULT_CHAT):
+        return []
+    parts = [f"{place.chat} · " * (place.chat != DEFAULT_CHAT) + f"turn {place.number}"]
+    if place.replaces and turn.has_ended:
+        parts.append("replaces its earlier run" if turn.kept else "its earlier run stays")
+    if place.earlier:
+        of_all = f" of {place.earlier}" * (place.context < place.earlier)
+        number = place.earlier if of_all else place.context
+        parts.append(f"{place.context}{of_all} turn{'s' * (number != 1)} of context")
+    if place.left_out:
+        parts.append(f"{turns(place.left_out)} left out, the context of the model is full")
+    return parts
+
+
+def turns(numbers: Sequence[int]) -> str:
+    """Turns by their numbers, those that follow each other as a range: "turns 1–3 and 5"."""
+    ranges: list[list[int]] = []
+    for number in numbers:
+        if ranges and ranges[-1][-1] == number - 1:
+            ranges[-1][1:] = [number]
+        else:
+            ranges.append([number])
+    shown = ["–".join(map(str, each)) for each in ranges]
+    listed = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
+    return f"turn{'s' * (len(numbers) > 1)} {listed}"
 
 
 def rough_tokens(text: str) -> int:
