@@ -26,6 +26,9 @@ CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty",
               "out")  # fmt: skip
 
 
+Composer = Callable[[], tuple[Request, list[str]]]
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A turn that is ready to run: its first request, where it goes, and what becomes of the answer.
@@ -46,7 +49,7 @@ class Plan:
     start: Choice | None = None
     warnings: tuple[str, ...] = ()
     stands_alone: bool = False
-    compose: Callable[[], Request] | None = None
+    compose: Composer | None = None
     changes: int = 0
 
 
@@ -77,14 +80,7 @@ def plan(
         KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
     """
     keep = conversation if options.history and isinstance(prompt, str) else None
-    if isinstance(prompt, str):
-        if not prompt.strip() and not options.attach:
-            raise KimiUsageError("the prompt is empty", hint="{@write_prompt}.")
-        messages = [user_message(prompt, options.attach or ())]
-        if options.system:
-            messages.insert(0, Message("system", options.system))
-    else:
-        messages = request.given_messages(prompt, cell)
+    messages = _messages(prompt, options, cell)
     question = next((m for m in reversed(messages) if m.role == "user"), messages[0])
     structure = structured.structure_of(options, namespace)
     if options.prefix:
@@ -93,48 +89,63 @@ def plan(
         options.schema_mode, options.host, request.model_of(options), simulated=connection.is_simulated
     )
     structure = structure and structure._replace(mode=mode)
-    needs = structured.needs(structure, messages, options, mode)
-    own = request.build(
-        structs.replace(options, tools=needs.tools or options.tools), needs.messages, needs.response_format
-    )
+    split = 1 if options.system and isinstance(prompt, str) else 0
+
+    def build(history: tuple[Message, ...] = ()) -> tuple[Request, list[str]]:
+        """The request with `history` behind the system message, and sentences about it."""
+        whole = [*messages[:split], *history, *messages[split:]]
+        needs = structured.needs(structure, whole, options, mode)
+        tools = needs.tools or options.tools
+        made = request.build(structs.replace(options, tools=tools), needs.messages, needs.response_format)
+        return made, needs.notices
+
     turn = Turn(
         question,
         id=id or conversation.new_id(),
         wants_json=structure is not None,
         wants_frame=structure is not None and bool(structure.frame),
     )
-    turn.notices = tuple(needs.notices)
-    warnings = request.warnings(options, messages)
+    own, notices = build()
+    compose = None if keep is None else _composer(turn, own, options, keep, build)
+    first, notices = (own, notices) if compose is None else compose()
+    turn.notices = tuple(notices)
+    warnings = request.warnings(options, first.messages)
     if structure is not None and options.stop:
         warnings.append(structured.STOP_WARNING)
-    plan = Plan(turn, own, connection, options, structure, keep, warnings=tuple(warnings))
-    return plan if keep is None else refreshed(replace(plan, compose=_composer(plan, keep), changes=-1))
+    return Plan(
+        turn, first, connection, options, structure, keep, warnings=tuple(warnings), compose=compose,
+        changes=conversation.changes,
+    )  # fmt: skip
 
 
 def refreshed(plan: Plan) -> Plan:
     """`plan` with a request that is composed of what is in its conversation now."""
     if plan.compose is None or plan.conversation is None or plan.changes == plan.conversation.changes:
         return plan
-    return replace(plan, request=plan.compose(), changes=plan.conversation.changes)
+    first, _ = plan.compose()
+    return replace(plan, request=first, changes=plan.conversation.changes)
 
 
-def _composer(plan: Plan, conversation: Conversation) -> Callable[[], Request]:
-    """What puts the history into the request of `plan`: behind its system message, if it has one.
+def _composer(
+    turn: Turn,
+    own: Request,
+    options: Options,
+    conversation: Conversation,
+    build: Callable[[tuple[Message, ...]], tuple[Request, list[str]]],
+) -> Composer:
+    """What builds the request of `turn` with the history that the conversation has when it is called.
 
-    The oldest turns are left out, whole, where the estimate of all is more than the model's context has room
-    for beside the answer.
+    `own` is the request without history. The oldest turns are left out, whole, where the estimate of all is
+    more than the model's context has room for beside prompt and answer.
     """
-    own, options, turn = plan.request, plan.options, plan.turn
-    split = 1 if own.messages[0].role == "system" else 0
     reasoning = options.history_reasoning or "all"
     room = request.room_for_history(options, own, sum(map(message_tokens, own.messages)))
+    most = options.history_limit if isinstance(options.history_limit, int) else None
 
-    def compose() -> Request:
-        most = options.history_limit if isinstance(options.history_limit, int) else None
+    def compose() -> tuple[Request, list[str]]:
         context = conversation.context(turn.id, most=most, room=room, reasoning=reasoning == "all")
         turn.place = context.place
-        history = context.messages(reasoning)
-        return request.with_messages(own, (*own.messages[:split], *history, *own.messages[split:]))
+        return build(context.messages(reasoning))
 
     return compose
 
@@ -239,6 +250,18 @@ def pick(plan: Plan, number: int) -> Choice:
     turn.picked = number - 1
     conversation.keep(turn)
     return choice
+
+
+def _messages(
+    prompt: str | Sequence[Mapping[str, Any]], options: Options, cell: Mapping[str, Any]
+) -> list[Message]:
+    """System message and prompt; or the messages of the person's own."""
+    if not isinstance(prompt, str):
+        return request.given_messages(prompt, cell)
+    if not prompt.strip() and not options.attach:
+        raise KimiUsageError("the prompt is empty", hint="{@write_prompt}.")
+    system = [Message("system", options.system)] if options.system else []
+    return [*system, user_message(prompt, options.attach or ())]
 
 
 def _check_continuable(turn: Turn) -> None:

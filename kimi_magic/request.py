@@ -151,19 +151,6 @@ def build(
         **{model.cap_field or host.cap_field: options.max_tokens},
         **{name: getattr(options, name) for name in SAMPLING},
     )
-    return _sendable(request)
-
-
-def with_messages(request: Request, messages: Sequence[Message]) -> Request:
-    """`request` with these messages.
-
-    Raises:
-        KimiUsageError: A text in them cannot be sent.
-    """
-    return _sendable(structs.replace(request, messages=tuple(messages)))
-
-
-def _sendable(request: Request) -> Request:
     try:
         return sendable(request)
     except ValueError as error:
