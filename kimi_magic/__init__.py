@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from kimi_magic._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kimi_magic.api import aask, ask, read, usage_records
+    from kimi_magic.api import aask, ask, chat, read, usage_records
+    from kimi_magic.conversation import Conversation, Turn
     from kimi_magic.errors import (
         KimiAuthError,
         KimiBudgetError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choice",
+    "Conversation",
     "KimiAuthError",
     "KimiBudgetError",
     "KimiConnectionError",
@@ -61,9 +63,11 @@ __all__ = [
     "KimiUsageError",
     "Reply",
     "ToolCall",
+    "Turn",
     "Usage",
     "aask",
     "ask",
+    "chat",
     "last",
     "read",
     "usage_records",
@@ -71,11 +75,14 @@ __all__ = [
 
 _MODULES = {
     "Choice": "messages",
+    "Conversation": "conversation",
     "Reply": "reply",
     "ToolCall": "messages",
+    "Turn": "conversation",
     "Usage": "usage",
     "aask": "api",
     "ask": "api",
+    "chat": "api",
     "read": "api",
     "usage_records": "api",
 }

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from kimi_magic import kernel, options, structured
+from kimi_magic.conversation import Conversation
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
         tools: Sequence[Mapping[str, Any]] | None
         attach: str | Sequence[str] | None
         prefix: str | None
-        history: bool
+        history: bool | str | Conversation
         history_reasoning: str | None
         stream: bool | None
         timeout: float | None
@@ -92,7 +93,7 @@ def ask(
     tools: Sequence[Mapping[str, Any]] | None = None,
     attach: str | Sequence[str] | None = None,
     prefix: str | None = None,
-    history: bool = False,
+    history: bool | str | Conversation = False,
     history_reasoning: str | None = None,
     stream: bool | None = None,
     effort: str | None = None,
@@ -133,7 +134,8 @@ def ask(
         tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.
         attach: Pictures by file or address, at most 16.
         prefix: How the answer begins; it is part of its text.
-        history: Continue the conversation of this kernel and join it. Default False: the call stands alone.
+        history: Continue a conversation and join it: by name, the one that `chat` gave, or the current one
+            (True). Default False: the call stands alone.
         history_reasoning: Whose earlier reasoning is sent back: all, tools or none. Default by model.
         stream: Receive the answer piece by piece. Default True.
         effort: How long to reason, where the model can be told: "low", "medium", "high" or "max".
@@ -235,6 +237,23 @@ def read(
     if notices is not None:
         notices.extend(answer.notices)
     return answer.data
+
+
+def chat(name: str | None = None) -> Conversation:
+    """A conversation of this kernel, to look at and to change.
+
+    Parameters:
+        name: Its name; one that is new begins a conversation. Default None: the one that prompts continue.
+
+    Returns:
+        The conversation itself: iterate over it for its turns, `messages` is what the next prompt sends ahead
+        of itself, `fork` copies it; `ask(history=...)` takes it.
+
+    Raises:
+        KimiUsageError: The name is empty, or longer than 60 characters.
+    """
+    with in_words_of(PYTHON_WORDS):
+        return kernel.current.chat(None if name is None else options.BY_NAME["chat"].check(name, "name"))
 
 
 def usage_records() -> list[dict[str, Any]]:

@@ -606,7 +606,10 @@ class Conversation:
         """
         return saved.to_json(
             saved.SavedConversation(
-                name=self.name, system=self.system, turns=tuple(turn.record() for turn in self._turns)
+                version=saved.VERSION,
+                name=self.name,
+                system=self.system,
+                turns=tuple(turn.record() for turn in self._turns),
             )
         )
 

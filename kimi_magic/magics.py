@@ -1,4 +1,4 @@
-"""The magics: `%%kimi`, `%kimi`, `%kimi_config`, `%kimi_usage`. Parse, call one function, hand back.
+"""The magics: `%%kimi`, `%kimi`, and `_config`, `_chat`, `_usage`. Parse, call one function, hand back.
 
 In a kernel a `%%kimi` cell is rewritten to an `await`, so that the kernel's loop stays free; everywhere else
 (a terminal, under `%%time`, with autoawait off) the plain magic runs. Loading this imports next to nothing.
@@ -29,11 +29,16 @@ CONFIG_USAGE = "%kimi_config [options]"
 CONFIG_ABOUT = (
     "Settings for every %%kimi cell of this kernel. Without options: what is set, and where it came from."
 )
+CHAT_ABOUT = "The conversations of this kernel: list, change, save and bring back."
 USAGE_USAGE = "%kimi_usage [options]"
 USAGE_ABOUT = (
     "What the requests of this kernel used, by model: tokens and estimated cost. Without options: a table."
 )
 ALONE = {"pick": "--pick", "show": "--show", "resume": "--continue"}  # options of a line without a prompt
+MAGICS = [
+    ("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config"), ("cell", "kimi_chat"), ("line", "kimi_chat"),
+    ("line", "kimi_usage"),
+]  # fmt: skip
 REPLY = ("kimi_magic.reply", "Reply")  # by name: its module need not be imported for it
 WARM_UP_DELAY = 0.1  # s after loading; sooner, and the imports slow the cell that loads
 
@@ -64,6 +69,16 @@ class KimiMagics(Magics):  # type: ignore[misc]
             configure(line)
 
     @no_var_expand  # type: ignore[untyped-decorator]
+    @line_cell_magic  # type: ignore[untyped-decorator]
+    def kimi_chat(self, line: str, cell: str | None = None) -> None:
+        """(see `chats`)"""
+        with _cell_words():
+            from kimi_magic import chats, kernel
+
+            if answer := chats.run(kernel.current, self.shell, line, cell):
+                print(answer)  # noqa: T201
+
+    @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
     def kimi_usage(self, line: str) -> None:
         """(see `_help`)"""
@@ -79,8 +94,13 @@ def _cell_words() -> contextlib.AbstractContextManager[None]:
 
 
 def _help(magic: str) -> str:
-    """The whole help of a magic, from the option table."""
+    """The whole help of a magic, from the option table or the commands of conversations."""
     from kimi_magic import options
+
+    if magic == "kimi_chat":
+        from kimi_magic import chats
+
+        return chats.help_text()
 
     usage, about, entry = {
         "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL),
@@ -91,7 +111,10 @@ def _help(magic: str) -> str:
 
 
 # IPython asks `getdoc` for what "?" shows. The table takes longer to load than all else here.
-for _name, _about in (("kimi", CELL_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kimi_usage", USAGE_ABOUT)):
+for _name, _about in (
+    ("kimi", CELL_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kimi_chat", CHAT_ABOUT),
+    ("kimi_usage", USAGE_ABOUT),
+):  # fmt: skip
     _function: Any = getattr(KimiMagics, _name)
     _function.__doc__, _function.getdoc = _about, partial(_help, _name)
 
@@ -506,7 +529,7 @@ def _html_of(reply: Reply[Any]) -> str:
 
 def unload(shell: Any) -> None:
     """Undo `load`, and close all connections."""
-    for kind, name in (("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config"), ("line", "kimi_usage")):
+    for kind, name in MAGICS:
         shell.magics_manager.magics[kind].pop(name, None)
     with contextlib.suppress(KeyError):
         shell.display_formatter.formatters["text/html"].pop(".".join(REPLY))

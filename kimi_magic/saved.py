@@ -12,7 +12,7 @@ from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Message
 from kimi_magic.usage import Usage
 
-VERSION = 1
+VERSION: Literal[1] = 1
 
 
 class SavedAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -44,7 +44,7 @@ class SavedTurn(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
 class SavedConversation(msgspec.Struct, frozen=True, kw_only=True):
     """A conversation in a file."""
 
-    version: Literal[1] = 1
+    version: Literal[1]
     name: str
     system: str | None = None
     turns: tuple[SavedTurn, ...] = ()

@@ -20,7 +20,18 @@ PACKAGE = ROOT / "kimi_magic"
 # Imports only go down. Within a layer a module may import those that stand after it.
 LAYERS = {
     "public": ["__init__", "_version"],
-    "entry": ["__main__", "demo", "magics", "check", "api", "kernel", "cells", "settings", "options"],
+    "entry": [
+        "__main__",
+        "demo",
+        "magics",
+        "chats",
+        "check",
+        "api",
+        "kernel",
+        "cells",
+        "settings",
+        "options",
+    ],
     "view": ["view"],
     "work": ["engine", "structured", "reply", "conversation", "saved", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],
@@ -39,7 +50,7 @@ SERVICE_FIELDS = {
     "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "include_usage",
     "image_url", "tool_call_id",
 }  # fmt: skip
-PUBLIC_OF_THE_TOP = {"ask", "aask", "last", "read", "usage_records"}
+PUBLIC_OF_THE_TOP = {"ask", "aask", "chat", "last", "read", "usage_records"}
 
 
 def modules(package: Path) -> dict[str, Path]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from kimi_magic.conversation import Turn
+from kimi_magic.conversation import Conversation, Turn
 from kimi_magic.messages import Message
 from kimi_magic.usage import Ledger
 
@@ -103,6 +103,20 @@ def show_history(shell: Any, messages: Sequence[Message]) -> None:
     from kimi_magic.view.history import html, plain
 
     _show(shell, html(messages), plain(messages))
+
+
+def show_conversation(shell: Any, conversation: Conversation) -> None:
+    """All turns of a conversation: who said what and when, with tokens and reasoning."""
+    from kimi_magic.view.history import conversation_html, conversation_text
+
+    _show(shell, conversation_html(conversation), conversation_text(conversation))
+
+
+def conversation_markdown(conversation: Conversation) -> str:
+    """A conversation as a Markdown file, for people."""
+    from kimi_magic.view.history import conversation_markdown
+
+    return conversation_markdown(conversation)
 
 
 def bundle(turn: Turn) -> dict[str, str]:

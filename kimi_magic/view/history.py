@@ -1,10 +1,11 @@
-"""A conversation as it is sent with the next prompt: who said what, and what was thought."""
+"""A conversation as it is sent, and as it is kept: who said what, and what was thought."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from kimi_magic import markdown
+from kimi_magic.conversation import Conversation, Turn
 from kimi_magic.messages import ImagePart, Message
 from kimi_magic.view import css, static, words
 
@@ -24,6 +25,72 @@ def plain(messages: Sequence[Message]) -> str:
     """The same as text, without the reasoning."""
     texts = [f"{message.role}:\n{words.printable(_text(message))}" for message in messages]
     return "\n\n".join(texts) or EMPTY
+
+
+def conversation_html(conversation: Conversation) -> str:
+    """Every turn with its heading; one that is muted is dimmed."""
+    parts = [static.line(_title(conversation))]
+    if conversation.system:
+        parts.append(_message(0, Message("system", conversation.system)))
+    for number, turn in enumerate(conversation.turns, 1):
+        shown = "".join(_message(number, message) for message in turn.messages())
+        dimmed = ' style="opacity:.5"' * turn.muted
+        heading = markdown.inert(_heading(turn, number))
+        parts.append(f'<div class="kimi-turn"{dimmed}><h4>{heading}</h4>{shown}</div>')
+    return words.for_export(f'<div class="kimi-history">{"".join(parts)}</div>')
+
+
+def conversation_text(conversation: Conversation) -> str:
+    """The same as text, without the reasoning."""
+    parts = [_title(conversation)]
+    if conversation.system:
+        parts.append(plain([Message("system", conversation.system)]))
+    for number, turn in enumerate(conversation.turns, 1):
+        parts.append(f"{_heading(turn, number)}\n\n{plain(turn.messages())}")
+    return "\n\n".join(parts)
+
+
+def conversation_markdown(conversation: Conversation) -> str:
+    """The same as Markdown, the reasoning as a quotation."""
+    parts = [f"# {words.on_one_line(conversation.name)}"]
+    if conversation.system:
+        parts.append(f"*System message:* {words.printable(conversation.system)}")
+    for number, turn in enumerate(conversation.turns, 1):
+        prompt, answer = turn.messages()
+        parts += [f"## {_heading(turn, number)}", "**Prompt**", words.printable(_text(prompt))]
+        if answer.reasoning_content:
+            quoted = words.printable(answer.reasoning_content).replace("\n", "\n> ")
+            parts.append(f"> **Reasoning.** {quoted}")
+        parts += ["**Answer**", words.printable(_text(answer))]
+    return "\n\n".join(parts) + "\n"
+
+
+def _title(conversation: Conversation) -> str:
+    name = words.on_one_line(conversation.name)
+    return (
+        f"{name} · {len(conversation)} turn{'s' * (len(conversation) != 1)}"
+        if len(conversation)
+        else (f"{name} · {EMPTY}")
+    )
+
+
+def _heading(turn: Turn, number: int) -> str:
+    """Which turn it is, when it was asked, who answered, its tokens, and how it is with it."""
+    parts = [
+        f"Turn {number}",
+        f"{turn.began.astimezone():%Y-%m-%d %H:%M}",
+        words.on_one_line(turn.step.model),
+    ]
+    if usage := turn.usage:
+        parts.append(f"{usage.prompt:,} + {usage.completion:,} tokens")
+    conditions = {
+        "stale: an earlier turn has changed since": turn.stale,
+        "muted: not sent": turn.muted,
+        "pinned": turn.pinned,
+        "edited by you": turn.edited is not None,
+        f"answer {turn.picked + 1} of {len(turn.choices)}": len(turn.choices) > 1,
+    }
+    return " · ".join([*parts, *(name for name, holds in conditions.items() if holds)])
 
 
 def _message(number: int, message: Message) -> str:
