@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kimi_magic import options, view
+from kimi_magic import options, restore, view
 from kimi_magic.conversation import Conversation
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.kernel import Kernel
@@ -15,6 +15,7 @@ from kimi_magic.options import values
 
 USAGE = "%kimi_chat COMMAND [...]"
 ABOUT = "The conversations of this kernel. Without a command: which there are."
+MOST_FAULTS = 3  # cells that cannot be read of which the one line tells
 MARKDOWN = (".md", ".markdown")
 
 
@@ -51,6 +52,8 @@ def run(kernel: Kernel, shell: Any, line: str, cell: str | None = None) -> str:
     if name == "show":
         view.show_conversation(shell, _known(kernel, words))
         return ""
+    if name == "restore":
+        return _restore(kernel, *words, names=getattr(shell, "user_ns", {}))
     return command.run(kernel, *words)
 
 
@@ -224,6 +227,27 @@ def _load(kernel: Kernel, name: str, as_name: str = "") -> str:
     return f"Prompts continue {_said(kernel.conversation)}, from {name}."
 
 
+def _restore(kernel: Kernel, name: str = "", *, names: Mapping[str, Any]) -> str:
+    """Bring back what the notebook holds. What this kernel has asked since stays, in its place."""
+    path = Path(name).expanduser() if name else restore.notebook_path(names)
+    found = restore.read(path)
+    said = []
+    for chat, turns in found.chats.items():
+        conversation = kernel.chat(chat)
+        here = {turn.id: turn for turn in conversation.turns}
+        merged = Conversation(chat, system=conversation.system)
+        for turn in turns:
+            merged.add(here.pop(turn.id, turn) if turn.id else turn)
+        for turn in here.values():
+            merged.add(turn)
+        conversation.take(merged)
+        said.append(f"{chat}: {_turns(len(turns))}")
+    count = f"{', '.join(said) or 'no turns'} from {path.name}"
+    faults = found.faults[:MOST_FAULTS]
+    more = len(found.faults) - len(faults)
+    return "; ".join([count, *faults, *[f"{more} more cells"] * bool(more)]) + "."
+
+
 def _file_error(name: str, error: Exception) -> KimiUsageError:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return KimiUsageError(f"{name!r}: {reason}", hint="Name a file that can be read or written.")
@@ -246,4 +270,5 @@ COMMANDS = {
     "clear": Command("", "remove all turns", _clear),
     "save": Command("FILE", "as JSON, or to read: a name that ends in .md", _save, 1, 1),
     "load": Command("FILE [NAME]", "what was saved as JSON", _load, 1, 2),
+    "restore": Command("[NOTEBOOK]", "from the saved notebook, after a restart", _restore, 0, 1),
 }  # fmt: skip

@@ -234,6 +234,9 @@ class Turn:
     turn of that conversation was replaced after this one ran. A turn that is `muted` is shown but not sent,
     one that is `pinned` is sent also where others no longer fit; `edited` is the answer as the model will
     remember it, None while it is as it came. `place` is where it stands, None if it stands alone.
+    `typed` is the prompt as it stands in the cell, where that is known; `fingerprint` says of what was asked,
+    and in which context, no more than whether it is the same; `outputs` are data and metadata of what the
+    notebook has shown of the turn.
     `wants_json` says whether JSON was asked for, `wants_frame` whether as a DataFrame; `parsed` holds what
     the JSON of each choice was parsed into. `notices` are sentences for the person about the request as a
     whole.
@@ -252,6 +255,10 @@ class Turn:
         self.pinned = False
         self.edited: str | None = None
         self.place: Place | None = None
+        self.typed: str | None = None
+        self.fingerprint = ""
+        self.outputs: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
+        self.saved_digest = ""  # of a turn that was read back, of which not every letter may have come back
         self.wants_json = wants_json
         self.wants_frame = wants_frame
         self.parsed: tuple[Parsed, ...] = ()
@@ -365,6 +372,11 @@ class Turn:
         return (self.prompt, answer)
 
     @property
+    def digest(self) -> str:
+        """A fingerprint of what later prompts send of it."""
+        return self.saved_digest if self.saved_digest and self.edited is None else digest(self.messages())
+
+    @property
     def began(self) -> datetime:
         """When it was first asked, in UTC."""
         return self.steps[0].began
@@ -388,6 +400,7 @@ class Turn:
             muted=self.muted,
             pinned=self.pinned,
             stale=self.stale,
+            fingerprint=self.fingerprint,
         )
 
     @classmethod
@@ -411,7 +424,7 @@ class Turn:
         turn.steps.append(step)
         turn.picked, turn.edited = record.picked, record.edited
         turn.muted, turn.pinned, turn.stale = record.muted, record.pinned, record.stale
-        turn._past_seconds = record.seconds
+        turn.fingerprint, turn._past_seconds = record.fingerprint, record.seconds
         turn.end("complete")
         if not (turn.is_complete and (record.edited is None or record.edited)):
             raise ValueError("it has no answer that a conversation can hold")
@@ -546,6 +559,11 @@ class Conversation:
         for _ in range(count):
             self.drop(len(self))
 
+    def find(self, id: str) -> Turn | None:
+        """The turn `id`, if there is one."""
+        place = self._place(id)
+        return self._turns[place] if place < len(self) else None
+
     def drop_id(self, id: str) -> bool:
         """Remove the turn `id`; whether there was one."""
         if (place := self._place(id)) == len(self):
@@ -602,7 +620,7 @@ class Conversation:
 
         `version` is 1. `turns` have `id` (the cell's), `prompt` (a message), `answers` (`text`, `reasoning`
         and `finish_reason` of each), and where they are not the default `picked`, `model`, `offline`,
-        `usage`, `seconds`, `time` (UTC), `edited`, `muted`, `pinned` and `stale`.
+        `usage`, `seconds`, `time` (UTC), `edited`, `muted`, `pinned`, `stale` and `fingerprint`.
         """
         return saved.to_json(
             saved.SavedConversation(

@@ -14,7 +14,7 @@ from msgspec import structs
 
 from kimi_magic import hosts, request, structured
 from kimi_magic.client.connection import Connection
-from kimi_magic.conversation import Conversation, Step, Turn, message_tokens
+from kimi_magic.conversation import Conversation, Step, Turn, digest, message_tokens
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
 from kimi_magic.request import Options
@@ -37,7 +37,8 @@ class Plan:
     first request continues; `warnings` are sentences about options that are allowed but seldom wise. A turn
     that `stands_alone` is none that `--pick` and `--continue` speak of. `compose` makes the first request
     anew of what is in the conversation then, None where it is always the same; `changes` are those of the
-    conversation that the request was composed of.
+    conversation that the request was composed of. A turn that `asks_again` is sent although there is an
+    answer to the same that was kept.
     """
 
     turn: Turn
@@ -51,6 +52,7 @@ class Plan:
     stands_alone: bool = False
     compose: Composer | None = None
     changes: int = 0
+    asks_again: bool = False
 
 
 class Ask(NamedTuple):
@@ -106,6 +108,7 @@ def plan(
         wants_frame=structure is not None and bool(structure.frame),
     )
     own, notices = build()
+    turn.fingerprint = _fingerprint(own, options, connection)
     compose = None if keep is None else _composer(turn, own, options, keep, build)
     first, notices = (own, notices) if compose is None else compose()
     turn.notices = tuple(notices)
@@ -141,10 +144,12 @@ def _composer(
     reasoning = options.history_reasoning or "all"
     room = request.room_for_history(options, own, sum(map(message_tokens, own.messages)))
     most = options.history_limit if isinstance(options.history_limit, int) else None
+    alone = turn.fingerprint
 
     def compose() -> tuple[Request, list[str]]:
         context = conversation.context(turn.id, most=most, room=room, reasoning=reasoning == "all")
         turn.place = context.place
+        turn.fingerprint = digest(alone, reasoning, *(earlier.digest for earlier in context.turns))
         return build(context.messages(reasoning))
 
     return compose
@@ -208,6 +213,14 @@ def steps(plan: Plan) -> Generator[Ask, None, None]:
         ask = Ask(structs.replace(plan.request, messages=messages))
 
 
+def parse_again(structure: Structure, turn: Turn) -> bool:
+    """Parse the answer of a turn that was kept into objects of the types as they are now; whether it fits."""
+    outcome = structured.parse(structure, turn.step)
+    if outcome.fault is None:
+        turn.parsed = outcome.parsed
+    return outcome.fault is None
+
+
 def begin(plan: Plan, ask: Ask) -> Step:
     """The step for `ask`, which is sent now."""
     connection = plan.connection
@@ -250,6 +263,12 @@ def pick(plan: Plan, number: int) -> Choice:
     turn.picked = number - 1
     conversation.keep(turn)
     return choice
+
+
+def _fingerprint(own: Request, options: Options, connection: Connection) -> str:
+    """What tells one prompt from another: all that is sent, who is asked, and how the answer is shown."""
+    shown = (options.hide_reasoning, options.reasoning, options.frame, options.repair)
+    return digest(own.body().decode(), connection.provider, connection.via, *shown)
 
 
 def _messages(

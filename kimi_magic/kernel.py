@@ -45,6 +45,7 @@ class Kernel:
         # The last turn of a cell or of the conversation, which `--pick` and `--continue` speak of. An `ask`
         # that stands alone is none.
         self.last_plan: Plan | None = None
+        self._alone: dict[str, Turn] = {}  # by their ids: turns of cells that stand alone
         self._warnings: set[str] = set()  # that the person has read
         self._growing: dict[Turn, View] = {}  # turns that are shown and have not ended
         self.connect()
@@ -90,6 +91,7 @@ class Kernel:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
         values, conversation, appends = self._chat_of(values)
+        asks_again = values.pop("ask_again", False)
         decided = self.settings.options(values)
         connection = self.settings.connection(decided)
         cell = cells.running.get()
@@ -103,9 +105,10 @@ class Kernel:
         new = [warning for warning in plan.warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
-        return replace(plan, stands_alone=stands_alone and plan.conversation is None)
+        alone = stands_alone and plan.conversation is None
+        return replace(plan, stands_alone=alone, asks_again=asks_again)
 
-    def _chat_of(self, values: Mapping[str, Any]) -> tuple[Mapping[str, Any], Conversation, bool]:
+    def _chat_of(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], Conversation, bool]:
         """The options that are sent or decide what is, the conversation, and whether the turn is appended.
 
         The system message of a conversation beats that of the settings.
@@ -172,6 +175,8 @@ class Kernel:
                 with self._waiting(plan, reply, view):
                     _wait(ticket)
             plan = engine.refreshed(plan)
+            if (kept := self._kept(plan, view)) is not None:
+                return kept
             asks = self._asks(plan)
             step: Step | None = next(asks)
             with self._running(plan, reply, view) as show:
@@ -200,6 +205,8 @@ class Kernel:
                 with self._waiting(plan, reply, view, on_click):
                     await ticket.arrive()
             plan = engine.refreshed(plan)
+            if (kept := self._kept(plan, view)) is not None:
+                return kept
             asks = self._asks(plan)
             step: Step | None = next(asks)
             with self._running(plan, reply, view, on_click) as show:
@@ -209,6 +216,23 @@ class Kernel:
                     if (step := next(asks, None)) is not None:
                         show()
         return reply
+
+    def _kept(self, plan: Plan, view: View | None) -> Reply[Any] | None:
+        """The answer of an earlier run of the cell, shown again, if the cell asks the same; else None."""
+        if view is None or plan.asks_again or plan.start is not None or not self.settings["keep"]:
+            return None
+        chat, asked = plan.conversation, plan.turn
+        turn = self._alone.get(asked.id) if chat is None else chat.find(asked.id)
+        if turn is None or not turn.outputs or turn.fingerprint != asked.fingerprint:
+            return None
+        if plan.structure is not None and not engine.parse_again(plan.structure, turn):
+            return None
+        self._growing.pop(asked, None)
+        view.repeat(turn)
+        turn.stale = False
+        self.last = Reply[Any](turn)
+        self.last_plan = replace(plan, turn=turn)
+        return self.last
 
     @contextlib.contextmanager
     def _ticket(self, plan: Plan) -> Iterator[bridge.Ticket | None]:
@@ -274,6 +298,8 @@ class Kernel:
             turn.end("complete")
             if plan.conversation is not None and turn.is_complete:
                 plan.conversation.keep(turn)
+            elif plan.conversation is None and self.settings["keep"] and turn.id.endswith("~"):
+                self._alone[turn.id] = turn
         finally:
             self._close_view(turn)
 

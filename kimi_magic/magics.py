@@ -127,6 +127,7 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
         words, prompt = options.split(line), cell.rstrip("\n")
+    typed = prompt
     values, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns)
     if values.pop("help", False):
         print(_help("kimi"))  # noqa: T201
@@ -144,7 +145,9 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         return None
     if values.pop("resume", False):
         return kernel.current.continue_last(values)
-    return kernel.current.plan(prompt, values, shell.user_ns)
+    plan = kernel.current.plan(prompt, values, shell.user_ns)
+    plan.turn.typed = typed
+    return plan
 
 
 def _view(shell: Any, plan: Plan) -> Any:

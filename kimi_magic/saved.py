@@ -39,6 +39,7 @@ class SavedTurn(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     muted: bool = False
     pinned: bool = False
     stale: bool = False
+    fingerprint: str = ""
 
 
 class SavedConversation(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,6 +25,7 @@ LAYERS = {
         "demo",
         "magics",
         "chats",
+        "restore",
         "check",
         "api",
         "kernel",

@@ -82,6 +82,9 @@ class Unseen:
     def close(self, turn: Turn) -> None:
         pass
 
+    def repeat(self, turn: Turn) -> None:
+        pass
+
 
 def cell_plan(
     line: str = "", prompt: str = "Hello", names: Mapping[str, Any] | None = None, **given: Any

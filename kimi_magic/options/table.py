@@ -169,6 +169,15 @@ TABLE = (
         values.flag, default=False, entries=_CELL,
     ),
     Option(
+        "ask_again", ("--ask-again",), "with %kimi_config --keep: ask, although an answer was kept", "",
+        values.flag, default=False, entries=_CELL,
+    ),
+    Option(
+        "keep", ("--keep",),
+        "show the answer of before, and send nothing, where a cell asks the same in the same context", "",
+        values.flag, default=False, entries=_CONFIG, opposite=("--no-keep",),
+    ),
+    Option(
         "history", ("--no-history",), "neither send nor keep history", "", values.history, default=True,
         sets=False,
     ),

@@ -23,6 +23,9 @@ class View(Protocol):
     def close(self, turn: Turn) -> None:
         """Show the final state and leave nothing alive behind."""
 
+    def repeat(self, turn: Turn) -> None:
+        """Show a turn again as it was shown when it was asked; nothing is sent for it."""
+
 
 def choose(shell: Any, reasoning: str = "auto") -> View:
     """The view for `shell`, the running IPython shell, or None in a plain terminal.
@@ -117,6 +120,20 @@ def conversation_markdown(conversation: Conversation) -> str:
     from kimi_magic.view.history import conversation_markdown
 
     return conversation_markdown(conversation)
+
+
+def reasoning_in(html: str) -> str:
+    """The reasoning in the saved output of a turn, of the first answer if there are several."""
+    from kimi_magic.view.read_back import reasoning_in
+
+    return reasoning_in(html)
+
+
+def is_inert(html: str) -> bool:
+    """Whether a saved output holds nothing but what we would show: no script, frame, form or address."""
+    from kimi_magic.view.read_back import is_inert
+
+    return is_inert(html)
 
 
 def bundle(turn: Turn) -> dict[str, str]:

@@ -109,12 +109,25 @@ class NotebookView:
 
     def close(self, turn: Turn) -> None:
         """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""
-        self._handle.update(self._final(turn), raw=True, metadata={"kimi_magic": static.summary(turn)})
+        final, about = self._final(turn), {"kimi_magic": static.summary(turn)}
+        self._handle.update(final, raw=True, metadata=about)
+        turn.outputs = ((final, about),)
         if self._kept is not None:
             self._kept.update({}, raw=True)
+            turn.outputs += (({}, {}),)
         self._show_data(turn)
         if self._live is not None and not (self._kept is not None and self._close_later(turn)):
             self._live.close()
+
+    def repeat(self, turn: Turn) -> None:
+        """Show the outputs of a turn as they were, after a status that says so."""
+        (data, about), *others = turn.outputs
+        if self._handle is None:
+            self._shown = f"{words.on_one_line(turn.step.model)} · kept, nothing is sent"
+            self._handle = display(self._status_bundle(), raw=True, display_id=True)
+        self._handle.update(data, raw=True, metadata=about)
+        for data, about in others:
+            display(data, raw=True, metadata=about)
 
     def _close_later(self, turn: Turn) -> bool:
         """Close the widgets in a moment, or let them show the end if the page was loaded again meanwhile.
@@ -147,10 +160,14 @@ class NotebookView:
                 "text/html": words.for_export(table.html(turn.frame)),
                 "text/plain": words.printable(str(turn.frame)),
             }
-            display(shown, raw=True)
+            self._show_output(turn, shown, {})
         elif turn.parsed:
             unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
-            display(data_bundle(turn.value), raw=True, metadata=unfolded)
+            self._show_output(turn, data_bundle(turn.value), unfolded)
+
+    def _show_output(self, turn: Turn, data: dict[str, Any], about: dict[str, Any]) -> None:
+        display(data, raw=True, metadata=about)
+        turn.outputs += ((data, about),)
 
     def _status_bundle(self) -> dict[str, str]:
         return {"text/html": static.line(self._shown), "text/plain": self._shown}
@@ -167,8 +184,13 @@ class EndView(NotebookView):
 
     def close(self, turn: Turn) -> None:
         """Show the end."""
-        display(self._final(turn), raw=True, metadata={"kimi_magic": static.summary(turn)})
+        self._show_output(turn, self._final(turn), {"kimi_magic": static.summary(turn)})
         self._show_data(turn)
+
+    def repeat(self, turn: Turn) -> None:
+        """Show the outputs of a turn as they were."""
+        for data, about in turn.outputs:
+            display(data, raw=True, metadata=about)
 
 
 class WidgetView(NotebookView):
@@ -192,6 +214,12 @@ class WidgetView(NotebookView):
         if self._live is not None:
             self._live.finish(final["text/html"])
         self._show_data(turn)
+        turn.outputs = ()  # widgets are not saved
+
+    def repeat(self, turn: Turn) -> None:
+        """Show the outputs of a turn as they were."""
+        for data, about in turn.outputs:
+            display(data, raw=True, metadata=about)
 
     def _start(self, turn: Turn) -> None:
         self._live = _Live(turn, None, None if self._hide else self._habit)

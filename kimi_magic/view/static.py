@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import asdict
 
 from kimi_magic import markdown
-from kimi_magic.conversation import Turn
+from kimi_magic.conversation import Turn, digest
 from kimi_magic.markdown import hidden, inert
 from kimi_magic.messages import STOP, Choice
 from kimi_magic.view import css, endings, tree
@@ -26,6 +26,8 @@ from kimi_magic.view.words import (
     reasoning_title,
     without_controls,
 )
+
+LONGEST_SENT = 20_000  # characters of a prompt, filled in from variables, that an output holds
 
 
 def html(turn: Turn, *, hide_reasoning: bool = False, open_reasoning: Container[int] = ()) -> str:
@@ -134,7 +136,28 @@ def summary(turn: Turn) -> dict[str, Any]:
         **({"repairs": len(turn.rejections)} if turn.rejections else {}),
         "seconds": round(turn.seconds, 1),
         "offline": turn.step.simulated,
+        **_memory(turn),
     }
+
+
+def _memory(turn: Turn) -> dict[str, Any]:
+    """What is needed to bring the turn back from the notebook, and is not in the cell or its output.
+
+    `prompt` and `answer` are fingerprints, which tell whether cell and output are still those of the turn.
+    The text of the answer is there where no output holds it, that of the prompt where the cell does not.
+    """
+    memory: dict[str, Any] = {"fingerprint": turn.fingerprint} if turn.fingerprint else {}
+    if turn.place is None or not turn.kept:
+        return memory
+    memory |= {"chat": turn.place.chat, "prompt": digest(turn.prompt), "answer": turn.digest}
+    text, sent = turn.choice.text, turn.prompt.text
+    if turn.parsed and turn.step.n == 1 and not turn.wants_frame:
+        memory["json"] = True
+    elif plain(turn) != text:
+        memory["text"] = text
+    if turn.typed not in (None, sent) and len(sent) <= LONGEST_SENT:
+        memory["sent"] = sent
+    return memory
 
 
 def line(text: str) -> str:

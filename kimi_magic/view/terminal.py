@@ -52,6 +52,11 @@ class TerminalView:
         ):  # what reads JSON from a pipe can use the last answer only
             self._write_answer(turn)
 
+    def repeat(self, turn: Turn) -> None:
+        """Write an answer that was kept, with its byline."""
+        self.update(turn)
+        self.close(turn)
+
     def close(self, turn: Turn) -> None:
         """Write the rest and the byline."""
         self._note_move(turn)
