@@ -8,10 +8,14 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kimi_magic import options
 from kimi_magic.errors import KimiError, KimiInterrupted, KimiUsageError
 from kimi_magic.options.advice import COMMAND_WORDS, in_words_of
+
+if TYPE_CHECKING:
+    from kimi_magic.simulator.service import Responder
 
 ABOUT = """Talk to the Kimi thinking models.
 
@@ -20,8 +24,22 @@ Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, i
        kimi-magic demo [options] [FOLDER]    the lessons in JupyterLab, offline; no key is needed
        kimi-magic ask --help                 the options; serve and demo have theirs
 """
-_OF_A_KERNEL = ("out", "history", "pick", "resume", "show")  # a command has nothing that lasts
-ASK = tuple(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL)
+_OF_A_KERNEL = (
+    "out",
+    "history",
+    "pick",
+    "resume",
+    "show",
+    "chat",
+    "append",
+    "ask_again",
+    "history_limit",
+)  # a command has nothing that lasts
+ASK = (
+    *(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL),
+    options.BY_NAME["record"],
+    options.BY_NAME["replay"],
+)
 SERVE = (
     options.Option(
         "port", ("--port",), "port on 127.0.0.1; 0 takes a free one", "N", options.whole(0, 65535)
@@ -31,6 +49,7 @@ SERVE = (
         "profile", ("--profile",), "whose rules: a name of %kimi_config --host (default evolink)", "NAME"
     ),
     options.Option("faults", ("--faults",), "faults in every answer, such as 'cut=40; comments'", "TEXT"),
+    options.BY_NAME["replay"],
     options.BY_NAME["help"],
 )
 DEMO = (
@@ -148,12 +167,21 @@ def _serve(words: list[str]) -> int:
         return 0
     from kimi_magic import simulator
 
-    port = values.pop("port", 0)
+    port, replay = values.pop("port", 0), values.pop("replay", None)
+    if replay and (others := [name for name in values if name != "speed"]):
+        raise KimiUsageError(f"--replay with --{others[0]}: a recording answers as it was recorded")
     try:
-        simulator.serve(port=port, service=simulator.Service(**values))
+        service = _recording(replay, **values) if replay else simulator.Service(**values)
+        simulator.serve(port=port, service=service)
     except (ValueError, OSError, ImportError) as error:
         raise KimiUsageError(f"cannot serve on port {port}: {error}") from None
     return 0
+
+
+def _recording(name: str, speed: float | None = None) -> Responder:
+    from kimi_magic.client.recordings import Recording
+
+    return Recording(name, speed=speed)
 
 
 def _demo(words: list[str]) -> int:

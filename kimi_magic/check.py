@@ -42,7 +42,7 @@ def lines(
     if confirm is None or hosts.retirement(decided.host, decided.model):
         return
     question = f"Send one request to see whether the answer streams? It costs {_most(decided)}. [y/N] "
-    if connection.is_simulated or confirm(question):
+    if not connection.is_paid or confirm(question):
         yield from _request(kernel, decided, connection)
     else:
         yield "No request was sent: whether the answer streams and is counted was not tried."
@@ -153,4 +153,4 @@ def _way(step: Step) -> Iterator[str]:
 
 def _sentence_start(connection: Connection) -> str:
     host = connection.host
-    return f"{host[0].upper()}{host[1:]}" if connection.is_simulated else host
+    return f"{host[0].upper()}{host[1:]}" if not connection.is_paid else host

@@ -26,6 +26,7 @@ from kimi_magic.messages import (
     Noticed,
     Opened,
     ReasoningDelta,
+    Recorded,
     Request,
     Retrying,
     Sent,
@@ -110,6 +111,7 @@ class Step:
         self.state: State = "connecting"
         self.retrying: Retrying | None = None
         self.rejected = ""
+        self.recorded_seconds: float | None = None  # of an answer that comes from a recording
         self.notices: tuple[str, ...] = ()
         self.began = datetime.now(UTC)
         self._choices = {index: Choice(index, prefix=request.prefix) for index in range(request.n or 1)}
@@ -148,6 +150,8 @@ class Step:
                 self._retry_at = monotonic() + wait
             case Finished(reason, index):
                 self._choice(index).end(reason)
+            case Recorded(seconds):
+                self.recorded_seconds = seconds
             case Noticed(text):
                 self.notices = tuple(dict.fromkeys((*self.notices, text)))
             case Counted(usage, index) if usage.total:  # all zeros come from a service that does not count
@@ -196,13 +200,20 @@ class Step:
         asked. Another model that answers has its own.
         """
         price = models.price(self.request.model, self.model, self.provider)
-        if self.usage is None or price is None or self.simulated:
+        if self.usage is None or price is None or not self.is_paid:
             return None
         return cost(self.usage, price)
 
     @property
+    def is_paid(self) -> bool:
+        """Whether the answer came from a service: neither from the simulator nor from a recording."""
+        return not self.simulated and self.recorded_seconds is None
+
+    @property
     def seconds(self) -> float:
-        """Seconds from sending to the end, or to now."""
+        """Seconds from sending to the end, or to now; of a recording those that the service took."""
+        if self.recorded_seconds is not None and self._ended is not None:
+            return self.recorded_seconds
         return (self._ended or monotonic()) - self.started
 
     @property
@@ -354,13 +365,15 @@ class Turn:
     @property
     def is_underpriced(self) -> bool:
         """Whether `cost` leaves out a step, which was not counted or whose price is unknown."""
-        return any(step.cost is None and not step.simulated for step in self.steps)
+        return any(step.cost is None and step.is_paid for step in self.steps)
 
     @property
     def seconds(self) -> float:
         """Seconds from the beginning of its first step to its end, or to now."""
         if self._past_seconds is not None:
             return self._past_seconds
+        if self._ended is not None and any(step.recorded_seconds is not None for step in self.steps):
+            return sum(step.seconds for step in self.steps)
         return (self._ended or monotonic()) - self.steps[0].started
 
     def messages(self) -> tuple[Message, ...]:

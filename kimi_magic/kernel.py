@@ -269,7 +269,7 @@ class Kernel:
     def _asks(self, plan: Plan) -> Iterator[Step]:
         """The steps of a turn, each begun when it may be sent: the budget is checked before."""
         for ask in engine.steps(plan):
-            if not plan.connection.is_simulated:
+            if plan.connection.is_paid:
                 self._check_budget()
             yield engine.begin(plan, ask)
 
@@ -446,7 +446,7 @@ def _record(step: Step) -> Record:
 
 def _verdict(step: Step, timing: Timing) -> str:
     """A word on how an answer came; what was not streamed, or not sent anywhere, says nothing of the way."""
-    if step.simulated:
+    if not step.is_paid:
         return "offline"
     return timing.verdict if step.request.stream or timing.first_byte is None else "whole"
 

@@ -198,6 +198,7 @@ def configure(line: str) -> None:
         return
     if "base_url" in values and "offline" not in values:
         values["offline"] = False  # who names an address wants to go there
+    names_another = bool({"base_url", "offline"} & set(values)) and "replay" not in values
     reset, login, unset = (values.pop(name, None) for name in ("reset", "login", "unset"))
     remember, everything = (values.pop(name, False) for name in ("remember", "all"))
     models, check, balance = (values.pop(name, None) for name in ("models", "check", "balance"))
@@ -210,6 +211,8 @@ def configure(line: str) -> None:
     if unset:
         settings.unset(unset)
     settings.update(values)
+    if names_another:
+        settings.unset("replay")
     if "env_file" in values:
         print(settings.file_words())  # noqa: T201
     if login or remember:

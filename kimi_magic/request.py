@@ -70,6 +70,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     reasoning: str = "auto"
     timeout: float = 180.0
     offline: bool = False
+    replay: str | None = None
+    record: str | None = None
     speed: float = 80.0
     host: str = ""
     base_url: str = ""

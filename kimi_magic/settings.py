@@ -57,8 +57,11 @@ class Settings:
         if "base_url" in cell:
             values["base_url"] = hosts.base_url(cell["base_url"], "base_url")
             values["offline"] = cell.get("offline", False)  # who names an address wants to go there
-        where = self._offline_place if values["offline"] else self._place
+            values["replay"] = None
+        where = self._offline_place if values["offline"] or values["replay"] else self._place
         address, host, _ = where(values["base_url"], values["host"], asks=asks)
+        if values["replay"] and not values["host"]:
+            host = self._recorded_host(values["replay"], host)
         return decide(values, {}, host=host, base_url=address)
 
     def source(self, name: str) -> str:
@@ -145,12 +148,18 @@ class Settings:
         from kimi_magic.client import Connection
 
         decided = decided or self.options({}, asks=asks)
-        if decided.offline:
+        record = decided.record or ""
+        if decided.replay or decided.offline:
             from kimi_magic import simulator
 
-            key, host = Key(simulator.OFFLINE_KEY), decided.host
             return Connection(
-                simulator.OFFLINE_BASE_URL, key, via="simulator", speed=decided.speed, provider=host
+                simulator.OFFLINE_BASE_URL,
+                Key(simulator.OFFLINE_KEY),
+                via="recording" if decided.replay else "simulator",
+                speed=decided.speed,
+                provider=decided.host,
+                recording=decided.replay or "",
+                record="" if decided.replay else record,
             )
         key_or_none, source = self._key(decided.base_url, decided.host, asks=asks)
         connection = Connection(
@@ -159,6 +168,7 @@ class Settings:
             source,
             provider=decided.host,
             attempts=hosts.provider(decided.host).attempts,
+            record=record,
         )
         if key_or_none is None and not connection.is_loopback:
             raise self._no_key(decided.base_url)
@@ -188,6 +198,13 @@ class Settings:
 
     def _place_rows(self, decided: Options) -> list[tuple[str, str, str]]:
         """Key, provider and address that the next request would use."""
+        if decided.replay:
+            source = self.source("replay")
+            return [
+                ("key", "none is needed", source),
+                ("host", decided.host, source),
+                ("base_url", f"the recording {decided.replay}", source),
+            ]
         if decided.offline:
             source = self.source("offline")
             _, host, host_source = self._offline_place(self["base_url"], self["host"])
@@ -233,6 +250,13 @@ class Settings:
             return self._place(base_url, host, asks=False)
         except KimiUsageError:
             return "", hosts.PREFERRED[0], hosts.DEFAULT_SOURCE
+
+    def _recorded_host(self, file: str, host: str) -> str:
+        """Whose answers a recording has, by which requests are made; `host` where it does not say."""
+        from kimi_magic.client import recordings
+
+        recorded = recordings.host_of(file)
+        return host if recorded is None else recorded
 
     def _file_keys(self, names: Iterable[str] = tuple(hosts.PROVIDERS)) -> Iterator[FoundKey]:
         """The keys in the file that is set, which is read once."""

@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, TypeVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
@@ -18,9 +20,12 @@ from kimi_magic.client.refusals import status_error, transport_error
 from kimi_magic.client.retries import in_words, pause, requested_wait
 from kimi_magic.client.substitutes import Substitutes
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
-from kimi_magic.errors import KimiError, KimiRequestError, KimiStatusError, KimiStreamError
-from kimi_magic.messages import Event, Noticed, Request, Retrying, Sent, balance, model_names
+from kimi_magic.errors import KimiError, KimiRequestError, KimiStatusError, KimiStreamError, KimiUsageError
+from kimi_magic.messages import Event, Noticed, Recorded, Request, Retrying, Sent, balance, model_names
 from kimi_magic.timing import Mark
+
+if TYPE_CHECKING:
+    from kimi_magic.client.recordings import Recorder
 
 T = TypeVar("T")
 
@@ -103,7 +108,9 @@ class Client:
             while True:  # each round leaves out one field more
                 sent = self._substitutes.apply(connection, request)
                 try:
-                    return await self._send(connection, sent, note, limits, {"trace": trace})
+                    return await self._send(
+                        connection, sent, note, limits, {"trace": trace}, original=request
+                    )
                 except KimiRequestError as error:
                     if not arrived and (notice := self._substitutes.learn(connection, sent, error)):
                         emit([Noticed(notice)])
@@ -207,8 +214,12 @@ class Client:
         emit: Emit,
         limits: httpx.Timeout,
         extensions: dict[str, Any],
+        *,
+        original: Request,
     ) -> None:
-        if connection.is_simulated:
+        """Send one request; `original` is what it was before fields were left out, which a recording has."""
+        started = monotonic()
+        if not connection.is_paid:
             extensions["simulator_speed"] = connection.speed
             extensions["simulator_profile"] = connection.provider
         async with self._transports.client(connection).stream(
@@ -222,10 +233,42 @@ class Client:
             check_coding(response, connection)
             if not response.is_success:  # 201 and 203 with an answer are answers
                 body = await _explanation(response, LARGEST_ERROR)
+                if connection.is_recorded:
+                    raise _not_recorded(body)
                 raise _refusal(response, body, connection, request.model)
+            if seconds := recorded_seconds(response, connection):
+                emit([Recorded(seconds)])
+            recorder = recorder_of(connection, original, response, started)
             await read(
                 response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
             )
+            if recorder is not None and (fault := recorder.write()):
+                emit([Noticed(fault)])
+
+
+def _not_recorded(body: bytes) -> KimiError:
+    """The error of a request that a recording does not hold, in its own words."""
+    from kimi_magic.client.recordings import UNKNOWN_HINT
+
+    return KimiUsageError(json.loads(body)["error"]["message"], hint=UNKNOWN_HINT)
+
+
+def recorded_seconds(response: httpx.Response, connection: Connection) -> float:
+    """How long the answer took when it was recorded; 0 where it comes from elsewhere."""
+    from kimi_magic.client.recordings import SECONDS_HEADER
+
+    return float(response.headers[SECONDS_HEADER]) if connection.is_recorded else 0.0
+
+
+def recorder_of(
+    connection: Connection, request: Request, response: httpx.Response, started: float
+) -> Recorder | None:
+    """What keeps the answer for the file that the connection names; None where it names none."""
+    if not connection.record:
+        return None
+    from kimi_magic.client.recordings import Recorder
+
+    return Recorder(connection, request, response, started)
 
 
 def _refusal(

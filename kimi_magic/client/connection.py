@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ DEFAULT_SPEED = 80.0  # events a second of the simulator
 ATTEMPTS = 3  # requests in all; each counts against the rate limit of the account, so few
 _LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 
-Via = Literal["network", "simulator"]
+Via = Literal["network", "simulator", "recording"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +26,9 @@ class Connection:
     `base_url` is normalised and ends in `/v1` or what the service has in its place, or is the whole address
     of its chat completions; `key_source` names where the key came from, for error messages. `provider` is who
     serves there, by the name in the table of providers, "" where that is unknown; `attempts` is how often a
-    request is sent at most. `via` is how the request travels: over the network, or to the simulator inside
-    this process, which gives `speed` events a second (0: as fast as possible).
+    request is sent at most. `via` is how the request travels: over the network, to the simulator inside
+    this process, which gives `speed` events a second (0: as fast as possible), or to the `recording` in a
+    file (0: at once, else at its own pace). `record` is a file that gets each answer, "" for none.
     """
 
     base_url: str
@@ -36,6 +38,18 @@ class Connection:
     speed: float = DEFAULT_SPEED
     provider: str = ""
     attempts: int = ATTEMPTS
+    recording: str = ""
+    record: str = ""
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether a recording answers."""
+        return self.via == "recording"
+
+    @property
+    def is_paid(self) -> bool:
+        """Whether the request may cost something: it leaves this process."""
+        return self.via == "network"
 
     @property
     def is_simulated(self) -> bool:
@@ -54,6 +68,8 @@ class Connection:
     @property
     def host(self) -> str:
         """The host, as people are told."""
+        if self.is_recorded:
+            return f"the recording {PurePath(self.recording).name}"
         return "the offline simulator" if self.is_simulated else urlsplit(self.base_url).netloc
 
     def excerpt(self, body: bytes | str, limit: int = LONGEST_EXCERPT) -> str:

@@ -104,7 +104,7 @@ async def read(
             body.on_piece = lambda: patience.reschedule(clock() + silence)
             body.on_end = lambda: patience.reschedule(clock() + BODY_END_TIMEOUT)
             try:
-                await _read_parts(response, body, pauses=connection.speed > 0 or not connection.is_simulated)
+                await _read_parts(response, body, pauses=connection.speed > 0 or connection.is_paid)
             finally:
                 body.on_piece = body.on_end = lambda: None
                 body.decode()

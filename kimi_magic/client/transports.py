@@ -57,8 +57,14 @@ class Transports:
 
         Raises:
             KimiConnectionError: The environment names a proxy or certificates that cannot be used.
+            KimiUsageError: A recording cannot be read.
         """
         way = _way(connection)
+        if connection.is_recorded and way not in self._clients:
+            from kimi_magic.client.recordings import Recording
+
+            recording = Recording(connection.recording)
+            self._clients[way] = _client(simulator.SimulatorTransport(recording))
         if way not in self._clients:
             self._clients[way] = self._make(way)
         return self._clients[way]
@@ -87,6 +93,8 @@ class Transports:
 def _way(connection: Connection) -> str:
     if connection.is_simulated:
         return "simulator"
+    if connection.is_recorded:
+        return f"recording {connection.recording}"
     if not connection.is_loopback:
         return "network"
     return "loopback with TLS" if connection.base_url.startswith("https") else "loopback"

@@ -11,6 +11,12 @@ class Sent(msgspec.Struct, frozen=True):
     """The whole request was sent; the answer has not begun."""
 
 
+class Recorded(msgspec.Struct, frozen=True):
+    """The answer comes from a recording; `seconds` is how long it took when it was recorded."""
+
+    seconds: float
+
+
 class Opened(msgspec.Struct, frozen=True):
     """The answer began: its id, and the model that answers."""
 
@@ -85,5 +91,5 @@ class Noticed(msgspec.Struct, frozen=True):
 
 Event = (
     Retrying | Sent | Opened | ReasoningDelta | TextDelta | TextWasReasoning | ToolCallDelta | Finished
-    | Counted | Noticed
+    | Counted | Noticed | Recorded
 )  # fmt: skip

@@ -223,7 +223,15 @@ TABLE = (
     # Where to.
     Option(
         "offline", ("--offline",), "answers come from the simulator: no key, no network", "", values.flag,
-        default=False, opposite=("--no-offline",),
+        default=False, opposite=("--no-offline",), subject="answers",
+    ),
+    Option(
+        "record", ("--record",), "add each answer that comes whole to this file, with its pace", "FILE",
+        values.writable, entries=_CONFIG,
+    ),
+    Option(
+        "replay", ("--replay",), "answers come from this recording: no key, no network", "FILE",
+        values.recording, entries=_CONFIG, subject="answers",
     ),
     Option(
         "speed", ("--speed",), "simulator: pieces a second, 0 for as fast as possible", "NUMBER",

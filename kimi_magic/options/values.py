@@ -7,6 +7,8 @@ import operator
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from kimi_magic.errors import KimiUsageError
+
 if TYPE_CHECKING:
     from kimi_magic.messages import ResponseFormat
 
@@ -80,6 +82,38 @@ def history_limit(value: object) -> int | str:
         return 0 if value == "none" else int(whole(0)(value))
     except ValueError:
         raise ValueError("a whole number of at least 0, all or none") from None
+
+
+def recording(value: object) -> str:
+    """The name of a file with recorded answers, which is there."""
+    from kimi_magic.client import recordings
+
+    name = path(value)
+    try:
+        recordings.read(name)
+    except KimiUsageError as error:
+        raise ValueError(f"a file made with --record: {error.message}") from None
+    return name
+
+
+def writable(value: object) -> str:
+    """The name of a file to which lines can be added."""
+    from kimi_magic.client import recordings
+
+    name = path(value)
+    try:
+        recordings.check_writable(name)
+    except KimiUsageError as error:
+        raise ValueError(f"a file that can be written: {error.message}") from None
+    return name
+
+
+def path(value: object) -> str:
+    """The whole name of a file, wherever the notebook goes later; `~` is the folder of the person."""
+    import os
+
+    name = text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    return os.path.abspath(os.path.expanduser(name))
 
 
 def frame(value: object) -> bool | str:

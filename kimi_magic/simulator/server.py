@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from .address import OFFLINE_KEY
 from .refusals import RefusalError
-from .service import MAX_BODY, Response, Service
+from .service import MAX_BODY, Responder, Response, Service
 
 if TYPE_CHECKING:
     import uvicorn
@@ -42,7 +42,7 @@ _PATHS = ("/v1/chat/completions", "/v1/models", "/v1/tokenizers/estimate-token-c
 
 
 def serve(
-    host: str = "127.0.0.1", port: int = 0, service: Service | None = None, *, log: Log | None = print
+    host: str = "127.0.0.1", port: int = 0, service: Responder | None = None, *, log: Log | None = print
 ) -> None:
     """Serve until SIGINT or SIGTERM; port 0 takes a free one. The first line of the log tells the address.
 
@@ -60,7 +60,7 @@ def serve(
 
 @contextmanager
 def running(
-    service: Service | None = None, log: Log | None = None, *, body_timeout: float = BODY_TIMEOUT
+    service: Responder | None = None, log: Log | None = None, *, body_timeout: float = BODY_TIMEOUT
 ) -> Iterator[str]:
     """Serve on a thread and a free port while the block runs; yields the base URL.
 
@@ -78,7 +78,7 @@ def running(
 
 
 def app(
-    service: Service, log: Log | None, body_timeout: float = BODY_TIMEOUT
+    service: Responder, log: Log | None, body_timeout: float = BODY_TIMEOUT
 ) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
     """Build the ASGI application that answers from `service` and logs the begin and end of requests."""
     say = _flushed(log) if log is not None else _silent
@@ -93,7 +93,7 @@ def app(
 class _Exchange:
     """One request and its response."""
 
-    def __init__(self, service: Service, scope: Scope, receive: Receive, send: Send, say: Log) -> None:
+    def __init__(self, service: Responder, scope: Scope, receive: Receive, send: Send, say: Log) -> None:
         self._service = service
         self._scope = scope
         self._receive = receive
@@ -269,7 +269,7 @@ def _listening(host: str, port: int) -> Iterator[tuple[socket.socket, str]]:
         yield listener, f"http://{shown}:{listener.getsockname()[1]}/v1"
 
 
-def _server(service: Service, log: Log | None, body_timeout: float, *, grace: int) -> uvicorn.Server:
+def _server(service: Responder, log: Log | None, body_timeout: float, *, grace: int) -> uvicorn.Server:
     try:
         import uvicorn
     except ImportError:

@@ -11,7 +11,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from email.utils import formatdate
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from . import compose, content, tools, wire
@@ -43,6 +43,24 @@ class Response:
     status: int
     headers: tuple[tuple[str, str], ...]
     body: AsyncIterator[bytes]
+
+
+class Responder(Protocol):
+    """What answers requests: a `Service`, or what stands in for one."""
+
+    async def respond(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes | None,
+        *,
+        speed: float | None = None,
+    ) -> Response:
+        """Answer one request; see `Service.respond`."""
+
+    def refuse(self, refusal: RefusalError, shape: str = "") -> Response:
+        """Return the response for a refusal; see `Service.refuse`."""
 
 
 class Service:

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator
 import httpx
 
 from .profiles import has_profile
-from .service import Response, Service
+from .service import Responder, Response, Service
 
 
 class SimulatorTransport(httpx.AsyncBaseTransport):
@@ -24,12 +24,12 @@ class SimulatorTransport(httpx.AsyncBaseTransport):
     `httpx.ReadTimeout` and `httpx.ReadError` as a network would, and `ValueError` for a speed below 0.
     """
 
-    def __init__(self, service: Service | None = None) -> None:
+    def __init__(self, service: Responder | None = None) -> None:
         """Serve `service`, or one for each profile that is asked for."""
         self._service = service
         self._by_profile: dict[str, Service] = {}
 
-    def _service_for(self, profile: str) -> Service:
+    def _service_for(self, profile: str) -> Responder:
         if self._service is not None:
             return self._service
         if profile not in self._by_profile:

@@ -67,7 +67,9 @@ def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
     if choice.state == "reasoning" and not turn.has_ended:
         return f"Thinking… {choice.reasoning_seconds:.0f} s"
     parts = ["Reasoning"]
-    if choice.reasoning_seconds:  # none of it was thought now where an answer is resumed
+    if (
+        choice.reasoning_seconds and turn.step.recorded_seconds is None
+    ):  # none of it was thought now where an answer is resumed
         parts.append(f"{choice.reasoning_seconds:.1f} s")
     if (usage := turn.step.usage_of(choice)) and usage.reasoning:
         parts.append(f"{usage.reasoning:,} tokens")
@@ -104,6 +106,8 @@ def byline(turn: Turn) -> str:
             parts.append(reason or "ended without a reason given")
     if turn.step.simulated:
         parts.append("offline simulator")
+    if turn.step.recorded_seconds is not None:
+        parts.append("recording")
     return " · ".join(map(on_one_line, parts))
 
 
