@@ -260,7 +260,7 @@ def _differences(wanted: dict[str, Any], there: dict[str, Any]) -> list[tuple[st
 
 
 def _distance(differences: list[tuple[str, Any, Any]]) -> float:
-    """How far two requests are apart: the number of leaves that differ, texts that are alike counting less."""
+    """How far two requests are apart: by the leaves that differ; texts that are alike count less."""
     apart = 0.0
     for _, asked, there in differences:
         is_text = isinstance(asked, str) and isinstance(there, str)

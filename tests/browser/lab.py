@@ -288,6 +288,19 @@ class Notebook:
         self.command("docmanager:save")
         return json.loads(self.path.read_text(encoding="utf-8"))
 
+    def edit(self, number: int, source: str) -> None:
+        """Write another source into a cell."""
+        self._evaluate(
+            "panel.content.model.cells.get(values.number).sharedModel.setSource(values.source)",
+            number=number,
+            source=source,
+        )
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel, as the menu does behind its question."""
+        self._evaluate("await panel.sessionContext.session.kernel.restart()")
+        self.wait_until_ready()
+
     def shut_down_kernel(self) -> None:
         self._evaluate("await panel.sessionContext.shutdown()")
 

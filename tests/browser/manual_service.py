@@ -88,6 +88,11 @@ class ManualService:
         except queue.Empty:
             raise AssertionError(f"no request came within {TIMEOUT} s") from None
 
+    @property
+    def count(self) -> int:
+        """How many requests have come since the last `reset`."""
+        return len(self._all)
+
     def reset(self) -> None:
         """Close what is still being answered, and forget what no test has taken."""
         for exchange in self._all:
