@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from kimi_magic import __main__ as command_line
-from kimi_magic import options
+from kimi_magic import chats, options
 
 README = Path(__file__).parent.parent / "README.md"
 COMMAND = "python -m tests.write_readme"
@@ -28,6 +28,10 @@ TABLES: Mapping[str, Mapping[str, Iterable[options.Option]]] = {
 
 def table(name: str) -> str:
     """One table in Markdown: a row for each option, a column for each door where there are several."""
+    if name == "chat":
+        commands = [(f"`{name} {c.words}".rstrip() + "`", c.about) for name, c in chats.COMMANDS.items()]
+        head = [("`%kimi_chat` …", "for"), ("---", "---")]
+        return "\n".join(f"| {command} | {about} |" for command, about in [*head, *commands])
     doors = TABLES[name]
     found = list({(option.flags, option.help): option for door in doors.values() for option in door}.values())
     columns = list(doors) if len(doors) > 1 else []
