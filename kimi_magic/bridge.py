@@ -269,8 +269,11 @@ class Ticket:
     def __init__(self, order: Order, ahead: list[Ticket]) -> None:
         self._order = order
         self._turn: Future[None] = Future()
-        self._loop = running_loop()
-        self._waits_for_itself = self._loop is not None and any(t._loop is self._loop for t in ahead)
+        self._thread = threading.get_ident()
+        self._task = asyncio.current_task() if is_loop_running() else None
+        # Whoever is ahead goes on only when this thread, or this very task, does.
+        self._blocks_itself = any(each._thread == self._thread for each in ahead)
+        self._awaits_itself = self._task is not None and any(each._task is self._task for each in ahead)
 
     def admit(self) -> None:
         """It is its turn."""
@@ -286,16 +289,22 @@ class Ticket:
         """Block this thread until it is its turn; an interrupt gets through.
 
         Raises:
-            RuntimeError: It never comes: a task ahead needs the loop that runs in this thread.
+            RuntimeError: It never comes: who is ahead goes on in this thread.
         """
-        if self._waits_for_itself and not self.is_admitted:
-            raise RuntimeError("a task of the loop that runs in this thread is ahead")
+        if self._blocks_itself and not self.is_admitted:
+            raise RuntimeError("who is ahead goes on in this thread")
         while not self.is_admitted:
             with contextlib.suppress(TimeoutError):
                 self._turn.result(POLL_INTERVAL)
 
     async def arrive(self) -> None:
-        """Wait until it is its turn, leaving the running loop free."""
+        """Wait until it is its turn, leaving the running loop free.
+
+        Raises:
+            RuntimeError: It never comes: who is ahead is this very task.
+        """
+        if self._awaits_itself and not self.is_admitted:
+            raise RuntimeError("who is ahead is this very task")
         if not self.is_admitted:
             await asyncio.shield(asyncio.wrap_future(self._turn))
 
@@ -304,12 +313,13 @@ class Ticket:
         self._order.remove(self)
 
 
-def running_loop() -> asyncio.AbstractEventLoop | None:
-    """The loop that runs in this thread, if one does."""
+def is_loop_running() -> bool:
+    """Whether a loop runs in this thread."""
     try:
-        return asyncio.get_running_loop()
+        asyncio.get_running_loop()
     except RuntimeError:
-        return None
+        return False
+    return True
 
 
 def listen(

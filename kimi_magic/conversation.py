@@ -267,6 +267,7 @@ class Turn:
         self.edited: str | None = None
         self.place: Place | None = None
         self.typed: str | None = None
+        self.continues = False  # it goes on with a part, of which another cell has the prompt
         self.fingerprint = ""
         self.outputs: tuple[tuple[dict[str, Any], dict[str, Any]], ...] = ()
         self.saved_digest = ""  # of a turn that was read back, of which not every letter may have come back

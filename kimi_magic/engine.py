@@ -175,7 +175,7 @@ def continue_plan(last: Plan, cell: Mapping[str, Any]) -> Plan:
     connection = replace(last.connection, speed=options.speed)
     rest = request.continuation(options, turn.step.request, turn.choice)
     longer = Turn(turn.prompt, id=turn.id)
-    longer.place = turn.place
+    longer.place, longer.continues = turn.place, True
     return Plan(longer, rest, connection, options, None, last.conversation, turn.choice)
 
 

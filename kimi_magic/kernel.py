@@ -172,8 +172,8 @@ class Kernel:
         reply = Reply[Any](plan.turn)
         with self._ticket(plan) as ticket:
             if ticket is not None and not ticket.is_admitted:
-                with self._waiting(plan, reply, view):
-                    _wait(ticket)
+                with self._waiting(plan, reply, view), _in_line():
+                    ticket.wait()
             plan = engine.refreshed(plan)
             if (kept := self._kept(plan, view)) is not None:
                 return kept
@@ -202,7 +202,7 @@ class Kernel:
         on_click = stop if in_cell else None
         with _as_interrupt(in_cell), self._ticket(plan) as ticket:
             if ticket is not None and not ticket.is_admitted:
-                with self._waiting(plan, reply, view, on_click):
+                with self._waiting(plan, reply, view, on_click), _in_line():
                     await ticket.arrive()
             plan = engine.refreshed(plan)
             if (kept := self._kept(plan, view)) is not None:
@@ -398,14 +398,17 @@ def _end(error: BaseException) -> End:
     return "interrupted" if isinstance(error, KeyboardInterrupt | asyncio.CancelledError) else "failed"
 
 
-def _wait(ticket: bridge.Ticket) -> None:
+@contextlib.contextmanager
+def _in_line() -> Iterator[None]:
+    """Words for what can go wrong while a prompt waits for its conversation."""
     try:
-        ticket.wait()
+        yield
+    except KeyboardInterrupt:
+        raise KimiInterrupted(bridge.STOPPED) from None
     except RuntimeError:
         raise KimiUsageError(
-            "another prompt of this conversation is being answered by a task of this notebook's loop, which "
-            "cannot go on while this cell blocks it",
-            hint="Await that task first, or ask in another conversation.",
+            "another prompt of this conversation is being answered, and cannot go on while this one waits",
+            hint="Await the other one first, or ask in another conversation.",
         ) from None
 
 

@@ -33,6 +33,7 @@ class Restored(NamedTuple):
 
     chats: dict[str, list[Turn]]
     faults: list[str]
+    asked: dict[str, tuple[Message, str]]  # what cells ask, by fingerprint, with the id of the cell
 
 
 class _Prompt(NamedTuple):
@@ -74,7 +75,7 @@ def read(path: Path) -> Restored:
         raise KimiUsageError(f"{str(path)!r} is no notebook: {error}") from None
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise KimiUsageError(f"{str(path)!r} is no notebook: expected a list of cells")
-    found = Restored({}, [])
+    found = Restored({}, [], {})
     for number, cell in enumerate(notebook["cells"], 1):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
             _read_cell(cell, number, found)
@@ -84,19 +85,30 @@ def read(path: Path) -> Restored:
 def _read_cell(cell: Mapping[str, Any], number: int, found: Restored) -> None:
     prompts = list(_prompts(_joined(cell.get("source"))))
     counts: dict[str, int] = {}
+    cell_id = str(cell.get("id") or "")
+    found.asked.update({digest(p.message): (p.message, cell_id) for p in prompts if p.message is not None})
     for output, *data in _replies(cell.get("outputs") or []):
         about = output["metadata"]["kimi_magic"]
         if about.get("state") != "complete" or "prompt" not in about:
             continue  # it was in no conversation
         chat = str(about.get("chat") or DEFAULT_CHAT)
-        counts[chat] = counts.get(chat, 0) + 1
+        continues = bool(about.get("continues"))
+        if not continues:
+            counts[chat] = counts.get(chat, 0) + 1
         try:
-            turn = _turn(prompts, output, data)
+            turn = _turn(prompts, output, data, found.asked if continues else {})
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             found.faults.append(f"cell {number}: {error}")
             continue
-        turn.id = cells.prompt_id(str(cell["id"]), counts[chat]) if cell.get("id") else ""
-        found.chats.setdefault(chat, []).append(turn)
+        turns = found.chats.setdefault(chat, [])
+        if continues:  # it takes the place of the part
+            _, turn.id = found.asked[about["prompt"]]
+            turns[:] = [each for each in turns if each.id != turn.id or not turn.id]
+        else:
+            turn.id = cells.prompt_id(cell_id, counts[chat]) if cell_id else ""
+        turns.append(turn)
+        if turn.usage is not None and turn.usage.reasoning and not turn.choice.reasoning:
+            found.faults.append(f"cell {number}: its reasoning was hidden, and is not in the notebook")
 
 
 def _replies(outputs: list[Any]) -> Iterator[list[dict[str, Any]]]:
@@ -115,8 +127,13 @@ def _replies(outputs: list[Any]) -> Iterator[list[dict[str, Any]]]:
         yield group
 
 
-def _turn(prompts: list[_Prompt], output: dict[str, Any], data: list[dict[str, Any]]) -> Turn:
-    """The turn of an output.
+def _turn(
+    prompts: list[_Prompt],
+    output: dict[str, Any],
+    data: list[dict[str, Any]],
+    asked: Mapping[str, tuple[Message, str]],
+) -> Turn:
+    """The turn of an output; `asked` are prompts of other cells, for an answer that goes on with a part.
 
     Raises:
         ValueError: Its prompt is not in the cell, or its answer not in the output.
@@ -130,7 +147,7 @@ def _turn(prompts: list[_Prompt], output: dict[str, Any], data: list[dict[str, A
         text = about.get("text") or bundle.get("text/plain", "")
     usage = about.get("usage")
     record = SavedTurn(
-        prompt=_prompt_of(prompts, about),
+        prompt=asked[about["prompt"]][0] if about["prompt"] in asked else _prompt_of(prompts, about),
         answers=(
             msgspec.convert({**about, "text": text, "reasoning": view.reasoning_in(html)}, SavedAnswer),
         ),

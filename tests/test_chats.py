@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 import kimi_magic
 from kimi_magic import chats, kernel, models
@@ -340,3 +342,69 @@ def test_a_call_that_blocks_the_task_it_waits_for_is_refused():
 
     asyncio.run(blocked())
     assert len(kimi_magic.chat()) == 2
+
+
+def test_a_call_inside_the_answer_that_it_waits_for_is_refused():
+    class Nested:
+        faults: list[str] = []  # noqa: RUF012
+
+        def open(self, turn: Turn, stop: object = None) -> None:
+            with pytest.raises(KimiUsageError) as caught:
+                kimi_magic.ask("Name a lake.", history=True)
+            self.faults.append(caught.value.message)
+
+        def update(self, turn: Turn) -> None: ...
+        def close(self, turn: Turn) -> None: ...
+        def repeat(self, turn: Turn) -> None: ...
+
+    run(cell_plan(), view=Nested())
+    assert "another prompt of this conversation is being answered" in Nested.faults[0]
+    assert len(kimi_magic.chat()) == 1
+
+
+def test_whoever_leaves_the_line_lets_the_next_one_in():
+    import asyncio
+
+    async def cancelled() -> None:
+        tasks = [asyncio.create_task(kimi_magic.aask(f"Name a river, {n}.", history=True)) for n in range(4)]
+        await asyncio.sleep(0)
+        tasks[0].cancel()
+        tasks[2].cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run(cancelled())
+    assert [t.prompt.text for t in kimi_magic.chat()] == ["Name a river, 1.", "Name a river, 3."]
+    kimi_magic.ask("Name a lake.", history=True)
+
+
+def test_different_conversations_run_side_by_side():
+    import asyncio
+
+    async def both() -> None:
+        first = asyncio.create_task(kimi_magic.aask("Write 2000 words about rivers.", history="one"))
+        await asyncio.sleep(0)
+        await kimi_magic.aask("Hello", history="two")
+        assert not first.done()
+        first.cancel()
+        await asyncio.gather(first, return_exceptions=True)
+
+    with kernel.fresh(offline=True, speed=2000):
+        asyncio.run(both())
+        assert len(kimi_magic.chat("two")) == 1
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(str.strip)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(TEXT, TEXT, st.text(st.characters(exclude_categories=["Cs"]))), max_size=5))
+def test_any_text_comes_back_from_a_file(exchanges: list[tuple[str, str, str]]):
+    conversation = Conversation("any")
+    for prompt, answer, reasoning in exchanges:
+        record = SavedTurn(prompt=Message("user", prompt), answers=(SavedAnswer(answer, reasoning),))
+        conversation.add(Turn.from_record(record))
+    loaded = Conversation.from_json(json.dumps(conversation.to_json()))
+    assert loaded.messages == conversation.messages
+    assert loaded.to_json() == conversation.to_json()
+    history.conversation_html(loaded)
+    history.conversation_markdown(loaded)

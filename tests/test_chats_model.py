@@ -6,7 +6,11 @@ checks of the simulator, which refuses what the service refuses.
 
 from __future__ import annotations
 
+import json
+import tempfile
 from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -16,6 +20,8 @@ from kimi_magic import cells, chats, kernel
 from kimi_magic.conversation import Conversation
 from kimi_magic.errors import KimiModelError
 from kimi_magic.kernel import Kernel
+from kimi_magic.reply import Reply
+from kimi_magic.view import static
 from tests.turns import cell_plan, run
 
 CELLS = st.sampled_from(["", "a", "b", "c"])  # "" for a front end without ids
@@ -43,6 +49,7 @@ class Conversations(RuleBasedStateMachine):
         self.kernel: Kernel = self._context.__enter__()
         self.model: dict[str, list[Entry]] = {"main": []}
         self.name = "main"
+        self.book: dict[str, tuple[str, str, Reply[Any]]] = {}  # what each cell shows: prompt, chat, reply
 
     def teardown(self) -> None:
         self._context.__exit__(None, None, None)
@@ -82,6 +89,7 @@ class Conversations(RuleBasedStateMachine):
         cell = "" if append else cell
         reply = run(self.plan(cell, prompt, "--append" if append else ""))
         self.check_sent(cell, prompt)
+        self.show(cell, prompt)
         place = self.place(cell)
         self.entries[place : place + 1] = [Entry(cell, prompt, reply.text)]
         self.make_stale(place + 1)
@@ -92,6 +100,7 @@ class Conversations(RuleBasedStateMachine):
             run(self.plan(cell, prompt, "-m nope"))
         except KimiModelError:
             self.check_sent(cell, prompt)
+            self.show(cell, prompt)
         else:
             raise AssertionError("there is no such model")
 
@@ -99,11 +108,13 @@ class Conversations(RuleBasedStateMachine):
     def ask_and_stop(self, cell: str, prompt: str) -> None:
         run(self.plan(cell, prompt), stops_at=lambda reply: bool(reply.text or reply.reasoning))
         self.check_sent(cell, prompt)
+        self.show(cell, prompt)
 
     @rule(cell=CELLS, prompt=PROMPTS)
     def ask_and_get_no_answer(self, cell: str, prompt: str) -> None:
         assert run(self.plan(cell, prompt, "--max-tokens 1")).text == ""
         self.check_sent(cell, prompt)
+        self.show(cell, prompt)
 
     @rule(prompt=PROMPTS)
     def ask_alone(self, prompt: str) -> None:
@@ -152,6 +163,33 @@ class Conversations(RuleBasedStateMachine):
             self.said(f"{'fork' if fork else 'new'} {name}")
             self.model[name] = list(self.entries) if fork else []
         self.name = name
+
+    def show(self, cell: str, prompt: str) -> None:
+        """The cell shows the last reply from now on."""
+        if cell:
+            self.book[cell] = (prompt, self.name, self.kernel.last)
+
+    @rule()
+    def restart_and_restore(self) -> None:
+        """The kernel forgets all; what the cells show comes back, in the order of the notebook."""
+        notebook: list[dict[str, Any]] = []
+        model: dict[str, list[Entry]] = {"main": []}
+        for cell, (prompt, chat, reply) in sorted(self.book.items()):
+            data = {"text/html": static.html(reply.turn), "text/plain": static.plain(reply.turn)}
+            about = {"kimi_magic": json.loads(json.dumps(static.summary(reply.turn)))}
+            output = {"output_type": "display_data", "data": data, "metadata": about}
+            source = f"%%kimi\n{prompt}"
+            notebook.append({"cell_type": "code", "id": cell, "source": source, "outputs": [output]})
+            if "prompt" in about["kimi_magic"]:
+                model.setdefault(chat, []).append(Entry(cell, prompt, reply.text))
+        self._context.__exit__(None, None, None)
+        self._context = kernel.fresh(offline=True, speed=0)
+        self.kernel = self._context.__enter__()
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "n.ipynb"
+            path.write_text(json.dumps({"cells": notebook}), encoding="utf-8")
+            self.said(f"restore {path}")
+        self.model, self.name = model, "main"
 
     @rule()
     def save_and_load(self) -> None:

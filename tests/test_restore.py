@@ -150,6 +150,31 @@ def test_each_way_to_ask_comes_back(fresh: Kernel, tmp_path: Path, source: str):
         assert fresh.value(kept) == before
 
 
+def test_an_answer_that_was_gone_on_with_comes_back_whole(fresh: Kernel, tmp_path: Path):
+    cut, rest = "%%kimi --max-tokens 90\nWhy is the sky blue?", "%kimi --continue --max-tokens 2000"
+    book = Book({"a": cut, "b": rest, "c": "%%kimi\nAnd the sea?"})
+    book.run_all(fresh)
+    kept = "[m.text for t in __import__('kimi_magic').chat() for m in t.messages()]"
+    before = fresh.value(kept)
+    assert len(before) == 4
+    book.save(tmp_path / "n.ipynb")
+    forget(fresh)
+    assert fresh.run(f"%kimi_chat restore {tmp_path / 'n.ipynb'}").printed == "main: 2 turns from n.ipynb.\n"
+    assert fresh.value(kept) == before
+
+
+def test_reasoning_that_was_hidden_is_told_to_be_missing(fresh: Kernel, tmp_path: Path):
+    book = Book({"a": "%%kimi -R\nWhy is the sky blue?"})
+    book.run_all(fresh)
+    book.save(tmp_path / "n.ipynb")
+    forget(fresh)
+    printed = fresh.run(f"%kimi_chat restore {tmp_path / 'n.ipynb'}").printed
+    assert (
+        printed
+        == "main: 1 turn from n.ipynb; cell 1: its reasoning was hidden, and is not in the notebook.\n"
+    )
+
+
 # ---- kept answers ----
 
 

@@ -150,6 +150,8 @@ def _memory(turn: Turn) -> dict[str, Any]:
     if turn.place is None or not turn.kept:
         return memory
     memory |= {"chat": turn.place.chat, "prompt": digest(turn.prompt), "answer": turn.digest}
+    if turn.continues:
+        memory["continues"] = True
     text, sent = turn.choice.text, turn.prompt.text
     if turn.parsed and turn.step.n == 1 and not turn.wants_frame:
         memory["json"] = True
