@@ -553,3 +553,127 @@ def test_a_login_where_nobody_can_type_is_refused_in_one_line(offline_kernel: Ke
     error = next(o for o in offline_kernel.finish(request).outputs if o["type"] == "error")
     assert error["ename"] == "KimiUsageError"
     assert "nobody can type a key here" in error["evalue"]
+
+
+# ---- other threads ----
+
+IN_A_POOL = """
+import kimi_magic
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(3) as pool:
+    replies = list(pool.map(kimi_magic.ask, ["Write 2000 words about rivers."] * 12))
+"""
+IN_THREADS = """
+import asyncio, kimi_magic
+asks = [asyncio.to_thread(kimi_magic.ask, "Write 2000 words about rivers.") for _ in range(3)]
+await asyncio.gather(*asks)
+"""
+
+
+@pytest.mark.parametrize("server", [PACED], indirect=True)
+@pytest.mark.parametrize("code", [IN_A_POOL, IN_THREADS], ids=["pool", "to_thread"])
+def test_an_interrupt_ends_what_the_threads_of_the_cell_ask(kernel: Kernel, server: Server, code: str):
+    request = kernel.send(code)
+    for _ in range(3):
+        server.wait_for("begins")
+    kernel.interrupt()
+    assert kernel.finish(request).status == "error"
+    for _ in range(3):
+        server.wait_for("closed by the client")
+    # The queue of a pool is gone through without a request, and the next cell may ask again.
+    kernel.run("from concurrent.futures import ThreadPoolExecutor")
+    kernel.run(
+        "with ThreadPoolExecutor(1) as pool: r = pool.submit(kimi_magic.ask, 'Hello', max_tokens=5).result()"
+    )
+    assert server.wait_for("begins")
+    assert kernel.value("r.finish_reason") == "length"
+
+
+# ---- where a display cannot be updated ----
+
+CONSOLE = None  # a front end that sends no id of a cell
+
+
+def published(kernel: Kernel, code: str, *, cell_id: str | None) -> list[dict]:
+    """The messages of a cell that show something, in order."""
+    cell = kernel.finish(kernel.send(code, cell_id=cell_id))
+    assert cell.status == "ok"
+    kinds = ("display_data", "update_display_data", "stream", "execute_result")
+    return [message for _, message in cell.messages if message["msg_type"] in kinds]
+
+
+@pytest.mark.parametrize("code", ["%%kimi\nWhy is the sky blue?", "x = 1\n%kimi Why is the sky blue?"])
+def test_a_console_gets_the_answer_once_and_needs_no_update(offline_kernel: Kernel, code: str):
+    (message,) = published(offline_kernel, code, cell_id=CONSOLE)
+    assert message["msg_type"] == "display_data"
+    assert "sky" in message["content"]["data"]["text/plain"]
+    assert "<details" in message["content"]["data"]["text/html"]
+
+
+def test_a_console_gets_the_data_of_a_json_answer_too(offline_kernel: Kernel):
+    code = "%%kimi --schema 'city, people int'\nThe largest city of Japan, and its people"
+    messages = published(offline_kernel, code, cell_id=CONSOLE)
+    assert {message["msg_type"] for message in messages} == {"display_data"}
+    assert len(messages) == 2
+
+
+def test_a_notebook_sees_life_before_the_answer(offline_kernel: Kernel):
+    kinds = [m["msg_type"] for m in published(offline_kernel, "%%kimi\nWhy?", cell_id="a-cell")]
+    assert kinds[0] == "display_data"
+    assert "update_display_data" in kinds
+
+
+def test_inside_an_output_widget_the_answer_stays_in_a_widget(offline_kernel: Kernel):
+    offline_kernel.run("import ipywidgets; out = ipywidgets.Output(); display(out)")
+    before = offline_kernel.value(WIDGETS_LEFT)
+    messages = published(
+        offline_kernel, "with out:\n    %kimi -o answer Why is the sky blue?", cell_id="a-cell"
+    )
+    assert [message["msg_type"] for message in messages] == ["display_data"]
+    (model_id,) = (
+        m["content"]["data"]["application/vnd.jupyter.widget-view+json"]["model_id"] for m in messages
+    )
+    registry = WIDGETS_LEFT.removeprefix("len(").removesuffix(")")
+    shown = offline_kernel.value(f"{registry}[{model_id!r}].children[-1].value")
+    assert "kimi-reply" in shown
+    assert offline_kernel.value("str(answer)")[:15] in shown
+    # The box with its two children and what belongs to them; none for the parts that grew.
+    assert offline_kernel.value(WIDGETS_LEFT) - before < 12
+    offline_kernel.run("out.close()")
+
+
+# ---- what is left when the kernel dies or the page goes ----
+
+
+@pytest.mark.parametrize("server", [PACED], indirect=True)
+def test_the_text_so_far_is_in_an_output_that_is_saved_and_leaves_no_trace_in_the_end(kernel: Kernel):
+    request = kernel.send("%%kimi\nWrite 300 words about rivers.")
+    before = kernel.wait_until(
+        request, lambda m: "kimi-kept" in str(m["content"].get("data", {}).get("text/html"))
+    )
+    message = before[-1][1]
+    assert message["msg_type"] == "display_data"
+    kept = message["content"]["transient"]["display_id"]
+    cell = kernel.finish(request, before)
+    updates = [
+        m["content"]["data"] for _, m in cell.messages
+        if m["msg_type"] == "update_display_data" and m["content"]["transient"]["display_id"] == kept
+    ]  # fmt: skip
+    assert updates[-1] == {}
+    assert len(updates) < 12  # it is sent anew when the text has doubled
+
+
+def test_a_kernel_that_is_shut_down_in_the_middle_shows_the_answer_as_stopped(offline_kernel: Kernel):
+    code = (
+        "import kimi_magic.kernel as k\n"
+        "from kimi_magic import view\n"
+        "plan = k.current.plan('Write 300 words about rivers.', {'speed': 0.0})\n"
+        "class Seen:\n"
+        "    def open(self, turn, stop=None): self.closed = 0\n"
+        "    def update(self, turn):\n"
+        "        if turn.choice.text: k.current.close_views()\n"
+        "    def close(self, turn): self.closed += 1; self.state = turn.state\n"
+        "seen = Seen(); k.current.run(plan, seen)\n"
+        "print(seen.closed, seen.state)"
+    )
+    assert offline_kernel.run(code).printed.strip() == "1 interrupted"
