@@ -82,6 +82,7 @@ class Kernel:
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
+        self.settings.complain()
         decided = self.settings.options(values)
         connection = self.settings.connection(decided)
         plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)

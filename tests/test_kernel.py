@@ -541,11 +541,17 @@ def test_python_can_await_an_answer_in_a_cell_and_time_it_out(offline_kernel: Ke
     assert offline_kernel.value("kimi_magic.last.state") == "interrupted"
 
 
-def test_the_log_of_requests_stays_out_of_cells_at_info_and_is_there_at_debug(kernel: Kernel) -> None:
-    kernel.run("import logging; logging.basicConfig(level=logging.INFO, force=True)")
-    assert kernel.run("%%kimi\nHello").printed == ""
-    kernel.run("logging.getLogger('httpx').setLevel(logging.DEBUG)")
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_the_log_of_requests_stays_out_of_cells_unless_it_is_asked_for_by_name(kernel: Kernel, level: str):
+    kernel.run(f"import logging; logging.basicConfig(level=logging.{level}, force=True)")
+    printed = kernel.run("%%kimi\nHello").printed
+    assert "httpx" not in printed
+    assert "httpcore" not in printed
+    kernel.run("logging.getLogger('httpx').setLevel(logging.INFO)")
     assert "HTTP Request: POST" in kernel.run("%%kimi\nHello").printed
+    kernel.run("logging.getLogger('httpcore').setLevel(logging.DEBUG)")
+    kernel.run("logging.getLogger().setLevel(logging.DEBUG)")
+    assert "send_request_headers" in kernel.run("%%kimi\nHello").printed
 
 
 def test_a_login_where_nobody_can_type_is_refused_in_one_line(offline_kernel: Kernel) -> None:
@@ -553,6 +559,18 @@ def test_a_login_where_nobody_can_type_is_refused_in_one_line(offline_kernel: Ke
     error = next(o for o in offline_kernel.finish(request).outputs if o["type"] == "error")
     assert error["ename"] == "KimiUsageError"
     assert "nobody can type a key here" in error["evalue"]
+
+
+def test_a_wrong_value_in_the_ipython_configuration_is_said_at_the_first_cell(offline_kernel: Kernel) -> None:
+    load = "get_ipython().config.KimiMagic.temperature = 'hot'\n%reload_ext kimi_magic"
+    assert offline_kernel.run(load).outputs == []
+    try:
+        cell = offline_kernel.attempt("%%kimi\nHello")
+        (error,) = [output for output in cell.outputs if output["type"] == "error"]
+        assert "c.KimiMagic.temperature: temperature 'hot': expected a number from 0 to 2" in error["evalue"]
+        assert "sky" in offline_kernel.run("%%kimi\nWhy is the sky blue?").display["text/plain"]
+    finally:
+        offline_kernel.run("del get_ipython().config.KimiMagic")
 
 
 # ---- other threads ----
