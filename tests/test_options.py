@@ -400,7 +400,7 @@ def test_the_help_shows_every_option_of_its_door_with_its_default(door: str) -> 
     assert text.startswith("Talk.\n\nUsage: %kimi [options]\n")
     for option in options.at(door):
         (row,) = [
-            row for row in text.splitlines() if f"{row.lstrip()} ".startswith(f"{', '.join(option.flags)} ")
+            row for row in text.splitlines() if f"{row.lstrip()} ".startswith(f"{', '.join((*option.flags, *option.opposite))} ")
         ]
         assert option.help in row
     assert "(default that of the host; at EvoLink kimi-k2-thinking)" in text
