@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import PACED, Server
-from tests.kernel import WIDGET, Kernel, is_idle, text_of_widgets
+from tests.kernel import WIDGET, WIDGETS_LEFT, Kernel, is_idle, text_of_widgets
 
-WIDGETS_LEFT = (
-    "len((lambda w: w._instances if hasattr(w, '_instances') else w.Widget.widgets)"  # ipywidgets 8, and 7
-    "(__import__('ipywidgets').widgets.widget))"
-)
 LONG = "%%kimi\nWrite 2000 words about rivers."
 
 
@@ -56,7 +52,7 @@ def test_the_saved_output_is_html_and_text_with_byline_reasoning_and_answer(kern
 def test_no_widget_is_left_in_the_registry(kernel: Kernel):
     kernel.run("%%kimi\nWhy is the sky blue?")
     assert kernel.attempt("%%kimi -m nope\nWhy is the sky blue?").status == "error"
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0
 
 
 def test_every_comm_that_was_opened_is_closed(kernel: Kernel):
@@ -158,7 +154,7 @@ def test_an_interrupt_closes_the_connection_and_leaves_one_line(kernel: Kernel, 
     kernel.run("%%kimi -o answer\nWhat did I ask first?")
     assert "sky" in kernel.value("str(answer)")
     assert "rivers" not in kernel.value("str(answer)")
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0
 
 
 @pytest.mark.parametrize("server", [PACED], indirect=True)

@@ -113,7 +113,10 @@ class NotebookView:
         if self._kept is not None:
             self._kept.update({}, raw=True)
         self._show_data(turn)
-        if self._live is not None and not (self._kept is not None and self._close_later(turn)):
+        if self._live is None:
+            return
+        is_long = self._kept is not None and turn.state == "complete"
+        if not (is_long and self._close_later(turn)):
             self._live.close()
 
     def _close_later(self, turn: Turn) -> bool:
