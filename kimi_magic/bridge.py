@@ -14,6 +14,7 @@ import os
 import queue
 import signal
 import threading
+import weakref
 from collections.abc import Callable, Coroutine, Iterator
 from types import FrameType
 from typing import Any, TypeVar
@@ -181,6 +182,60 @@ class _Crossing:
             self._put(events)
 
 
+class OtherThreads:
+    """The blocking calls of threads that no signal reaches, such as those of a pool, while a cell runs.
+
+    An interrupt of the cell ends them, and what the same threads would begin next until another cell runs: a
+    pool goes through its queue whatever becomes of the cell.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.RLock()  # the signal's handler may run inside a method that holds it
+        self._works: set[Work] = set()
+        self._asking: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+        self._stopped: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+    def begin_cell(self) -> None:
+        """Forget what was begun in earlier cells: another interrupt does not end it."""
+        with self._lock:
+            self._works.clear()
+            self._asking.clear()
+            self._stopped.clear()
+
+    def interrupt(self) -> None:
+        """End all that the threads have begun in this cell; from a signal handler, too."""
+        with self._lock:
+            self._stopped.update(self._asking)
+            for work in self._works:
+                work.cancel()
+
+    @contextlib.contextmanager
+    def running(self, io: IOThread, job: Job[T], put: Put[T]) -> Iterator[Work]:
+        """A work of the current thread.
+
+        Raises:
+            KimiInterrupted: The cell to which this thread belongs was interrupted.
+        """
+        thread = threading.current_thread()
+        if thread is threading.main_thread():
+            yield Work(io, job, put)
+            return
+        with self._lock:
+            if thread in self._stopped:
+                raise KimiInterrupted(STOPPED)
+            self._asking.add(thread)
+            work = Work(io, job, put)
+            self._works.add(work)
+        try:
+            yield work
+        finally:
+            with self._lock:
+                self._works.discard(work)
+
+
+other_threads = OtherThreads()
+
+
 def listen(
     io: IOThread, job: Job[T], deliver: Callable[[list[T]], None], *, stop: Stop | None = None,
     polls: bool = True,
@@ -196,9 +251,8 @@ def listen(
         BaseException: What the job or `deliver` raised.
     """
     inbox: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
-    with _interrupts() as interrupts:
+    with _interrupts() as interrupts, other_threads.running(io, job, inbox.put) as work:
         must_poll = polls or (os.name == "nt" and interrupts.are_caught)
-        work = Work(io, job, inbox.put)
         interrupts.call(work.cancel)
         if stop is not None:
             stop.watch(work)

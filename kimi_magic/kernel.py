@@ -19,7 +19,7 @@ from msgspec.structs import asdict
 
 from kimi_magic import bridge, engine, options
 from kimi_magic.client import Client, Connection
-from kimi_magic.conversation import Conversation, End, Step
+from kimi_magic.conversation import Conversation, End, Step, Turn
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiBudgetError, KimiInterrupted, KimiModelError, KimiUsageError
 from kimi_magic.messages import Choice, Event
@@ -44,6 +44,7 @@ class Kernel:
         # that stands alone is none.
         self.last_plan: Plan | None = None
         self._warnings: set[str] = set()  # that the person has read
+        self._growing: dict[Turn, View] = {}  # turns that are shown and have not ended
         self.connect()
 
     def connect(self) -> None:
@@ -175,6 +176,7 @@ class Kernel:
         if not plan.stands_alone:
             self.last_plan = plan
         if view is not None:
+            self._growing[turn] = view
             view.open(turn, stop)
         try:
             yield (lambda: view.update(turn)) if view is not None else lambda: None
@@ -186,8 +188,19 @@ class Kernel:
             if plan.conversation is not None and turn.is_complete:
                 plan.conversation.keep(turn)
         finally:
-            if view is not None:
-                view.close(turn)
+            self._close_view(turn)
+
+    def _close_view(self, turn: Turn) -> None:
+        if (view := self._growing.pop(turn, None)) is not None:
+            view.close(turn)
+
+    def close_views(self) -> None:
+        """Show as stopped what has not ended: the process ends, as when a kernel is restarted."""
+        for turn in list(self._growing):
+            for step in turn.steps[-1:]:
+                step.end("interrupted")
+            turn.end("interrupted")
+            self._close_view(turn)
 
     @contextlib.contextmanager
     def _sending(
@@ -327,6 +340,7 @@ def _connect_child() -> None:
 
 
 def _close() -> None:
+    current.close_views()
     current.close()
 
 

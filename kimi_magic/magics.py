@@ -244,12 +244,46 @@ class _Cells:
         self._is_kernel = getattr(shell, "kernel", None) is not None
         self._depth = 0
         self._shown: Turn | None = None  # by the cell that runs
+        self._handle: Any = None  # of SIGINT, ours while a cell runs, and the one before
+        self._handle_before: Any = None
 
     def enter(self, *_: object) -> None:
+        if not self._depth:
+            self._hear_interrupts()
         self._depth += 1
+
+    def _hear_interrupts(self) -> None:
+        """While a cell runs, let ■ also end what other threads ask: the signal reaches the main one alone."""
+        if threading.current_thread() is not threading.main_thread():
+            return
+        import signal
+        import sys
+
+        handle_before = signal.getsignal(signal.SIGINT)
+
+        def handle(number: int, frame: Any) -> None:
+            if (bridge := sys.modules.get("kimi_magic.bridge")) is not None:
+                bridge.other_threads.interrupt()
+            if callable(handle_before):
+                handle_before(number, frame)
+
+        if (bridge := sys.modules.get("kimi_magic.bridge")) is not None:
+            bridge.other_threads.begin_cell()
+        signal.signal(signal.SIGINT, handle)
+        self._handle_before, self._handle = handle_before, handle
+
+    def _hear_no_interrupts(self) -> None:
+        """Put back the handler of before, unless the cell has set one of its own."""
+        import signal
+
+        handle, self._handle = self._handle, None
+        if handle is not None and signal.getsignal(signal.SIGINT) is handle:
+            signal.signal(signal.SIGINT, self._handle_before)
 
     def leave(self, *_: object) -> None:
         self._depth = max(0, self._depth - 1)  # loaded inside a cell, it sees only that one's end
+        if not self._depth:
+            self._hear_no_interrupts()
         if not self._depth and self._shown is not None:
             self._shown = None
             with contextlib.suppress(KeyError):

@@ -31,10 +31,15 @@ def choose(shell: Any, reasoning: str = "auto") -> View:
     """
     hidden = reasoning == "hidden"
     if is_notebook(shell):
-        from kimi_magic.view.notebook import NotebookView
+        from kimi_magic.view import notebook
 
         habit: Any = "auto" if hidden else reasoning
-        return NotebookView(hide_reasoning=hidden, habit=habit)
+        kind: type[notebook.NotebookView] = notebook.NotebookView
+        if is_captured(shell):
+            kind = notebook.WidgetView
+        elif not is_updated(shell):
+            kind = notebook.EndView
+        return kind(hide_reasoning=hidden, habit=habit)
     from kimi_magic.view.terminal import TerminalView
 
     # Without a shell the process ends with the answer.
@@ -44,6 +49,43 @@ def choose(shell: Any, reasoning: str = "auto") -> View:
 def is_notebook(shell: Any) -> bool:
     """Whether `shell` is that of a kernel, whose outputs can be updated."""
     return getattr(shell, "kernel", None) is not None
+
+
+def is_updated(shell: Any) -> bool:
+    """Whether the front end updates a display that it has shown.
+
+    JupyterLab, Notebook 7 and VS Code send the id of the cell with each execution, which consoles do not;
+    Colab sends none, but updates. Elsewhere an answer that is only ever an update would never be seen.
+    """
+    return bool(_parent(shell).get("metadata", {}).get("cellId")) or "google.colab" in sys.modules
+
+
+def is_captured(shell: Any) -> bool:
+    """Whether an `Output` widget takes what is displayed, as in `with out:` and in the callbacks of widgets.
+
+    Updates of a display do not reach it, but widgets in it are live.
+    """
+    parent = _parent(shell)
+    if parent.get("header", {}).get("msg_type") == "comm_msg":
+        return True
+    if (module := sys.modules.get("ipywidgets")) is None:
+        return False
+    ident = parent.get("header", {}).get("msg_id")
+    widgets = getattr(module.widgets.widget, "_instances", None)  # ipywidgets 8, and 7
+    widgets = module.Widget.widgets if widgets is None else widgets
+    return any(
+        isinstance(widget, module.Output) and ident and widget.msg_id == ident
+        for widget in list(widgets.values())
+    )
+
+
+def _parent(shell: Any) -> dict[str, Any]:
+    """The message of the front end that is being answered."""
+    try:
+        parent: dict[str, Any] = shell.kernel.get_parent()
+    except (AttributeError, LookupError):  # before ipykernel 6, and outside of a request
+        parent = getattr(shell, "parent_header", None) or {}
+    return parent or {}
 
 
 def show_ledger(shell: Any, ledger: Ledger) -> None:

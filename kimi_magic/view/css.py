@@ -24,6 +24,7 @@ pointer;color:inherit;background:var(--jp-layout-color1,Canvas);border:1px solid
 """
 QUIET_CSS = "opacity:.7;font-size:.87em;margin:.4em 0"
 TITLE_CSS = f"{QUIET_CSS};margin-bottom:0;padding:0 0 .4em;cursor:pointer"  # padding, which never collapses
+PLAIN_CSS = "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;margin:.5em 0"
 REASONING_CSS = (
     "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;"
     "opacity:.75;font-size:.93em;line-height:1.45"

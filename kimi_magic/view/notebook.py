@@ -6,6 +6,7 @@ widgets by `text/html` and `text/plain`, which survive saving, closing and expor
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Callable
@@ -27,6 +28,8 @@ GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger
 ROW = 10  # widgets in one box: the list of its children is sent whole for each that is added
 PAINT = 1_500  # characters of new text in one repaint; more at once is read by nobody, the end shows all
 REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
+RELOAD_DELAY = 1.0  # s after a long answer until its widgets are closed
+KEEP_INTERVAL = 1.0  # s between two looks at whether the text so far is to be kept
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
@@ -48,6 +51,9 @@ class NotebookView:
         self._shown = ""
         self._stop: Callable[[], None] | None = None
         self._live: _Live | None = None
+        self._kept: Any = None  # a second display, of which the page shows nothing while the widgets live
+        self._kept_length = 0  # characters in it
+        self._keep_at = 0.0  # when it is looked at next
 
     def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
         """Show the status line. Widgets take longer to make, so they come with the first words."""
@@ -65,10 +71,31 @@ class NotebookView:
             self._live = None
         elif self._live is not None:
             self._live.update(turn)
+            self._keep(turn)
         elif not turn.has_begun and (self._stop is None or turn.seconds < WIDGET_DELAY):
             self._show_status(turn)
         else:
             self._go_live(turn)
+
+    def _keep(self, turn: Turn) -> None:
+        """Put the text so far where the page saves it, now and then.
+
+        Widgets are not saved: without it a kernel that dies or a page that is loaded again in the middle
+        would leave nothing. It is sent when the text has doubled, so that all of it is sent about twice.
+        """
+        if (now := monotonic()) < self._keep_at or self._live is None:
+            return
+        self._keep_at = now + KEEP_INTERVAL
+        length = sum(len(choice.reasoning) + len(choice.text) for choice in turn.choices)
+        if turn.seconds < KEEP_INTERVAL or length < 2 * self._kept_length or not length:
+            return
+        self._kept_length = length
+        bundle = {"text/html": static.so_far(turn, self._live.hidden_class, hide_reasoning=self._hide)}
+        if self._kept is None:
+            self._live.hide()
+            self._kept = display(bundle, raw=True, display_id=True)
+        else:
+            self._kept.update(bundle, raw=True)
 
     def _show_status(self, turn: Turn) -> None:
         if self._live is not None or words.status(turn) != self._shown:
@@ -82,24 +109,91 @@ class NotebookView:
 
     def close(self, turn: Turn) -> None:
         """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""
+        self._handle.update(self._final(turn), raw=True, metadata={"kimi_magic": static.summary(turn)})
+        if self._kept is not None:
+            self._kept.update({}, raw=True)
+        self._show_data(turn)
+        if self._live is not None and not (self._kept is not None and self._close_later(turn)):
+            self._live.close()
+
+    def _close_later(self, turn: Turn) -> bool:
+        """Close the widgets in a moment, or let them show the end if the page was loaded again meanwhile.
+
+        The new page knows the widgets, but not the display that was updated. That it asks for them is heard
+        only after the cell.
+        """
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        live, html = self._live, static.html(turn, hide_reasoning=self._hide)
+
+        def close() -> None:
+            if live is not None:
+                live.finish(html) if live.was_reloaded else live.close()
+
+        loop.call_later(RELOAD_DELAY, close)
+        return True
+
+    def _final(self, turn: Turn) -> dict[str, str]:
         opened = set(range(len(turn.choices))) if self._habit == "open" else set()
         opened = self._live.reasoning_opened if self._live is not None else opened
-        final = {
-            "text/html": static.html(turn, hide_reasoning=self._hide, open_reasoning=opened),
-            "text/plain": static.plain(turn),
-        }
-        self._handle.update(final, raw=True, metadata={"kimi_magic": static.summary(turn)})
+        html = static.html(turn, hide_reasoning=self._hide, open_reasoning=opened)
+        return {"text/html": html, "text/plain": static.plain(turn)}
+
+    def _show_data(self, turn: Turn) -> None:
         if turn.frame is not None:
             shown = {"text/html": table.html(turn.frame), "text/plain": words.printable(str(turn.frame))}
             display(shown, raw=True)
         elif turn.parsed:
             unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
             display(data_bundle(turn.value), raw=True, metadata=unfolded)
-        if self._live is not None:
-            self._live.close()
 
     def _status_bundle(self) -> dict[str, str]:
         return {"text/html": static.line(self._shown), "text/plain": self._shown}
+
+
+class EndView(NotebookView):
+    """A reply where a display cannot be updated and widgets may be unknown: shown once, when it has ended."""
+
+    def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
+        """Show nothing yet."""
+
+    def update(self, turn: Turn) -> None:
+        """Show nothing yet."""
+
+    def close(self, turn: Turn) -> None:
+        """Show the end."""
+        display(self._final(turn), raw=True, metadata={"kimi_magic": static.summary(turn)})
+        self._show_data(turn)
+
+
+class WidgetView(NotebookView):
+    """A reply inside an `Output` widget, which no update reaches: widgets show it, also its end."""
+
+    def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
+        """Show the widgets."""
+        self._start(turn)
+
+    def update(self, turn: Turn) -> None:
+        """Show what is new."""
+        if self._live is not None and self._live.beginning < _beginning(turn):
+            self._live.finish("")
+            self._start(turn)
+        if self._live is not None:
+            self._live.update(turn)
+
+    def close(self, turn: Turn) -> None:
+        """Let one widget show the end, and stay."""
+        final = self._final(turn)
+        if self._live is not None:
+            self._live.finish(final["text/html"])
+        self._show_data(turn)
+
+    def _start(self, turn: Turn) -> None:
+        self._live = _Live(turn, None, None if self._hide else self._habit)
+        display(self._live.bundle(), raw=True)
+        self._live.update(turn)
 
 
 class _Live:
@@ -108,8 +202,9 @@ class _Live:
     def __init__(self, turn: Turn, stop: Callable[[], None] | None, habit: Habit | None) -> None:
         count = turn.step.n
         self.beginning = _beginning(turn)
+        self._page = _page()
         self._widgets = _Widgets()
-        looks = self._widgets.html(widgets.HTML, f"<style>{css.LIVE_CSS}</style>")
+        self._looks = looks = self._widgets.html(widgets.HTML, f"<style>{css.LIVE_CSS}</style>")
         self._status = self._widgets.html(widgets.HTML)
         head = self._status if stop is None else self._widgets.beside(self._status, stop)
         self._moment: object = None
@@ -136,6 +231,20 @@ class _Live:
         """The answers whose reasoning the person wants open: it stays as they left it."""
         return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
 
+    @property
+    def hidden_class(self) -> str:
+        """The class of what the page does not show while these widgets live."""
+        return f"kimi-kept-{self._looks.model_id}"
+
+    def hide(self) -> None:
+        """Let the page hide what has that class."""
+        self._looks.value = f"<style>{css.LIVE_CSS}.{self.hidden_class}{{display:none}}</style>"
+
+    @property
+    def was_reloaded(self) -> bool:
+        """Whether the page was loaded again meanwhile."""
+        return _page() is not self._page
+
     def update(self, turn: Turn) -> None:
         now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying)
         # Also called when nothing came but time, and there may be more to show. First words never wait.
@@ -159,6 +268,16 @@ class _Live:
             self._tabs.close()
             self._box.close()
         self._widgets.close()
+
+    def finish(self, html: str) -> None:
+        """Close the widgets but the box and the styles; `html` takes the place of all others."""
+        self._widgets.spare(self._looks)
+        self._box.children = (self._looks, widgets.HTMLMath(html))
+        for panel in self._panels:
+            panel.close(with_box=panel.box is not self._box)
+        if self._tabs is not None:
+            self._tabs.close()
+        self._widgets.close(keep_layout=True)
 
     def _show_title(self, index: int, title: str) -> None:
         if self._tabs is not None and title != self._titles[index]:
@@ -204,9 +323,15 @@ class _Widgets:
         self._others.append(box)
         return box
 
-    def close(self) -> None:
+    def spare(self, widget: Any) -> None:
+        """Do not close `widget`."""
+        self._others.remove(widget)
+        self._styles.pop(type(widget), None)
+
+    def close(self, *, keep_layout: bool = False) -> None:
         """Close what they share."""
-        for model in (*self._others, self.layout, *self._styles.values()):
+        layouts = () if keep_layout else (self.layout,)
+        for model in (*self._others, *layouts, *self._styles.values()):
             model.close()
 
 
@@ -260,8 +385,9 @@ class _Panel:
         if choice.tool_calls:
             self._show_calls(choice)
 
-    def close(self) -> None:
-        self.box.close()
+    def close(self, *, with_box: bool = True) -> None:
+        if with_box:
+            self.box.close()
         if self._reasoning_column is not None:
             self._accordion.close()
 
@@ -342,6 +468,11 @@ class _Column:
         self._groups = [group]
         self._rows.append(self._factory.box((group,)))
         self.box.children = (*self._rows, self._tail)
+
+
+def _page() -> object:
+    """What stands for the page that shows the widgets: the channel over which it asks for all of them."""
+    return getattr(widgets.Widget, "_control_comm", None)  # ipywidgets 7 has none
 
 
 def _beginning(turn: Turn) -> int:

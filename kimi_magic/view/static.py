@@ -43,6 +43,20 @@ def html(turn: Turn, *, hide_reasoning: bool = False, open_reasoning: Container[
     return f'<div class="kimi-reply">{"".join(parts)}</div>'
 
 
+def so_far(turn: Turn, hidden_class: str, *, hide_reasoning: bool = False) -> str:
+    """What has come of a reply that still grows, as it was written, for a page that may never see the end.
+
+    A page in which the reply is live hides `hidden_class`.
+    """
+    parts = [_notice("The page or the kernel went away while this was written; what follows had come.")]
+    for choice in turn.choices:
+        for text in ("" if hide_reasoning else choice.reasoning, choice.text):
+            if text:
+                plain = escape(printable(text)).replace("\n", "&#10;")
+                parts.append(f'<div style="{css.PLAIN_CSS}">{plain}</div>')
+    return f'<div class="{hidden_class}">{"".join(parts)}</div>'
+
+
 def _choice(turn: Turn, choice: Choice, hide_reasoning: bool, opened: bool) -> str:
     parts = []
     if choice.reasoning and not hide_reasoning:
