@@ -28,7 +28,6 @@ TREE = {
     "summary": {"style": STYLE},
     "div": {"class": r"[\w -]+", "role": "status", "style": STYLE},
     "b": {},
-    "dd": {},
     "span": {"style": STYLE},
     "pre": {"style": STYLE},
     "table": {"style": STYLE},

@@ -110,9 +110,7 @@ class NotebookView:
     def close(self, turn: Turn) -> None:
         """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""
         self._handle.update(self._final(turn), raw=True, metadata={"kimi_magic": static.summary(turn)})
-        if self._kept is not None:
-            self._kept.update({}, raw=True)
-        self._show_data(turn)
+        self._show_data(turn, self._kept)
         if self._live is None:
             return
         is_long = self._kept is not None and turn.state == "complete"
@@ -144,16 +142,22 @@ class NotebookView:
         html = static.html(turn, hide_reasoning=self._hide, open_reasoning=opened)
         return {"text/html": html, "text/plain": static.plain(turn)}
 
-    def _show_data(self, turn: Turn) -> None:
+    def _show_data(self, turn: Turn, kept: Any = None) -> None:
+        """Show the data of a JSON answer, in the place of the text that was `kept` if there is one."""
+        data: dict[str, Any] = {}
+        metadata: dict[str, Any] = {}
         if turn.frame is not None:
-            shown = {
+            data = {
                 "text/html": words.for_export(table.html(turn.frame)),
                 "text/plain": words.printable(str(turn.frame)),
             }
-            display(shown, raw=True)
         elif turn.parsed:
-            unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
-            display(data_bundle(turn.value), raw=True, metadata=unfolded)
+            data = data_bundle(turn.value)
+            metadata = {"application/json": {"expanded": tree.small(turn.value)}}
+        if kept is not None:
+            kept.update(data, raw=True, metadata=metadata)
+        elif data:
+            display(data, raw=True, metadata=metadata)
 
     def _status_bundle(self) -> dict[str, str]:
         return {"text/html": static.line(self._shown), "text/plain": self._shown}
@@ -244,7 +248,8 @@ class _Live:
 
     def hide(self) -> None:
         """Let the page hide what has that class."""
-        self._looks.value = f"<style>{css.LIVE_CSS}.{self.hidden_class}{{display:none}}</style>"
+        hidden = f".{self.hidden_class}{{display:none}}"
+        self._looks.value = f"<style>{css.LIVE_CSS}</style><style>{hidden}</style>"
 
     @property
     def was_reloaded(self) -> bool:

@@ -104,14 +104,15 @@ class _Tree:
         entries = value.items() if isinstance(value, dict) else enumerate(value)
         opened = "" if self._folded and depth else " open"
         summary = f"<summary>{label}{_count(value)}</summary>"
-        self.parts.append(f"<details{opened}>{summary}<dd>")
+        self.parts.append(f"<details{opened}>{summary}<div style=margin-left:1em>")
         for number, (key, inner) in enumerate(entries):
             if not self._left:
                 things = _things(value, len(value) - number)
                 self.parts.append(f"… {things} more, not shown; all of it is in the data\n")
                 break
             self.add(inner, _label(key), depth + 1)
-        self.parts.append("</dd></details>")
+        self.parts[-1] = self.parts[-1].removesuffix("\n")
+        self.parts.append("</div></details>")
 
     def _row(self, value: Any, depth: int) -> str | None:
         """What is shown on one row: a scalar, what is too deep, in a large tree also a short container."""
