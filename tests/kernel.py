@@ -27,6 +27,7 @@ STARTING = 60  # s that a kernel may take to start
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+EMPTY = {"text/html": ""}  # what a long answer has put aside while it grew, in the end
 WIDGETS_LEFT = (
     "len((lambda w: w._instances if hasattr(w, '_instances') else w.Widget.widgets)"  # ipywidgets 8, and 7
     "(__import__('ipywidgets').widgets.widget))"
@@ -62,8 +63,7 @@ class Cell:
                     saved.append({"type": "error", **content})
                 case "execute_result":
                     saved.append({"type": "result", "data": content["data"]})
-        # What a long answer has put aside while it grew is an empty output in the end.
-        return [output for output in saved if output.get("data") != {}]
+        return [output for output in saved if output.get("data") != EMPTY]
 
     @property
     def display(self) -> dict[str, str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import PACED, Server
-from tests.kernel import WIDGET, WIDGETS_LEFT, Kernel, is_idle, text_of_widgets
+from tests.kernel import EMPTY, WIDGET, WIDGETS_LEFT, Kernel, is_idle, text_of_widgets
 
 LONG = "%%kimi\nWrite 2000 words about rivers."
 
@@ -673,7 +673,7 @@ def test_the_text_so_far_is_in_an_output_that_is_saved_and_leaves_no_trace_in_th
         m["content"]["data"] for _, m in cell.messages
         if m["msg_type"] == "update_display_data" and m["content"]["transient"]["display_id"] == kept
     ]  # fmt: skip
-    assert updates[-1] == {}
+    assert updates[-1] == EMPTY
     assert len(updates) < 12  # it is sent anew when the text has doubled
 
 

@@ -27,6 +27,7 @@ GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger
 ROW = 10  # widgets in one box: the list of its children is sent whole for each that is added
 PAINT = 1_500  # characters of new text in one repaint; more at once is read by nobody, the end shows all
 REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
+EMPTY = {"text/html": ""}  # nothing to see; without any type, exporters complain
 RELOAD_DELAY = 1.0  # s after a long answer until its widgets are closed
 KEEP_INTERVAL = 1.0  # s between two looks at whether the text so far is to be kept
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
@@ -144,7 +145,7 @@ class NotebookView:
 
     def _show_data(self, turn: Turn, kept: Any = None) -> None:
         """Show the data of a JSON answer, in the place of the text that was `kept` if there is one."""
-        data: dict[str, Any] = {}
+        data: dict[str, Any] = EMPTY
         metadata: dict[str, Any] = {}
         if turn.frame is not None:
             data = {
@@ -156,7 +157,7 @@ class NotebookView:
             metadata = {"application/json": {"expanded": tree.small(turn.value)}}
         if kept is not None:
             kept.update(data, raw=True, metadata=metadata)
-        elif data:
+        elif data is not EMPTY:
             display(data, raw=True, metadata=metadata)
 
     def _status_bundle(self) -> dict[str, str]:

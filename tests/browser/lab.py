@@ -23,6 +23,7 @@ from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.conftest import KEYS
+from tests.kernel import EMPTY
 
 TIMEOUT = 120  # s until a server that should have started or ended long ago counts as stuck
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
@@ -292,7 +293,7 @@ class Notebook:
         content = json.loads(self.path.read_text(encoding="utf-8"))
         for cell in content["cells"]:
             if "outputs" in cell:
-                cell["outputs"] = [output for output in cell["outputs"] if output.get("data") != {}]
+                cell["outputs"] = [output for output in cell["outputs"] if output.get("data") != EMPTY]
         return dict(content)
 
     def shut_down_kernel(self) -> None:
