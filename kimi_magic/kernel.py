@@ -90,6 +90,7 @@ class Kernel:
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
+        self.settings.complain()
         values, conversation, appends = self._chat_of(values)
         asks_again = values.pop("ask_again", False)
         decided = self.settings.options(values)
@@ -212,7 +213,7 @@ class Kernel:
             with self._running(plan, reply, view, on_click) as show:
                 while step is not None:
                     with self._sending(plan, step, show) as (job, deliver):
-                        await bridge.alisten(self.io, job, deliver, stop=stop)
+                        await bridge.alisten(self.io, job, deliver, stop=stop, polls=view is not None)
                     if (step := next(asks, None)) is not None:
                         show()
         return reply
