@@ -297,16 +297,22 @@ class Ticket:
             with contextlib.suppress(TimeoutError):
                 self._turn.result(POLL_INTERVAL)
 
-    async def arrive(self) -> None:
-        """Wait until it is its turn, leaving the running loop free.
+    async def arrive(self, stop: Stop | None = None) -> None:
+        """Wait until it is its turn, leaving the running loop free; `stop` ends the wait from elsewhere.
 
         Raises:
+            KimiInterrupted: `stop` was called.
             RuntimeError: It never comes: who is ahead is this very task.
         """
         if self._awaits_itself and not self.is_admitted:
             raise RuntimeError("who is ahead is this very task")
-        if not self.is_admitted:
-            await asyncio.shield(asyncio.wrap_future(self._turn))
+        if self.is_admitted:
+            return
+        turn = asyncio.wrap_future(self._turn)
+        while not self.is_admitted:
+            await asyncio.wait((turn,), timeout=POLL_INTERVAL)  # which leaves the future alone
+            if stop is not None and stop.is_requested:
+                raise KimiInterrupted(STOPPED)
 
     def leave(self) -> None:
         """Let the next one in."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any, NamedTuple
 
 from kimi_magic import options, restore, view
 from kimi_magic.conversation import Conversation
-from kimi_magic.errors import KimiUsageError
+from kimi_magic.errors import KimiError, KimiUsageError
 from kimi_magic.kernel import Kernel
 from kimi_magic.options import values
 
@@ -201,6 +202,8 @@ def _save(kernel: Kernel, name: str) -> str:
         text = view.conversation_markdown(conversation)
     else:
         text = json.dumps(conversation.to_json(), ensure_ascii=False, indent=1) + "\n"
+    with contextlib.suppress(KimiError):  # without a key there is none to leave out
+        text = kernel.settings.connection(asks=False).key.redact(text)
     try:
         path.write_text(text, encoding="utf-8")
     except (OSError, ValueError) as error:

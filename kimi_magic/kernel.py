@@ -204,7 +204,7 @@ class Kernel:
         with _as_interrupt(in_cell), self._ticket(plan) as ticket:
             if ticket is not None and not ticket.is_admitted:
                 with self._waiting(plan, reply, view, on_click), _in_line():
-                    await ticket.arrive()
+                    await ticket.arrive(stop)
             plan = engine.refreshed(plan)
             if (kept := self._kept(plan, view)) is not None:
                 return kept

@@ -294,3 +294,28 @@ def test_any_number_of_listeners_that_need_no_looks_keep_their_loop_awake_with_o
         return timers, sum(batch == [] for batch in seen)
 
     assert asyncio.run(listen_to_many()) == (1, 0)
+
+
+def test_whoever_waits_in_line_can_be_stopped_and_the_next_one_gets_in():
+    async def waiting() -> None:
+        order, stop = bridge.Order(), bridge.Stop()
+        first, ends = order.take(), list[str]()
+
+        async def wait(name: str, stop: bridge.Stop | None) -> None:
+            ticket = order.take()
+            try:
+                await ticket.arrive(stop)
+            except KimiInterrupted:
+                name += " stopped"
+            ends.append(name)
+            ticket.leave()
+
+        second, third = asyncio.create_task(wait("second", stop)), asyncio.create_task(wait("third", None))
+        await asyncio.sleep(0)
+        stop()
+        await second
+        first.leave()
+        await third
+        assert ends == ["second stopped", "third"]
+
+    asyncio.run(waiting())

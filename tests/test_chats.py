@@ -258,6 +258,15 @@ def test_no_key_host_or_header_is_in_a_file(monkeypatch: pytest.MonkeyPatch):
     assert not [word for word in (SECRET, "http", "Bearer", "evolink") if word in text]
 
 
+def test_a_key_that_was_typed_into_a_prompt_is_not_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("EVOLINK_API_KEY", SECRET)
+    filled(f"My key is {SECRET}, is that safe?")
+    kernel.current.settings.set("offline", False)
+    for name in ("a.json", "a.md"):
+        said(f"save {tmp_path / name}")
+        assert SECRET not in (tmp_path / name).read_text()
+
+
 # ---- bounds ----
 
 
@@ -281,6 +290,12 @@ def test_a_prompt_that_would_not_fit_is_sent_with_the_latest_turns_and_the_bylin
     assert reply.usage.prompt < window
     assert "turn 1 left out, the context of the model is full" in words.byline(reply.turn)
     assert sent()[0].startswith("Prompt 1 ")
+
+
+def test_the_byline_names_few_turns_however_many_are_left_out():
+    assert words.turns([3]) == "turn 3"
+    assert words.turns([1, 2, 3, 5, 8, 9]) == "turns 1–3, 5 and 8–9"
+    assert words.turns(list(range(1, 300, 2))) == "150 turns from 1 to 299"
 
 
 def test_a_limit_of_turns_keeps_those_that_are_pinned():

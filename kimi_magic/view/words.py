@@ -10,6 +10,7 @@ from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
 from kimi_magic.usage import dollars
 
+MOST_RANGES = 4  # of turns that the byline names one by one: it does not grow with the conversation
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
 
@@ -139,6 +140,8 @@ def turns(numbers: Sequence[int]) -> str:
             ranges[-1][1:] = [number]
         else:
             ranges.append([number])
+    if len(ranges) > MOST_RANGES:
+        return f"{len(numbers)} turns from {numbers[0]} to {numbers[-1]}"
     shown = ["–".join(map(str, each)) for each in ranges]
     listed = " and ".join(filter(None, (", ".join(shown[:-1]), shown[-1])))
     return f"turn{'s' * (len(numbers) > 1)} {listed}"
