@@ -17,6 +17,8 @@ from kimi_magic.client.recordings import Recording
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.view import static, words
 from tests.conftest import PACED, Server
+from tests.kernel import Kernel
+from tests.test_restore import Book
 from tests.turns import cell_plan, run
 
 
@@ -190,3 +192,21 @@ def test_the_command_line_records_replays_and_serves(tmp_path: Path):
 def test_an_offline_cell_is_answered_by_the_simulator_all_the_same(tmp_path: Path, server: Server):
     recorded(tmp_path / "r.jsonl", "Name a river.")
     assert "offline simulator" in words.byline(run(cell_plan("--offline", "Anything else?")).turn)
+
+
+def test_two_replays_give_equal_notebooks(kernel: Kernel, tmp_path: Path):
+    file = tmp_path / "r.jsonl"
+    sources = {
+        "a": "%%kimi\nWrite 300 words about rivers.",
+        "b": "%%kimi -n 2 -t 1\nAnd a lake?",
+        "c": "%%kimi --json -o data\nName a river as JSON.",
+    }
+    Book({"start": f"%kimi_config --offline --speed 400 --record {file}", **sources}).run_all(kernel)
+    kernel.run("%kimi_config --unset record")
+    saved = []
+    for _ in range(2):
+        book = Book({"start": f"%kimi_config --replay {file}", "reset": "%kimi_config --reset", **sources})
+        book.run_all(kernel)
+        saved.append(json.dumps(book.outputs))
+    assert saved[0] == saved[1]
+    assert kernel.value("__import__('kimi_magic').usage_records()[-1]['cost']") is None

@@ -88,8 +88,11 @@ class NotebookView:
         """Put the text so far where the page saves it, now and then.
 
         Widgets are not saved: without it a kernel that dies or a page that is loaded again in the middle
-        would leave nothing. It is sent when the text has doubled, so that all of it is sent about twice.
+        would leave nothing. It is sent when the text has doubled, so that all of it is sent about twice. A
+        recording has it all anyway, and two notebooks that show the same one are to be the same.
         """
+        if turn.step.recorded_seconds is not None:
+            return
         if (now := monotonic()) < self._keep_at or self._live is None:
             return
         self._keep_at = now + KEEP_INTERVAL
