@@ -268,7 +268,8 @@ def pick(plan: Plan, number: int) -> Choice:
 def _fingerprint(own: Request, options: Options, connection: Connection) -> str:
     """What tells one prompt from another: all that is sent, who is asked, and how the answer is shown."""
     shown = (options.hide_reasoning, options.reasoning, options.frame, options.repair)
-    return digest(own.body().decode(), connection.provider, connection.via, *shown)
+    address = connection.base_url if connection.is_paid else ""
+    return digest(own.body().decode(), connection.provider, connection.via, address, *shown)
 
 
 def _messages(

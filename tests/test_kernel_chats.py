@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
+from kimi_magic import magics
 from tests.conftest import PACED, Server
 from tests.kernel import Kernel
 
@@ -54,6 +57,25 @@ def test_without_an_id_of_the_cell_turns_are_appended(chats: Kernel):
     for _ in range(2):
         chats.run("%%kimi\nName a river.", cell_id=None)
     assert chats.value(PROMPTS) == ["Name a river."] * 2
+
+
+@pytest.mark.parametrize(
+    ("info", "parent", "expected"),
+    [
+        (SimpleNamespace(cell_id="a"), {}, "a"),
+        (SimpleNamespace(cell_id=None), {"metadata": {"cellId": "b"}}, "b"),
+        (SimpleNamespace(), {"metadata": {"cellId": "c"}}, "c"),  # IPython 7
+        (None, {"metadata": {}}, ""),
+        (None, None, ""),
+    ],
+)
+def test_the_id_of_a_cell_is_in_its_message_where_ipython_does_not_pass_it_on(info, parent, expected):
+    shell = SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: parent))
+    assert magics._cell_id(shell, info) == expected
+
+
+def test_a_terminal_has_no_ids_of_cells():
+    assert magics._cell_id(SimpleNamespace(), SimpleNamespace(cell_id=None)) == ""
 
 
 def test_several_prompts_of_one_cell_each_replace_their_own(chats: Kernel):
@@ -123,3 +145,24 @@ def test_a_cell_that_waits_for_its_conversation_can_be_stopped(kernel: Kernel, s
     kernel.run("task.cancel()")
     kernel.run("%%kimi\nHello")
     assert kernel.value(PROMPTS) == ["Hello"]
+
+
+def test_a_cell_under_time_replaces_its_own_turn_too(chats: Kernel):
+    for prompt in ("Name a river.", "Name a lake."):
+        chats.run(f"%%time\n%%kimi\n{prompt}", cell_id="a")
+    assert chats.value(PROMPTS) == ["Name a lake."]
+
+
+def test_a_task_that_outlives_its_cell_asks_as_that_cell(chats: Kernel):
+    code = (
+        "import asyncio, kimi_magic as k\n"
+        "async def later():\n"
+        "    await gate.wait()\n"
+        "    await k.aask('Name a river.', history=True)\n"
+        "gate = asyncio.Event()\n"
+        "task = asyncio.create_task(later())"
+    )
+    for _ in range(2):
+        chats.run(code, cell_id="a")
+        chats.run("gate.set(); await task", cell_id="b")
+    assert chats.value(PROMPTS) == ["Name a river."]
