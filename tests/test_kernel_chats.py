@@ -9,6 +9,7 @@ import pytest
 from kimi_magic import magics
 from tests.conftest import PACED, Server
 from tests.kernel import Kernel
+from tests.test_help import looked_up, paged
 
 PROMPTS = "[t.prompt.text for t in __import__('kimi_magic.kernel').kernel.current.conversation]"
 STALE = "[t.stale for t in __import__('kimi_magic.kernel').kernel.current.conversation]"
@@ -166,3 +167,28 @@ def test_a_task_that_outlives_its_cell_asks_as_that_cell(chats: Kernel):
         chats.run(code, cell_id="a")
         chats.run("gate.set(); await task", cell_id="b")
     assert chats.value(PROMPTS) == ["Name a river."]
+
+
+def test_the_help_of_the_commands_is_behind_a_question_mark(chats: Kernel):
+    for shown in (looked_up(chats, "%kimi_chat"), paged(chats, "%kimi_chat?")):
+        assert "Usage: %kimi_chat COMMAND" in shown
+        assert "restore [NOTEBOOK]" in shown
+
+
+def test_a_cell_of_several_lines_is_the_answer_that_is_remembered(chats: Kernel):
+    chats.run("%%kimi\nName a river.", cell_id="a")
+    cell = chats.run("%%kimi_chat edit 1\nThe *Po*: $5, {x}\nand 'more'.")
+    assert cell.printed == "Turn 1 has the answer that you wrote; later turns are stale.\n"
+    assert chats.value("__import__('kimi_magic').chat().messages[1]['content']") == (
+        "The *Po*: $5, {x}\nand 'more'."
+    )
+    shown = chats.run("%kimi_chat show").display
+    assert "edited by you" in shown["text/plain"]
+    assert "<em>Po</em>" in shown["text/html"]
+
+
+def test_a_command_that_fails_is_an_error_of_one_line(chats: Kernel):
+    cell = chats.attempt("%kimi_chat drop 9")
+    assert cell.status == "error"
+    (error,) = [output for output in cell.outputs if output["type"] == "error"]
+    assert error["evalue"] == "conversation 'main' has no turn 9, it is empty"

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from kimi_magic import restore
+from kimi_magic import kernel, restore
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.view import read_back, static
 from tests.conftest import Server
 from tests.kernel import Cell, Kernel
+from tests.turns import cell_plan, run
 
 SENT = "[(m.role, m.text) for m in __import__('kimi_magic').last.turn.step.request.messages]"
 REQUESTS = "len(__import__('kimi_magic').usage_records())"
@@ -161,6 +162,30 @@ def test_an_answer_that_was_gone_on_with_comes_back_whole(fresh: Kernel, tmp_pat
     forget(fresh)
     assert fresh.run(f"%kimi_chat restore {tmp_path / 'n.ipynb'}").printed == "main: 2 turns from n.ipynb.\n"
     assert fresh.value(kept) == before
+
+
+@pytest.mark.parametrize(("sent", "comes_back"), [("The value is 3.", True), ("3, " * 9_000, False)])
+def test_a_prompt_that_was_filled_in_comes_back_unless_it_is_very_long(
+    tmp_path: Path, sent: str, comes_back: bool
+):
+    typed = "The value is {{x}}."
+    with kernel.fresh(offline=True, speed=0):
+        plan = cell_plan("", sent)
+        plan.turn.typed = typed  # as it stands in the cell
+        turn = run(plan).turn
+        assert static.summary(turn).get("sent") == (sent if comes_back else None)
+        data = {"text/html": static.html(turn), "text/plain": static.plain(turn)}
+        output = {
+            "output_type": "display_data",
+            "metadata": {"kimi_magic": static.summary(turn)},
+            "data": data,
+        }
+    book = Book({"a": f"%%kimi\n{typed}"})
+    book.outputs["a"] = [output]
+    book.save(tmp_path / "n.ipynb")
+    found = restore.read(tmp_path / "n.ipynb")
+    assert [t.messages() for t in found.chats.get("main", [])] == [turn.messages()] * comes_back
+    assert len(found.faults) == (not comes_back)
 
 
 def test_reasoning_that_was_hidden_is_told_to_be_missing(fresh: Kernel, tmp_path: Path):

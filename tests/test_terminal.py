@@ -97,6 +97,8 @@ def test_a_cut_answer_goes_on_and_another_answer_can_be_picked(terminal: Termina
     several = terminal.run("%%kimi -n 2 -o answers", "Name a river.", "", "")
     assert "Answer 2 · stop" in several
     assert "Answer 2 is in the conversation now." in terminal.run("%kimi --pick 2")
+    assert "main (2 turns), the current one" in terminal.run("%kimi_chat")
+    assert "answer 2 of 2" in terminal.run("%kimi_chat show")
     assert "True" in terminal.run("print(answers.text == answers.choices[1].text)")
 
 
