@@ -37,6 +37,9 @@ def lines(
     """
     decided = kernel.settings.options({})
     connection = kernel.settings.connection(decided)
+    if connection.is_recorded:
+        yield f"{_sentence_start(connection)} answers what was recorded; no network is tried."
+        return
     yield from _key_and_model(kernel, connection, decided.model)
     yield from _retirement(decided, today or date.today())
     if confirm is None or hosts.retirement(decided.host, decided.model):

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import kimi_magic
-from kimi_magic import kernel, options
+from kimi_magic import check, kernel, options
 from kimi_magic.client.recordings import Recording
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.view import static, words
@@ -192,6 +192,16 @@ def test_the_command_line_records_replays_and_serves(tmp_path: Path):
 def test_an_offline_cell_is_answered_by_the_simulator_all_the_same(tmp_path: Path, server: Server):
     recorded(tmp_path / "r.jsonl", "Name a river.")
     assert "offline simulator" in words.byline(run(cell_plan("--offline", "Anything else?")).turn)
+
+
+def test_a_check_says_that_a_recording_answers(tmp_path: Path):
+    recorded(tmp_path / "r.jsonl", "Name a river.")
+    (line,) = check.lines(kernel.current, lambda question: pytest.fail(question))
+    assert line == "The recording r.jsonl answers what was recorded; no network is tried."
+    with pytest.raises(kimi_magic.KimiModelError, match="a recording holds answers, and nothing else"):
+        kernel.current.offered_models()
+    rows = {name: value for name, value, _ in kernel.current.settings.table()}
+    assert rows["base_url"] == f"the recording {tmp_path / 'r.jsonl'}"
 
 
 def test_two_replays_give_equal_notebooks(kernel: Kernel, tmp_path: Path):

@@ -142,6 +142,8 @@ class Recording:
         speed: float | None = None,
     ) -> Response:
         """The answer to one request; a refusal that names the nearest request if there is none."""
+        if method != "POST":
+            return self.refuse(RefusalError(404, "a recording holds answers, and nothing else"))
         try:
             entry = self.find(json.loads(body or b"null"))
         except (ValueError, RecursionError):
