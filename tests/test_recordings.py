@@ -196,7 +196,7 @@ def test_an_offline_cell_is_answered_by_the_simulator_all_the_same(tmp_path: Pat
 
 def test_a_check_says_that_a_recording_answers(tmp_path: Path):
     recorded(tmp_path / "r.jsonl", "Name a river.")
-    (line,) = check.lines(kernel.current, lambda question: pytest.fail(question))
+    (line,) = check.lines(kernel.current, pytest.fail)
     assert line == "The recording r.jsonl answers what was recorded; no network is tried."
     with pytest.raises(kimi_magic.KimiModelError, match="a recording holds answers, and nothing else"):
         kernel.current.offered_models()
