@@ -198,6 +198,8 @@ def _print_found(*, models: bool | None, check: bool | None, balance: bool | Non
     from kimi_magic import kernel
     from kimi_magic.errors import one_line
 
+    if notice := kernel.current.settings.connection().exposure:
+        print(notice)  # noqa: T201
     if models:
         print("\n".join(map(one_line, kernel.current.offered_models())))  # noqa: T201
     if check:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from kimi_magic import hosts
 from kimi_magic.conversation import Turn
 from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
@@ -33,7 +34,7 @@ def for_export(html: str) -> str:
 
 def status(turn: Turn) -> str:
     """What happens at the moment."""
-    model, seconds = on_one_line(turn.step.model), f"{turn.seconds:.0f} s"
+    model, seconds = on_one_line(turn.step.model) + _place(turn), f"{turn.seconds:.0f} s"
     match turn.state:
         case "connecting" | "waiting" if turn.steps[-1].retrying is not None:
             again = turn.steps[-1].retrying
@@ -58,6 +59,12 @@ def status(turn: Turn) -> str:
     if turn.rejections:
         text += f" · repair {len(turn.rejections)}: {on_one_line(turn.rejections[-1])}"
     return text + " · offline simulator" * turn.step.simulated
+
+
+def _place(turn: Turn) -> str:
+    """Where the answer comes from, if that is none of the addresses that we know."""
+    step = turn.step
+    return "" if step.simulated or step.host in hosts.KNOWN_PLACES else f" at {on_one_line(step.host)}"
 
 
 def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
