@@ -37,6 +37,7 @@ FULL_READ_SIZE = 32 * 2**10  # bytes of one read from which the sender is ahead 
 BODY_END_TIMEOUT = 0.1  # s to wait after [DONE] for the end of the body, so that the connection can be reused
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
 LARGEST_STREAM = 512 * 2**20  # bytes of a stream: some 2 million chunks, of which a few hold many letters
+LONGEST_NAME = 200  # characters of the name of a model, and of the reason why an answer ended
 BAD_BYTES_NOTICE = "The answer held bytes that are no UTF-8; each was replaced by U+FFFD."
 HEARTBEATS = (b"", b"null", b"ping", b"[ping]")  # payloads that only keep the connection open
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -311,7 +312,8 @@ class _Body:
         chunk, notices = _chunk(payload, self._connection)
         if chunk.choices and not self._has_answer:
             self._has_answer = True
-            self._opened.append(Opened(chunk.id or "", chunk.model or ""))
+            model = self._connection.excerpt(chunk.model or "", LONGEST_NAME)
+            self._opened.append(Opened(chunk.id or "", model))
         for choice in chunk.choices or ():
             if self._count == 1:
                 choice.index = 0
@@ -325,10 +327,10 @@ class _Body:
                 case TextDelta(_, index) | ReasoningDelta(_, index):
                     for whole in self._whole_characters(event):
                         events += self._reader(type(whole), index).feed(whole.text)
-                case Finished(_, index):
+                case Finished(reason, index):
                     self._choices_ended.add(index)
                     events += self._rest(index)
-                    events.append(event)
+                    events.append(Finished(self._connection.excerpt(reason, LONGEST_NAME), index))
                 case _:
                     events.append(event)
 

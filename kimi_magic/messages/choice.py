@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from kimi_magic.errors import one_line, printable
+
 ChoiceState = Literal["waiting", "reasoning", "answering", "ended"]
 
 # The values of `finish_reason` that the services document. Others may come.
@@ -26,7 +28,7 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Choice:
-    """One answer, growing while it streams. `str(choice)` is the text.
+    """One answer, growing while it streams. `str(choice)` is the text as it can be printed.
 
     `index` is its number as the service counts, from 0; `text` and `reasoning` are what has arrived so far;
     `tool_calls` are the functions that the model wants to run; `finish_reason` is the service's word for why
@@ -151,10 +153,11 @@ class Choice:
         return bool(self.text) and not self.tool_calls and self.finish_reason != FILTER
 
     def __str__(self) -> str:
-        return self.text
+        return printable(self.text)
 
     def __repr__(self) -> str:
-        return f"<Choice {self.index} {shortened(self.text)!r} {self.finish_reason or self.state}>"
+        end = one_line(self.finish_reason or self.state)
+        return f"<Choice {self.index} {shortened(self.text)!r} {end}>"
 
 
 class _GrowingCall:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from kimi_magic import hosts
+from kimi_magic import errors, hosts
 from kimi_magic.conversation import Turn
 from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
@@ -16,7 +16,7 @@ _EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
 
 def printable(text: str) -> str:
     """`text` without control characters, and without those that let it be shown in another order."""
-    return hidden.without_reordering(without_controls(text))
+    return errors.printable(text)
 
 
 def without_controls(text: str) -> str:
