@@ -31,8 +31,9 @@ _PLAIN_WORDS = {"again": "Ask again"}
 
 
 # Control characters but LF and tab, which terminals obey, and what lets a part of a line be shown in another
-# order. CR is one: behind it a terminal writes over the line.
-_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+# order; and halves of characters, which no stream can hold. CR is one: behind it a terminal writes over the
+# line.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 
 
 def printable(text: str) -> str:

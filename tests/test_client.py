@@ -960,6 +960,18 @@ def test_the_halves_of_a_character_come_together(pieces: list[str], text: str) -
     assert (heard.error, heard.reply.text) == (None, text)
 
 
+def test_the_halves_of_a_character_in_a_call_come_together_or_are_replaced() -> None:
+    def call(name: str, arguments: str, position: int = 0) -> dict[str, object]:
+        function = {"name": name, "arguments": arguments}
+        calls = [{"index": position, "id": "1", "function": function}]
+        return {"choices": [{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": None}]}
+
+    halves = (call("f\ud83d", '"\ud83d'), call("", "x", 1), call("", '\ude00\ude00"'))
+    heard = ask(sent(*halves, END, DONE))
+    first, second = heard.reply.tool_calls
+    assert (first.name, first.arguments, second.arguments) == ("f", '"\U0001f600\ufffd"', "x")
+
+
 def test_a_proxy_that_refuses_is_called_what_it_is() -> None:
     heard = ask(failure=httpx.ProxyError("407 Proxy Authentication Required"))
     assert "the proxy between here and service.test refused: 407" in heard.error.message

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 
@@ -162,7 +162,7 @@ class _Body:
         self.size = 0  # bytes of the last read
         self.has_emitted = False  # something was emitted
         self._choices_begun: set[int] = set()  # the choices that were heard of
-        self._halves: dict[tuple[type[TextDelta | ReasoningDelta], int], str] = {}  # of characters
+        self._halves: dict[tuple[Any, ...], str] = {}  # of characters, by kind, choice and call
         self._readers: dict[int, tuple[marks.Reader, marks.Reader]] = {}
         self._choices_ended: set[int] = set()  # those that gave their reason
         self.on_piece: Callable[[], None] = lambda: None  # called when a piece of the answer has come
@@ -230,7 +230,7 @@ class _Body:
     def release(self) -> None:
         """Emit what was held back because more of it might come."""
         rest = [event for index in self._readers for event in self._rest(index)]
-        rest += [kind("\ufffd", index) for kind, index in self._halves]
+        rest += [kind("\ufffd", index) for kind, index, call in self._halves if call is None]
         self._halves.clear()
         if rest:
             self._emit(rest)
@@ -327,6 +327,10 @@ class _Body:
                 case TextDelta(_, index) | ReasoningDelta(_, index):
                     for whole in self._whole_characters(event):
                         events += self._reader(type(whole), index).feed(whole.text)
+                case ToolCallDelta(id, name, arguments, call, index):
+                    name = self._whole(name, ToolCallDelta, index, "name")
+                    arguments = self._whole(arguments, ToolCallDelta, index, call or 0)
+                    events.append(ToolCallDelta(id, name, arguments, call, index))
                 case Finished(reason, index):
                     self._choices_ended.add(index)
                     events += self._rest(index)
@@ -360,14 +364,19 @@ class _Body:
 
     def _whole_characters(self, event: TextDelta | ReasoningDelta) -> list[TextDelta | ReasoningDelta]:
         """The event without a half of a character at its end, which is kept for the next one."""
-        key = (type(event), event.index)
-        text = self._halves.pop(key, "") + event.text
-        if not _SURROGATE.search(text):
+        text = self._whole(event.text, type(event), event.index, None)
+        if text == event.text:
             return [event]
-        if "\ud800" <= text[-1] <= "\udbff":
-            text, self._halves[key] = text[:-1], text[-1]
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return [type(event)(text, event.index)] if text else []
+
+    def _whole(self, text: str, *place: Any) -> str:
+        """`text` behind the half that came before it at its place, without the half at its own end."""
+        text = self._halves.pop(place, "") + text
+        if not _SURROGATE.search(text):
+            return text
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._halves[place] = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
     def _fail_at(self, limit: int, what: str) -> None:
         self._fail(

@@ -10,7 +10,7 @@ from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
 from kimi_magic.usage import dollars
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
 
 
@@ -20,7 +20,7 @@ def printable(text: str) -> str:
 
 
 def without_controls(text: str) -> str:
-    """`text` without control characters (terminals obey them); LF and tabs are kept, CR is dropped."""
+    """`text` without control characters (terminals obey them) but LF and tabs, and without half ones."""
     return _CONTROL.sub("", text)
 
 
