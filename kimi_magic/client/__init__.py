@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import httpx
 
 from kimi_magic.client.connection import Connection
-from kimi_magic.client.reading import Emit, check_coding, read
+from kimi_magic.client.reading import Emit, check_coding, parts, read
 from kimi_magic.client.refusals import status_error, transport_error
 from kimi_magic.client.retries import in_words, pause, requested_wait
 from kimi_magic.client.substitutes import Substitutes
@@ -241,10 +241,10 @@ def _refusal(
 
 async def _explanation(response: httpx.Response, limit: int) -> bytes:
     """The body of an error or of a list, or its first `limit` bytes."""
-    body = b""
+    body = bytearray()
     with contextlib.suppress(httpx.RequestError):  # half an explanation is better than none
-        async for part in response.aiter_bytes():
+        async for part in parts(response):
             body += part
             if len(body) >= limit:
                 break
-    return body[:limit]
+    return bytes(body[:limit])

@@ -16,6 +16,9 @@ LONGEST_EXCERPT = 300  # characters quoted of what came from outside
 DEFAULT_SPEED = 80.0  # events a second of the simulator
 ATTEMPTS = 3  # requests in all; each counts against the rate limit of the account, so few
 
+_TAG = re.compile(r"<(?:(script|style)\b)?[^<>]*>", re.IGNORECASE)
+_END = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style")}
+
 Via = Literal["network", "simulator"]
 
 
@@ -96,6 +99,20 @@ class Connection:
         text = body if isinstance(body, str) else body[:LONGEST_QUOTED].decode("utf-8", "replace")
         text = self.key.redact(text[:LONGEST_QUOTED])
         if text.lstrip().startswith("<"):
-            text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text)
+            text = _without_markup(text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _without_markup(page: str) -> str:
+    """The text of a web page: without tags, scripts and styles. In one pass, whatever is left open in it."""
+    parts, at, left_open = [], 0, set()
+    while tag := _TAG.search(page, at):
+        parts += [page[at : tag.start()], " "]
+        at, name = tag.end(), (tag[1] or "").lower()
+        if name and name not in left_open:
+            if end := _END[name].search(page, at):
+                at = end.end()
+            else:
+                left_open.add(name)
+    return "".join([*parts, page[at:]])

@@ -10,6 +10,7 @@ from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
 from kimi_magic.usage import dollars
 
+MOST_CALLS = 100  # that are shown of one answer; nobody reads more, and a page with more is slow
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
 
@@ -147,8 +148,11 @@ def repairs(turn: Turn) -> str:
 
 
 def calls(choice: Choice) -> list[str]:
-    """The functions that the model wants run, as `name(arguments)`."""
-    return [
+    """The functions that the model wants run, as `name(arguments)`; of very many the first."""
+    wanted = choice.tool_calls
+    shown = [
         f"{on_one_line(call.name) or '(no name)'}({on_one_line(call.arguments)})"
-        for call in choice.tool_calls
+        for call in wanted[:MOST_CALLS]
     ]
+    more = len(wanted) - len(shown)
+    return [*shown, f"… and {more:,} more"] if more else shown
