@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from kimi_magic import files
 
 MASK = "***"
 KEYRING_SERVICE = "kimi_magic"  # the name of our entries in the keyring of the system
@@ -139,14 +142,13 @@ def variables_in(file: Path) -> Mapping[str, str]:
     """
     from dotenv import dotenv_values
 
+    if not file.exists():
+        raise ValueError(f"there is no such file: {file}")
     try:
-        if not file.is_file():
-            raise ValueError(f"there is no such file: {file}")
-        if file.stat().st_size > LARGEST_FILE:
-            raise ValueError(f"{file} is larger than {LARGEST_FILE:,} bytes")
-        values = dotenv_values(file, interpolate=False, encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        text = files.read(file, LARGEST_FILE).decode("utf-8-sig")
+    except ValueError as error:
         raise ValueError(f"{file} cannot be read ({error})") from None
+    values = dotenv_values(stream=io.StringIO(text), interpolate=False)
     return {name: value for name, value in values.items() if value}
 
 

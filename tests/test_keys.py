@@ -139,7 +139,7 @@ def test_a_planted_file_never_leads_a_key_of_the_environment_elsewhere(
     [
         (None, "there is no such file"),
         (b"EVOLINK_API_KEY=\xff\xfe", "cannot be read"),
-        (b"#" * (2**20 + 1), "larger than"),
+        (b"#" * (2**20 + 1), "at most 1,048,576 are read"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line_and_nothing_is_changed(
