@@ -86,7 +86,8 @@ class Kernel:
         decided = self.settings.options(values)
         connection = self.settings.connection(decided)
         plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)
-        new = [warning for warning in plan.warnings if warning not in self._warnings]
+        warnings = filter(None, (*plan.warnings, connection.exposure))
+        new = [warning for warning in warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
         return replace(plan, stands_alone=stands_alone and plan.conversation is None)
