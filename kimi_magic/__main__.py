@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kimi_magic import options
+from kimi_magic import keys, options
 from kimi_magic.errors import KimiError, KimiInterrupted, KimiUsageError
 from kimi_magic.options.advice import COMMAND_WORDS, in_words_of
 
@@ -121,6 +121,7 @@ def _run(words: list[str]) -> int:
 
             print(__version__)
         case [word, *_]:
+            word = keys.without_keys(word)
             raise KimiUsageError(f"{word!r} is no command{options.nearest(word, ['ask', 'serve', 'demo'])}")
     return 0
 

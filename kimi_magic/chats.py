@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kimi_magic import options, restore, view
+from kimi_magic import files, options, restore, view
 from kimi_magic.conversation import Conversation
 from kimi_magic.errors import KimiError, KimiUsageError
 from kimi_magic.kernel import Kernel
@@ -17,6 +17,7 @@ from kimi_magic.options import values
 USAGE = "%kimi_chat COMMAND [...]"
 ABOUT = "The conversations of this kernel. Without a command: which there are."
 MOST_FAULTS = 3  # cells that cannot be read of which the one line tells
+LARGEST_FILE = 256 * 2**20  # bytes of a saved conversation
 MARKDOWN = (".md", ".markdown")
 
 
@@ -213,8 +214,8 @@ def _save(kernel: Kernel, name: str) -> str:
 
 def _load(kernel: Kernel, name: str, as_name: str = "") -> str:
     try:
-        data = Path(name).expanduser().read_bytes()
-    except (OSError, ValueError) as error:
+        data = files.read(name, LARGEST_FILE)
+    except ValueError as error:
         raise _file_error(name, error) from None
     loaded = Conversation.from_json(data)
     chat = as_name or loaded.name

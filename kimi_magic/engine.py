@@ -88,7 +88,7 @@ def plan(
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
     is_offline = connection.is_simulated
-    served_by = options.host if is_offline else hosts.provider_at(connection.base_url)
+    served_by = hosts.provider_at(connection.base_url) if connection.is_paid else options.host
     mode = hosts.schema_mode(options.schema_mode, served_by, request.model_of(options), simulated=is_offline)
     structure = structure and structure._replace(mode=mode)
     split = 1 if options.system and isinstance(prompt, str) else 0

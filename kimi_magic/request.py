@@ -73,6 +73,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     replay: str | None = None
     record: str | None = None
     speed: float = 80.0
+    allow_http: bool = False
     host: str = ""
     base_url: str = ""
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from kimi_magic import cells, options, view
+from kimi_magic import cells, files, options, view
 from kimi_magic.conversation import DEFAULT_CHAT, Turn, digest
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Message, user_message
@@ -23,6 +23,7 @@ from kimi_magic.saved import SavedAnswer, SavedTurn
 from kimi_magic.usage import Usage
 
 SESSION = "JPY_SESSION_NAME"  # jupyter_server puts the path of the notebook there
+LARGEST_FILE = 512 * 2**20  # bytes of a notebook
 JSON = "application/json"
 VS_CODE = "__vsc_ipynb_file__"  # and VS Code among the names of the notebook
 _LINE = re.compile(r"\s*(?:[\w\s,.\[\]]+=\s*)?%kimi(?:\s+(?P<rest>.*))?$")
@@ -66,12 +67,12 @@ def read(path: Path) -> Restored:
         KimiUsageError: It cannot be read, or is no notebook.
     """
     try:
-        notebook = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise KimiUsageError(
-            f"{str(path)!r}: {error.strerror or error}", hint="Save the notebook, or name its file."
-        ) from None
+        text = files.read(path, LARGEST_FILE)
     except ValueError as error:
+        raise KimiUsageError(f"{str(path)!r}: {error}", hint="Save the notebook, or name its file.") from None
+    try:
+        notebook = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise KimiUsageError(f"{str(path)!r} is no notebook: {error}") from None
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise KimiUsageError(f"{str(path)!r} is no notebook: expected a list of cells")

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kimi_magic import hosts, keys, options
+from kimi_magic import addresses, hosts, keys, options
 from kimi_magic.errors import KimiAuthError, KimiUsageError
 from kimi_magic.hosts import FoundKey
 from kimi_magic.keys import Key
@@ -118,7 +118,7 @@ class Settings:
         known = [option.name for option in settable]
         name = {f.strip("-").replace("-", "_"): o.name for o in settable for f in o.flags}.get(name, name)
         if name in ("key", "login"):
-            keys.forget(hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0]))
+            keys.forget(addresses.origin(self._place(self["base_url"], self["host"], asks=False)[0]))
             self._login = None
             self._secrets.clear()
             self._remembered.clear()
@@ -138,7 +138,7 @@ class Settings:
         if not text.strip():
             raise KimiUsageError("no key was typed; nothing has changed")
         key = hosts.checked_key(text, "what was typed has characters that no key has; nothing has changed")
-        origin = hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0])
+        origin = addresses.origin(self._place(self["base_url"], self["host"], asks=False)[0])
         self._login = (origin, key)
         if not remember:
             return f"The key is kept in memory, for {origin}."
@@ -165,7 +165,8 @@ class Settings:
 
         Raises:
             KimiAuthError: There is no key for the address.
-            KimiUsageError: A variable of the environment holds no key or no address.
+            KimiUsageError: A variable of the environment holds no key or no address, or what is sent could be
+                read on its way.
         """
         from kimi_magic.client import Connection
 
@@ -191,8 +192,10 @@ class Settings:
             provider=decided.host,
             attempts=hosts.provider(decided.host).attempts,
             record=record,
+            allows_http=decided.allow_http,
         )
-        if key_or_none is None and not connection.is_loopback:
+        connection.check_exposure()
+        if key_or_none is None and not (_is_near(decided.base_url) or connection.is_exposed):
             raise self._no_key(decided.base_url)
         return connection
 
@@ -238,7 +241,9 @@ class Settings:
         address, host, source = self._place(self["base_url"], self["host"])
         key, key_source = self._key(address, host)
         if key is None:
-            key_source = "none is needed" if hosts.is_loopback(address) else "not set"
+            key_source = "none is needed" if _is_near(address) else "not set"
+        elif addresses.is_exposed(address) and not decided.allow_http:
+            key_source += ", not sent over http"
         return [
             ("key", keys.MASK if key else "", key_source),
             ("host", host, source),
@@ -310,13 +315,13 @@ class Settings:
 
     def _key(self, address: str, host: str, *, asks: bool = True) -> tuple[Key | None, str]:
         """The key that belongs to the origin of `address`, and where it came from."""
-        origin = hosts.origin(address)
+        origin = addresses.origin(address)
         if self._login and self._login[0] == origin:
             return self._login[1], LOGIN
         for entry in self._found_keys(asks=False):
             if origin in entry.origins:
                 return entry.key, entry.source
-        if not asks or hosts.is_loopback(address):
+        if not asks or addresses.is_loopback(address):
             return None, ""
         for entry in self._found_keys((host,) if host else (), asks=True):
             if origin in entry.origins:
@@ -337,9 +342,14 @@ class Settings:
         others = [entry.source for entry in self._found_keys(asks=False)]
         belong = f"; those that are set belong to other hosts: {', '.join(others)}" if others else ""
         return KimiAuthError(
-            f"no API key for {hosts.origin(address)}{belong}",
+            f"no API key for {addresses.origin(address)}{belong}",
             hint=f"If a key is for this host, set its base URL too (such as MOONSHOT_BASE_URL); or {hint}",
         )
+
+
+def _is_near(address: str) -> bool:
+    """Whether a service is on this machine or in a network of one's own: it may need no key."""
+    return addresses.is_loopback(address) or addresses.is_private(address)
 
 
 def _shown(value: Any) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 import httpx
 import msgspec
 
+from kimi_magic import files
 from kimi_magic.client.connection import Connection
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Request
@@ -28,6 +29,7 @@ from kimi_magic.simulator.refusals import RefusalError
 from kimi_magic.simulator.service import Response
 
 VERSION = 1
+LARGEST_FILE = 512 * 2**20  # bytes of a recording
 SECONDS_HEADER = "x-recorded-seconds"
 STATUS_UNKNOWN = 400  # of a request that is not in the file
 UNKNOWN_HINT = "Ask what was recorded, with the same options, or record again with {@record FILE}."
@@ -196,26 +198,29 @@ def read(name: str) -> tuple[Entry, ...]:
         KimiUsageError: There is no such file, or it is no recording.
     """
     try:
-        stat = Path(name).stat()
-        return _read(name, stat.st_mtime_ns, stat.st_size)
+        status = Path(name).stat()
     except OSError as error:
         raise KimiUsageError(f"the recording {name!r} cannot be read: {error.strerror or error}") from None
+    return _read(name, status.st_mtime_ns, status.st_size)
 
 
 @lru_cache(maxsize=4)
 def _read(name: str, changed: int, size: int) -> tuple[Entry, ...]:
+    try:
+        data = files.read(name, LARGEST_FILE)
+    except ValueError as error:
+        raise KimiUsageError(f"the recording {name!r} cannot be read: {error}") from None
     entries = []
-    with Path(name).open("rb") as file:
-        for number, line in enumerate(file, 1):
-            if not line.strip():
-                continue
-            try:  # not msgspec's decoder: bytes that were no UTF-8 are written as lone surrogates
-                entry = msgspec.convert(json.loads(line), Entry)
-            except (ValueError, RecursionError) as error:  # the former also of msgspec
-                raise KimiUsageError(f"{name!r} is no recording: line {number}: {error}") from None
-            if entry.version > VERSION:
-                raise KimiUsageError(f"{name!r}, line {number}: version {entry.version}, expected {VERSION}")
-            entries.append(entry)
+    for number, line in enumerate(data.splitlines(), 1):
+        if not line.strip():
+            continue
+        try:  # not msgspec's decoder: bytes that were no UTF-8 are written as lone surrogates
+            entry = msgspec.convert(json.loads(line), Entry)
+        except (ValueError, RecursionError) as error:  # the former also of msgspec
+            raise KimiUsageError(f"{name!r} is no recording: line {number}: {error}") from None
+        if entry.version > VERSION:
+            raise KimiUsageError(f"{name!r}, line {number}: version {entry.version}, expected {VERSION}")
+        entries.append(entry)
     return tuple(entries)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 import httpx
 
@@ -46,6 +46,27 @@ class _QuietInCells(logging.Filter):
 # A filter does not hold for the loggers below: these are all that log.
 for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
     logging.getLogger(_name).addFilter(_QuietInCells())
+
+
+class Bearer(httpx.Auth):
+    """Writes the key into a request when it leaves, so that no variable of ours holds the header.
+
+    It is also what keeps `httpx` from looking for a password elsewhere where there is no key.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header.
+
+        Raises:
+            KimiUsageError: Whoever is on the way could read it, and the person has not allowed that.
+        """
+        self._connection.check_exposure()
+        if self._connection.key:
+            request.headers["Authorization"] = f"Bearer {self._connection.key.reveal()}"
+        yield request
 
 
 class Transports:

@@ -5,9 +5,11 @@ Parsing, checking, help, completion and did-you-mean come from it. Imports nothi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from kimi_magic import hosts, keys
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at
 from kimi_magic.options.values import whole
@@ -17,6 +19,8 @@ __all__ = [
     "BY_NAME", "CELL", "CONFIG", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text", "nearest",
     "parse", "split", "split_prompt", "whole",
 ]  # fmt: skip
+
+_PLAIN = ("model", "host", "base_url", "unset", "out")  # of whose values no part is random
 
 
 def split(line: str) -> list[str]:
@@ -59,6 +63,8 @@ def parse(
     others: list[str] = []
     words = iter(words)
     for typed in words:
+        if typed.startswith("-") or not positional:
+            _refuse_key(typed.lstrip("-").partition("=")[0])
         word = with_plain_dashes(typed, by_flag)
         if positional and word == "--":
             others += words
@@ -66,9 +72,12 @@ def parse(
             assignments.append(_assignment(word, words, by_flag, namespace or {}))
         elif positional:
             others.append(word)
+        elif any(option.name == "login" for _, option, _ in assignments):
+            raise _key_on_the_line("--login")
         else:
             raise KimiUsageError(
-                f"{word!r} is no option", hint="The prompt goes below the %%kimi line; a model is -m NAME."
+                f"{keys.without_keys(word)!r} is no option",
+                hint="The prompt goes below the %%kimi line; a model is -m NAME.",
             )
     return _values_of(assignments), others
 
@@ -81,10 +90,13 @@ def _assignment(
     if not option.metavar:
         if attached is not None and option.may_say:
             return flag, option, option.check(attached, flag)
+        if attached is not None and option.name == "login":
+            raise _key_on_the_line(flag)
         if attached is not None:
-            raise KimiUsageError(f"{flag} takes no value, but got {attached!r}")
+            raise KimiUsageError(f"{flag} takes no value, but got {keys.without_keys(attached)!r}")
         return flag, option, not option.sets if flag in option.opposite else option.sets
     value = attached if attached is not None else next(words, None)
+    _refuse_key(value, in_part=option.name in _PLAIN)
     if value is None or (attached is None and value in by_flag):
         raise KimiUsageError(f"{flag} needs a value: {flag} {option.metavar}")
     if option.named and value in namespace:
@@ -118,6 +130,7 @@ def check(values: dict[str, Any], entry: str) -> dict[str, Any]:
             raise KimiUsageError(f"unknown option {name!r}{nearest(name, known)}")
     checked, faults = {}, []
     for name, value in values.items():
+        _refuse_key(value, in_part=name in _PLAIN)
         try:
             checked[name] = None if value is None else known[name].check(value)
         except KimiUsageError as fault:
@@ -125,6 +138,23 @@ def check(values: dict[str, Any], entry: str) -> dict[str, Any]:
     if faults:
         raise KimiUsageError("; ".join(faults))
     return {name: value for name, value in checked.items() if value is not None}
+
+
+def _refuse_key(value: object, *, in_part: bool = False) -> None:
+    """Refuse a word that looks like a key, or is one: it would be shown, saved, or sent somewhere."""
+    if not isinstance(value, str):
+        return
+    own = [text for name in hosts.KEY_VARIABLES if len(text := os.environ.get(name, "")) >= keys.PIECE]
+    if keys.looks_like_a_key(value.strip(), in_part=in_part) or any(text in value for text in own):
+        raise _key_on_the_line("an option")
+
+
+def _key_on_the_line(where: str) -> KimiUsageError:
+    return KimiUsageError(
+        f"{where} got what looks like a key, and takes none: it would be saved with the notebook",
+        hint="Delete this cell, and replace the key at the service if anybody may have seen it. "
+        "{@login} asks for one without showing it.",
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -143,7 +173,7 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
         return flag, by_flag[flag], attached if equals else None
     if not word.startswith("--") and by_flag.get(word[:2], BY_NAME["help"]).metavar:
         return word[:2], by_flag[word[:2]], word[2:]
-    if word == "--api-key" or word.startswith(("--key", "--api")):
+    if word == "--api-key" or word.startswith(("--key", "--api", "--token", "--secret", "--password")):
         raise KimiUsageError(
             f"{flag} does not exist: a key on the line would be saved with the notebook",
             hint="Use %kimi_config --login, or set EVOLINK_API_KEY before starting.",

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from kimi_magic import hosts, models
+from kimi_magic import hosts, keys, models
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options import values
 
@@ -50,7 +50,7 @@ class Option(NamedTuple):
         try:
             return self._each(value) if self.most else self.convert(value)
         except ValueError as error:
-            text = repr(value)
+            text = keys.without_keys(repr(value))
             text = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
             raise KimiUsageError(f"{shown or self.name} {text}: expected {error}") from None
 
@@ -244,6 +244,11 @@ TABLE = (
     Option(
         "base_url", ("--base-url",), "address of the service, of which nothing is assumed", "URL",
         entries=_CONFIG_PYTHON, subject="address",
+    ),
+    Option(
+        "allow_http", ("--allow-http",),
+        "send key and prompt over plain http, which whoever is on the way can read", "", values.flag,
+        default=False,
     ),
     Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, entries=_CONFIG),
     Option(

@@ -172,12 +172,21 @@ def stop(value: object) -> str:
 
 
 def picture(value: object) -> str:
-    """The address of a picture, also of one in a file."""
+    """The address of a picture (`https:`, `data:`, `ms:`), also of one in a file: as `data:`."""
     import os
 
-    from kimi_magic.images import address
+    from kimi_magic import files, images
 
-    return address(text(os.fspath(value) if isinstance(value, os.PathLike) else value))
+    source = text(os.fspath(value) if isinstance(value, os.PathLike) else value)
+    if source.startswith(("https://", "http://", "ms://")):
+        return source
+    if source.startswith("data:image/"):
+        return images.clean_url(source)
+    try:
+        data = files.read(source, images.LARGEST)
+    except ValueError as error:
+        raise ValueError(f"a picture file of at most 20 MB, or an address ({error})") from None
+    return images.data_url(data)
 
 
 def response_format(value: object) -> ResponseFormat:
