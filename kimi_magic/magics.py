@@ -543,6 +543,7 @@ def _html_of(reply: Reply[Any]) -> str:
 
 def unload(shell: Any) -> None:
     """Undo `load`, and close all connections."""
+    wait_for_warm_up()  # it may be half through importing what is closed here
     for kind, name in MAGICS:
         shell.magics_manager.magics[kind].pop(name, None)
     with contextlib.suppress(KeyError):
