@@ -39,6 +39,10 @@ if TYPE_CHECKING:
         timeout: float | None
         allow_http: bool | None
         offline: bool | None
+        host: str | None
+        base_url: str | None
+        effort: Literal["low", "medium", "high", "max"] | None
+        thinking: Literal["on", "off"] | None
 
     Prompt = str | Sequence[Mapping[str, Any]]
     One = Literal[1] | None

@@ -144,8 +144,8 @@ ours => {
     for (const area of document.querySelectorAll(".jp-OutputArea-output")) {
         for (const node of area.querySelectorAll("*")) {
             const bare = node.matches("script, style") && !node.attributes.length
-            const text = node.textContent.replace(/\.kimi-kept-[0-9a-f]{32}\{display:none\}$/, "")
-            if (bare && ours.includes(text)) continue
+            if (bare && ours.includes(node.textContent)) continue
+            if (bare && /^\.kimi-kept-[0-9a-f]{32}\{display:none\}$/.test(node.textContent)) continue
             const drawn = node.closest("mjx-container") !== null
             // JupyterLab's own viewer of JSON has a field to search in, with a sign.
             if (node.matches(".jp-RenderedJSON input[placeholder][type=text]:not([autofocus])")) continue
