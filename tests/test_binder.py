@@ -9,6 +9,8 @@ import tomllib
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from tests.clean import ROOT, Environment, once, run
 
@@ -42,12 +44,49 @@ def inside(folder: Path) -> dict[str, str]:
         "PATH": f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}",
         "IPYTHONDIR": str(folder / "ipython"),
         "JUPYTER_CONFIG_DIR": str(folder / "jupyter"),
+        "PIP_PYTHON": str(folder / "bin" / "python"),  # the image of the tests has no pip of its own
     }
 
 
-def test_the_package_is_installed_from_the_repository_with_the_extra_for_the_demo():
-    lines = (BINDER / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if not line.startswith("#")] == [".[lab]"]
+def locked() -> dict[str, list[tuple[str, str, list[str]]]]:
+    """Version, marker and hashes of each entry of the lock, by name."""
+    text = (BINDER / "requirements.txt").read_text(encoding="utf-8")
+    text = re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).replace("\\\n", " ")
+    found: dict[str, list[tuple[str, str, list[str]]]] = {}
+    for line in text.splitlines():
+        pin, *hashes = line.split("--hash=")
+        name, version, marker = re.fullmatch(r"([\w.-]+)==([\w.+!]+)(?: ; (.*?))? *", pin).groups()
+        found.setdefault(canonicalize_name(name), []).append((version, marker or "", hashes))
+    return found
+
+
+def test_each_file_that_is_installed_is_known_by_its_hash():
+    entries = locked()
+    assert len(entries) > 80
+    for name, versions in entries.items():
+        for _, _, hashes in versions:
+            assert hashes, name
+            assert all(re.fullmatch(r"sha256:[0-9a-f]{64} *", each) for each in hashes), name
+
+
+def test_the_lock_has_what_the_package_asks_for_with_the_extra_for_the_demo_and_what_builds_it():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    extras = project["project"]["optional-dependencies"]
+    wanted = [*project["project"]["dependencies"], *extras["lab"], *extras["serve"]]
+    wanted += project["build-system"]["requires"]
+    entries = locked()
+    for requirement in map(Requirement, wanted):
+        if requirement.name != "kimi_magic":
+            for version, _, _ in entries[canonicalize_name(requirement.name)]:
+                assert requirement.specifier.contains(version), f"{requirement}, but {version} is locked"
+    assert "kimi-magic" not in entries
+
+
+def test_a_jupyterlab_with_a_known_hole_is_not_asked_for():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (lab,) = [each for each in project["optional-dependencies"]["lab"] if each.startswith("jupyterlab")]
+    assert not Requirement(lab).specifier.contains("4.6.1")
+    assert Requirement(lab).specifier.contains("4.6.2")
 
 
 def test_the_python_of_the_image_is_one_that_the_package_supports():

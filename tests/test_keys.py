@@ -12,7 +12,7 @@ import keyring
 import keyring.backend
 import keyring.errors
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kimi_magic
@@ -111,6 +111,7 @@ def test_an_address_in_a_file_counts_only_with_the_key_beside_it(
 PLACES = st.sampled_from(["https://evil.example/v1", "https://api.moonshot.ai/v1", "http://127.0.0.1:9/v1"])
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.sampled_from(URLS), PLACES),
     st.sets(st.sampled_from(hosts.KEY_VARIABLES)),

@@ -12,6 +12,7 @@ from wcwidth import iter_graphemes, wcswidth
 _JOINER = "\u200d"
 _KEPT_BACK = set("、。，．！？；：）」』】》〉”’…")  # what does not begin a line in Chinese and Japanese
 _FENCES = ("```", "~~~")
+LONGEST_WORD = 1_000  # characters that are held back: accents without end stand on one letter
 _TAB = 8  # cells from one tab stop to the next
 
 
@@ -22,7 +23,7 @@ def cells(text: str) -> int:
 
 def _cells(sign: str) -> int:
     """The width of one sign; what a terminal does not show (a control character) has none."""
-    return max(wcswidth(sign), 0)
+    return 1 if " " <= sign <= "~" and len(sign) == 1 else max(wcswidth(sign), 0)
 
 
 def cut(text: str, width: int) -> str:
@@ -49,7 +50,10 @@ class Lines:
         self.fit(width)
         self._column = 0
         self._begun = False  # whether the prefix of this line is written
-        self._word = self._space = ""
+        self._word = ""
+        self._word_size = 0  # cells of its characters one by one, at least those of its signs
+        self._spaces: list[str] = []  # before it
+        self._spaces_size = 0
         self._first = True  # in this line, no word has ended
         self._in_code = False
 
@@ -69,16 +73,17 @@ class Lines:
         if letter == "\n":
             yield from self._end_word()
             yield from self._break("" if self._begun else self._prefix.rstrip())
-            self._space, self._first = "", True
+            self._spaces, self._spaces_size, self._first = [], 0, True
         elif letter in " \t":
             yield from self._end_word()
-            self._space += (
-                letter if letter == " " else " " * (_TAB - (self._column + len(self._space)) % _TAB)
-            )
+            space = letter if letter == " " else " " * (_TAB - (self._column + self._spaces_size) % _TAB)
+            self._spaces.append(space)
+            self._spaces_size += len(space)
         else:
-            if self._word and not self._joins(letter):
+            if self._word and (len(self._word) >= LONGEST_WORD or not self._joins(letter)):
                 yield from self._end_word()
             self._word += letter
+            self._word_size += _cells(letter)
 
     def _joins(self, letter: str) -> bool:
         """Whether no line may end between the open word and `letter`."""
@@ -86,12 +91,15 @@ class Lines:
             return True
         if "\U0001f3fb" <= letter <= "\U0001f3ff":  # the colour of the skin before it
             return True
-        return _cells(letter) == 1 and _cells(self._word[-1]) < 2 and cells(self._word) < self._width
+        if _cells(letter) != 1 or _cells(self._word[-1]) >= 2:
+            return False
+        return self._word_size < self._width or cells(self._word) < self._width
 
     def _end_word(self) -> Iterator[str]:
         if not self._word:
             return
-        word, space, self._word, self._space = self._word, self._space, "", ""
+        word, space = self._word, "".join(self._spaces)
+        self._word, self._word_size, self._spaces, self._spaces_size = "", 0, [], 0
         code = self._in_code and not self._prefix
         if self._first and not self._prefix and word.startswith(_FENCES):
             self._in_code = not self._in_code
