@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         KimiUsageError,
     )
     from kimi_magic.messages import Choice, ToolCall
+    from kimi_magic.prompt import prompt_filter
     from kimi_magic.reply import Reply
     from kimi_magic.usage import Usage
 
@@ -65,6 +66,7 @@ __all__ = [
     "aask",
     "ask",
     "last",
+    "prompt_filter",
     "read",
     "usage_records",
 ]
@@ -76,6 +78,7 @@ _MODULES = {
     "Usage": "usage",
     "aask": "api",
     "ask": "api",
+    "prompt_filter": "prompt",
     "read": "api",
     "usage_records": "api",
 }

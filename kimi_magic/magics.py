@@ -59,7 +59,7 @@ class KimiMagics(Magics):  # type: ignore[misc]
     def kimi_config(self, line: str) -> None:
         """(see `_help`)"""
         with _cell_words():
-            configure(line)
+            configure(line, self.shell)
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
@@ -97,12 +97,14 @@ for _name, _about in (("kimi", CELL_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kim
 def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
     """The turn that a cell or line asks for; None where it asks for none."""
     from kimi_magic import options
+    from kimi_magic import prompt as prompts
 
+    filler = prompts.Filler(*prompts.names_of(shell))
     if cell is None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
         words, prompt = options.split(line), cell.rstrip("\n")
-    values, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns)
+    values, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns, fill=filler.value)
     if values.pop("help", False):
         print(_help("kimi"))  # noqa: T201
         return None
@@ -119,6 +121,8 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         return None
     if values.pop("resume", False):
         return kernel.current.continue_last(values)
+    if not values.get("raw", kernel.current.settings["raw"]):
+        prompt = filler.text(prompt)
     return kernel.current.plan(prompt, values, shell.user_ns)
 
 
@@ -159,12 +163,14 @@ async def run_cell(line: str, cell: str | None) -> None:
             _end(shell, plan, await kernel.current.arun(plan, _view(shell, plan), in_cell=True))
 
 
-def configure(line: str) -> None:
+def configure(line: str, shell: Any = None) -> None:
     """`%kimi_config`: everything is checked before anything is changed."""
     from kimi_magic import kernel, options
+    from kimi_magic import prompt as prompts
 
     settings = kernel.current.settings
-    values, _ = options.parse(options.split(line), options.at(options.CONFIG))
+    fill = prompts.Filler(*prompts.names_of(shell)).value if shell is not None else None
+    values, _ = options.parse(options.split(line), options.at(options.CONFIG), fill=fill)
     if values.pop("help", False):
         print(_help("kimi_config"))  # noqa: T201
         return

@@ -59,6 +59,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     tools: tuple[dict[str, Any], ...] | None = None
     attach: tuple[str, ...] | None = None
     prefix: str | None = None
+    raw: bool = False
     out: str | None = None
     history: bool = True
     history_reasoning: HistoryReasoning | None = None

@@ -146,8 +146,8 @@ class Kernel:
     def send(self, code: str, *, cell_id: str | None = "a-cell") -> str:
         """Send a cell as JupyterLab does, with its id; as consoles do where `cell_id` is None."""
         content = {
-            "code": code, "silent": False, "store_history": True, "user_expressions": {}, "allow_stdin": False,
-            "stop_on_error": True,
+            "code": code, "silent": False, "store_history": True, "user_expressions": {},
+            "allow_stdin": False, "stop_on_error": True,
         }  # fmt: skip
         metadata = {"cellId": cell_id} if cell_id else {}
         message = self.client.session.msg("execute_request", content, metadata=metadata)

@@ -22,7 +22,7 @@ LAYERS = {
     "public": ["__init__", "_version"],
     "entry": ["__main__", "demo", "magics", "check", "api", "kernel", "settings", "options"],
     "view": ["view"],
-    "work": ["engine", "structured", "reply", "conversation", "request", "hosts"],
+    "work": ["engine", "structured", "prompt", "reply", "conversation", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],
     "formats": ["frames", "schema", "json_text", "markdown", "images", "sse"],
     "vocabulary": ["timing", "messages", "usage", "models", "keys", "errors"],

@@ -43,7 +43,7 @@ def test_a_magic_shows_its_whole_help_behind_a_question_mark_and_in_a_tooltip(
 ):
     for shown in (looked_up(offline_kernel, magic), paged(offline_kernel, f"{magic}?")):
         for option in options.at(DOORS[magic]):
-            flags = f"{', '.join(option.flags)} "
+            flags = f"{', '.join((*option.flags, *option.opposite))} "
             (line,) = [line for line in shown.splitlines() if f"{line.lstrip()} ".startswith(flags)]
             assert option.help in line
         assert "Usage: " in shown

@@ -399,8 +399,7 @@ def test_the_help_shows_every_option_of_its_door_with_its_default(door: str) -> 
     text = options.help_text("%kimi [options]", "Talk.", options.at(door))
     assert text.startswith("Talk.\n\nUsage: %kimi [options]\n")
     for option in options.at(door):
-        (row,) = [
-            row for row in text.splitlines() if f"{row.lstrip()} ".startswith(f"{', '.join(option.flags)} ")
-        ]
+        flags = f"{', '.join((*option.flags, *option.opposite))} "
+        (row,) = [row for row in text.splitlines() if f"{row.lstrip()} ".startswith(flags)]
         assert option.help in row
     assert "(default that of the host; at EvoLink kimi-k2-thinking)" in text

@@ -5,8 +5,8 @@ Parsing, checking, help, completion and did-you-mean come from it. Imports nothi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at
@@ -17,6 +17,13 @@ __all__ = [
     "BY_NAME", "CELL", "CONFIG", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text", "nearest",
     "parse", "split", "split_prompt", "whole",
 ]  # fmt: skip
+
+
+class Fill(Protocol):
+    """What gives a value that was written with `{{ }}`; see `prompt.Filler.value`."""
+
+    def __call__(self, text: str, where: str, literal: Callable[[str], str], *, as_text: bool) -> Any:
+        """The value of `text`, which stands at `where`."""
 
 
 def split(line: str) -> list[str]:
@@ -49,8 +56,11 @@ def parse(
     *,
     positional: bool = False,
     namespace: Mapping[str, Any] | None = None,
+    fill: Fill | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Values by option name, and the positional words; `namespace` has the variables that may be named.
+
+    `fill` gives the values of texts with `{{ }}` in them, unless the option `raw` is among the words.
 
     `KimiUsageError` for anything not in `options`, and one for all values that are not as expected.
     """
@@ -63,19 +73,19 @@ def parse(
         if positional and word == "--":
             others += words
         elif word.startswith("-") and len(word) > 1:
-            assignments.append(_assignment(word, words, by_flag, namespace or {}))
+            assignments.append(_assignment(word, words, by_flag))
         elif positional:
             others.append(word)
         else:
             raise KimiUsageError(
                 f"{word!r} is no option", hint="The prompt goes below the %%kimi line; a model is -m NAME."
             )
-    return _values_of(assignments), others
+    if any(option.name == "raw" and value for _, option, value in assignments):
+        fill = None
+    return _values_of(assignments, namespace or {}, fill), others
 
 
-def _assignment(
-    word: str, words: Iterator[str], by_flag: dict[str, Option], namespace: Mapping[str, Any]
-) -> tuple[str, Option, object]:
+def _assignment(word: str, words: Iterator[str], by_flag: dict[str, Option]) -> tuple[str, Option, object]:
     """The flag that `word` is, its option and its value, which may be the next of `words`."""
     flag, option, attached = _find(word, by_flag)
     if not option.metavar:
@@ -87,16 +97,27 @@ def _assignment(
     value = attached if attached is not None else next(words, None)
     if value is None or (attached is None and value in by_flag):
         raise KimiUsageError(f"{flag} needs a value: {flag} {option.metavar}")
-    if option.named and value in namespace:
-        return flag, option, namespace[value]
-    return flag, option, unescape(value) if option.escapes else value
+    return flag, option, value
 
 
-def _values_of(assignments: list[tuple[str, Option, object]]) -> dict[str, Any]:
+def _meaning(flag: str, option: Option, text: str, namespace: Mapping[str, Any], fill: Fill | None) -> object:
+    """What was meant by `text` behind a flag: a variable, a text with its escapes, a filled one."""
+    if option.named and text in namespace:
+        return namespace[text]
+    literal = unescape if option.escapes else str
+    return fill(text, flag, literal, as_text=option.is_text) if fill is not None else literal(text)
+
+
+def _values_of(
+    assignments: list[tuple[str, Option, object]], namespace: Mapping[str, Any], fill: Fill | None
+) -> dict[str, Any]:
     """The values by name; all that are not as expected are told at once."""
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for flag, option, value in assignments:
+    for flag, option, typed in assignments:
+        value = typed
+        if option.metavar and isinstance(typed, str):
+            value = _meaning(flag, option, typed, namespace, fill)
         try:
             checked: Any = option.check(value, flag) if option.metavar else value
         except KimiUsageError as fault:

@@ -45,6 +45,11 @@ class Option(NamedTuple):
         """Whether it has a value to keep; an action such as `--login` has none."""
         return self.convert is not _action
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its value is a text and nothing else."""
+        return self.convert is values.text
+
     def check(self, value: object, shown: str = "") -> Any:
         """`value` as this option wants it, or `KimiUsageError`."""
         try:
@@ -141,6 +146,10 @@ TABLE = (
     Option(
         "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",
         entries=_CELL_PYTHON, escapes=True,
+    ),
+    Option(
+        "raw", ("--raw",), "send the prompt as typed: {{ }} means nothing", "", values.flag, default=False,
+        entries=_CELL_CONFIG,
     ),
     # What is done with the answer, and with the conversation.
     Option(
