@@ -20,7 +20,15 @@ Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, i
        kimi-magic demo [options] [FOLDER]    the lessons in JupyterLab, offline; no key is needed
        kimi-magic ask --help                 the options; serve and demo have theirs
 """
-_OF_A_KERNEL = ("out", "history", "pick", "resume", "show")  # a command has nothing that lasts
+_OF_A_KERNEL = (
+    "out",
+    "history",
+    "pick",
+    "resume",
+    "show",
+    "raw",
+    "show_prompt",
+)  # a command has nothing that lasts
 ASK = tuple(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL)
 SERVE = (
     options.Option(
@@ -114,6 +122,12 @@ def _ask(words: list[str]) -> int:
     from kimi_magic import kernel, view
 
     text = " ".join(prompt) if prompt else _standard_input()
+    if values.pop("dry_run", False):
+        from kimi_magic import dry_run
+
+        plan = kernel.current.plan(text, values, is_dry=True)
+        view.show_preview(None, dry_run.preview(kernel.current, plan, values))
+        return 0
     plan = kernel.current.plan(text, values)
     decided = plan.options
     kernel.current.run(plan, view.choose(None, "hidden" if decided.hide_reasoning else decided.reasoning))

@@ -72,19 +72,23 @@ class Kernel:
         namespace: Mapping[str, Any] = _NO_NAMES,
         *,
         stands_alone: bool = False,
+        is_dry: bool = False,
     ) -> Plan:
         """A turn that is ready to run. Nothing is sent yet.
 
         `prompt` is the user's text, or all messages of a conversation of its own. `values` holds the checked
         options that were given with it; `namespace`, the names of the notebook. `--pick` and `--continue` do
-        not speak of a turn that `stands_alone`, unless it joins the conversation.
+        not speak of a turn that `stands_alone`, unless it joins the conversation. One that `is_dry` will not
+        run: it needs no key, and leaves its warnings to the next.
 
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
         decided = self.settings.options(values)
-        connection = self.settings.connection(decided)
+        connection = self.settings.connection(decided, needs_key=not is_dry)
         plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)
+        if is_dry:
+            return plan
         new = [warning for warning in plan.warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))

@@ -123,12 +123,22 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         return kernel.current.continue_last(values)
     if not values.get("raw", kernel.current.settings["raw"]):
         prompt = filler.text(prompt)
+    if numbers := values.pop("cells", ()):
+        prompt = f"{prompts.cells_text(shell, numbers)}\n\n{prompt}"
+    if values.pop("dry_run", False):
+        from kimi_magic import dry_run
+
+        plan = kernel.current.plan(prompt, values, shell.user_ns, is_dry=True)
+        view.show_preview(shell, dry_run.preview(kernel.current, plan, values))
+        return None
     return kernel.current.plan(prompt, values, shell.user_ns)
 
 
 def _view(shell: Any, plan: Plan) -> Any:
     from kimi_magic import view
 
+    if plan.options.show_prompt:
+        view.show_prompt(shell, plan.turn.prompt)
     return view.choose(shell, "hidden" if plan.options.hide_reasoning else plan.options.reasoning)
 
 

@@ -60,6 +60,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     attach: tuple[str, ...] | None = None
     prefix: str | None = None
     raw: bool = False
+    show_prompt: bool = False
     out: str | None = None
     history: bool = True
     history_reasoning: HistoryReasoning | None = None

@@ -133,10 +133,13 @@ class Settings:
             return f"Keys: {', '.join(found)}."
         return f"No known key is in {self['env_file']}; known are {', '.join(hosts.KEY_VARIABLES)}."
 
-    def connection(self, decided: Options | None = None, *, asks: bool = True) -> Connection:
+    def connection(
+        self, decided: Options | None = None, *, asks: bool = True, needs_key: bool = True
+    ) -> Connection:
         """Where the next request goes, and with which key.
 
-        `asks`: whether keys are also looked for where that may open a dialogue.
+        `asks`: whether keys are also looked for where that may open a dialogue. `needs_key`: whether it is an
+        error that there is none.
 
         Raises:
             KimiAuthError: There is no key for the address.
@@ -160,7 +163,7 @@ class Settings:
             provider=decided.host,
             attempts=hosts.provider(decided.host).attempts,
         )
-        if key_or_none is None and not connection.is_loopback:
+        if needs_key and key_or_none is None and not connection.is_loopback:
             raise self._no_key(decided.base_url)
         return connection
 

@@ -20,7 +20,7 @@ PACKAGE = ROOT / "kimi_magic"
 # Imports only go down. Within a layer a module may import those that stand after it.
 LAYERS = {
     "public": ["__init__", "_version"],
-    "entry": ["__main__", "demo", "magics", "check", "api", "kernel", "settings", "options"],
+    "entry": ["__main__", "demo", "magics", "check", "dry_run", "api", "kernel", "settings", "options"],
     "view": ["view"],
     "work": ["engine", "structured", "prompt", "reply", "conversation", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],

@@ -77,3 +77,76 @@ def test_a_setting_takes_a_value_of_the_notebook_once(notebook: Kernel):
 def test_from_python_nothing_is_filled_in(notebook: Kernel):
     notebook.run("import kimi_magic\nx = 1\nr = kimi_magic.ask('Say {{ x }}', offline=True, history=True)")
     assert notebook.value(SENT) == ["Say {{ x }}"]
+
+
+# ---- what is sent is no surprise ----
+
+
+def test_a_dry_run_shows_the_filled_request_and_sends_nothing(notebook: Kernel):
+    notebook.run("n = 7")
+    cell = notebook.run("%%kimi --dry-run -s 'Be brief'\nCount to {{ n }}")
+    assert "nothing was sent" in cell.display["text/plain"]
+    assert "Count to 7" in cell.display["text/html"]
+    assert notebook.value(SENT) == []
+
+
+def test_the_prompt_is_shown_as_it_is_sent_above_the_answer(notebook: Kernel):
+    notebook.run("n = 7")
+    prompt, answer = notebook.run("%%kimi --show-prompt\nCount to {{ n }}").outputs
+    assert "Count to 7" in prompt["data"]["text/html"]
+    assert "kimi-reply" in answer["data"]["text/html"]
+
+
+# ---- cells ----
+
+
+def test_earlier_cells_and_their_results_reach_a_prompt(notebook: Kernel):
+    number = notebook.value("len(In)")
+    notebook.run("%timeit -n1 -r1 None")
+    notebook.run("6 * 7")
+    notebook.run("%kimi What is {{ _ }}?")
+    notebook.run(
+        f"%%kimi\n{{{{ In[{number}] }}}} and {{{{ In[{number + 1}] }}}} gave {{{{ Out[{number + 1}] }}}}"
+    )
+    assert notebook.value(SENT) == ["What is 42?", "%timeit -n1 -r1 None and 6 * 7 gave 42"]
+
+
+def test_a_cell_without_a_result_is_one_line(notebook: Kernel):
+    assert "cell 999 has no result" in error_of(notebook, "%kimi {{ Out[999] }}")["evalue"]
+    assert "there is no cell 999" in error_of(notebook, "%kimi {{ In[999] }}")["evalue"]
+    assert "--cells 999: there is no such cell" in error_of(notebook, "%%kimi --cells 999\nWhy?")["evalue"]
+    assert "expected numbers of cells" in error_of(notebook, "%%kimi --cells 5-3\nWhy?")["evalue"]
+
+
+def test_cells_come_with_source_and_text_output_before_the_prompt(notebook: Kernel):
+    number = notebook.value("len(In)")
+    notebook.run("'```' + 'a'")
+    notebook.run("x = 1")
+    notebook.run(f"%%kimi --cells {number}-{number + 1}\nExplain")
+    (sent,) = notebook.value(SENT)
+    assert sent == (
+        f"In [{number}]:\n````python\n'```' + 'a'\n````\n\nOut [{number}]:\n````text\n'```a'\n````\n\n"
+        f"In [{number + 1}]:\n```python\nx = 1\n```\n\nExplain"
+    )
+
+
+def test_cells_with_a_secret_are_refused(notebook: Kernel):
+    number = notebook.value("len(In)")
+    notebook.run("password = 'hunter" + "22'")
+    message = error_of(notebook, f"%%kimi --cells {number}\nExplain")["evalue"]
+    assert "it holds a value for password" in message
+    assert "hunter" not in message
+
+
+def test_the_last_traceback_begins_at_the_persons_own_code(notebook: Kernel):
+    notebook.attempt("def half(x):\n    return x / 0\nhalf(3)")
+    notebook.run("%%kimi\nWhy?\n{{ Err }}")
+    (sent,) = notebook.value(SENT)
+    assert sent.startswith("Why?\nTraceback (most recent call last):\n  File ")
+    assert sent.endswith("ZeroDivisionError: division by zero")
+    assert "return x / 0" in sent
+    assert "IPython/core" not in sent
+    notebook.run("Err = 'mine'")
+    notebook.run("%kimi {{ Err }}")
+    notebook.run("del Err")
+    assert notebook.value(SENT)[-1] == "mine"

@@ -151,6 +151,18 @@ TABLE = (
         "raw", ("--raw",), "send the prompt as typed: {{ }} means nothing", "", values.flag, default=False,
         entries=_CELL_CONFIG,
     ),
+    Option(
+        "cells", ("--cells",), "send source and text outputs of these cells before the prompt, as in 3-5",
+        "NUMBERS", values.cells, entries=_CELL,
+    ),
+    Option(
+        "dry_run", ("--dry-run",), "show the exact request, its settings and an estimate; send nothing", "",
+        _action, entries=_CELL,
+    ),
+    Option(
+        "show_prompt", ("--show-prompt",), "show the prompt as it is sent, above the answer", "", values.flag,
+        default=False, entries=_CELL_CONFIG,
+    ),
     # What is done with the answer, and with the conversation.
     Option(
         "out", ("-o", "--out"), "store the reply, or the data of a JSON answer, in this variable", "NAME",

@@ -16,6 +16,7 @@ Convert = Callable[[object], Any]
 LONGEST_STOP = 32  # bytes
 MOST_STOPS = 5
 MOST_PICTURES = 16
+MOST_CELLS = 200  # whose texts one prompt takes
 _TAKEN_NAMES = ("In", "Out", "get_ipython", "exit", "quit")  # IPython works with them
 
 
@@ -126,6 +127,22 @@ def tools(value: object) -> tuple[dict[str, Any], ...]:
     from kimi_magic.messages.sent import tools_from
 
     return tools_from(_json(value) if isinstance(value, str) else value)
+
+
+def cells(value: object) -> tuple[int, ...]:
+    """Numbers of cells: `3`, `3-5`, `3,7-9`; each once, in the order in which they were named."""
+    import re
+
+    numbers: dict[int, None] = {}
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    for part in value.split(",") if isinstance(value, str) else [""]:
+        found = re.fullmatch(r"\s*(\d{1,6})(?:\s*[-–:]\s*(\d{1,6}))?\s*", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if not 1 <= first <= last or last - first >= MOST_CELLS:
+            raise ValueError(f"numbers of cells such as 3, 3-5 or 3,7-9, at most {MOST_CELLS} of them")
+        numbers.update(dict.fromkeys(range(first, last + 1)))
+    return tuple(numbers)
 
 
 def _json(text: str) -> Any:

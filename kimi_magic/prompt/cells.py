@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from kimi_magic.errors import KimiUsageError
+from kimi_magic.prompt import secrets
 
 LONGEST_OUTPUT = 8_000  # characters of what one cell printed
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -100,7 +101,13 @@ def cells_text(shell: Any, numbers: Iterable[int]) -> str:
                     f"{output[:LONGEST_OUTPUT]}…\n[cut: {LONGEST_OUTPUT:,} of {len(output):,} characters]"
                 )
             parts.append(f"Out [{number}]:\n{_fenced(output, 'text')}")
-    return "\n\n".join(parts)
+    text = "\n\n".join(parts)
+    if reason := secrets.in_text(text):
+        raise KimiUsageError(
+            f"--cells: it looks like a secret is in these cells ({reason}); nothing was sent",
+            hint="Leave that cell out, or send a part of it with {{ In[n] | unsafe }}.",
+        )
+    return text
 
 
 def output_of(shell: Any, number: int) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kimi_magic.conversation import Turn
 from kimi_magic.messages import Message
 from kimi_magic.usage import Ledger
+
+if TYPE_CHECKING:
+    from kimi_magic.view.preview import Preview
 
 
 class View(Protocol):
@@ -103,6 +106,21 @@ def show_history(shell: Any, messages: Sequence[Message]) -> None:
     from kimi_magic.view.history import html, plain
 
     _show(shell, html(messages), plain(messages))
+
+
+def show_preview(shell: Any, preview: Preview) -> None:
+    """A request that is not sent."""
+    from kimi_magic.view import preview as previews
+
+    _show(shell, previews.html(preview), previews.plain(preview))
+
+
+def show_prompt(shell: Any, prompt: Message) -> None:
+    """The prompt as it is sent, above the answer."""
+    from kimi_magic.view import preview, words
+
+    text = preview.content(prompt)
+    _show(shell, preview.prompt_html(text), f"Prompt as it is sent:\n{words.printable(text)}\n")
 
 
 def bundle(turn: Turn) -> dict[str, str]:
