@@ -129,6 +129,8 @@ def _ask(words: list[str]) -> int:
         view.show_preview(None, dry_run.preview(kernel.current, plan, values))
         return 0
     plan = kernel.current.plan(text, values)
+    if plan.attachments:
+        view.show_prompt(None, plan.turn.prompt, plan.attachments, with_text=False)
     decided = plan.options
     kernel.current.run(plan, view.choose(None, "hidden" if decided.hide_reasoning else decided.reasoning))
     return 0

@@ -31,7 +31,9 @@ if TYPE_CHECKING:
         schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None
         repair: int | None
         tools: Sequence[Mapping[str, Any]] | None
-        attach: str | Sequence[str] | None
+        attach: Any
+        image_size: int | None
+        force: bool | None
         prefix: str | None
         history: bool
         history_reasoning: str | None
@@ -90,7 +92,9 @@ def ask(
     frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
-    attach: str | Sequence[str] | None = None,
+    attach: Any = None,
+    image_size: int | None = None,
+    force: bool | None = None,
     prefix: str | None = None,
     history: bool = False,
     history_reasoning: str | None = None,
@@ -131,7 +135,13 @@ def ask(
         repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,
             else 0.
         tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.
-        attach: Pictures by file or address, at most 16.
+        attach: What is sent with the prompt, one or a list of at most 16: the path of a file (a picture, a
+            PDF, a text in UTF-8), an address, or a value: a figure of matplotlib, a picture of PIL, an array
+            (height, width[, 3 or 4]) of bytes or of floats from 0 to 1, bytes, or what shows itself as one.
+        image_size: Larger pictures are scaled to this many pixels on the long side, 16 to 16,384, where
+            pillow is installed. Default 2048.
+        force: Send pictures to a model that is known to take none, and texts that look as if a secret were in
+            them. Default False.
         prefix: How the answer begins; it is part of its text.
         history: Continue the conversation of this kernel and join it. Default False: the call stands alone.
         history_reasoning: Whose earlier reasoning is sent back: all, tools or none. Default by model.

@@ -13,10 +13,12 @@ from typing import Any, NamedTuple
 from msgspec import structs
 
 from kimi_magic import hosts, request, structured
+from kimi_magic.attachments import Attachment, fitted
 from kimi_magic.client.connection import Connection
 from kimi_magic.conversation import Conversation, Step, Turn
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
+from kimi_magic.prompt import secrets
 from kimi_magic.request import Options
 from kimi_magic.structured import Structure
 
@@ -31,8 +33,9 @@ class Plan:
     """A turn that is ready to run: its first request, where it goes, and what becomes of the answer.
 
     `conversation` is where the turn will be kept, None if it stands alone; `start` is an answer that the
-    first request continues; `warnings` are sentences about options that are allowed but seldom wise. A turn
-    that `stands_alone` is none that `--pick` and `--continue` speak of.
+    first request continues; `attachments` are what is sent with the prompt; `warnings` are sentences about
+    options that are allowed but seldom wise. A turn that `stands_alone` is none that `--pick` and
+    `--continue` speak of.
     """
 
     turn: Turn
@@ -44,6 +47,7 @@ class Plan:
     start: Choice | None = None
     warnings: tuple[str, ...] = ()
     stands_alone: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Ask(NamedTuple):
@@ -71,8 +75,10 @@ def plan(
         KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
     """
     keep = conversation if options.history and isinstance(prompt, str) else None
+    attachments = tuple(fitted(each, options.image_size) for each in options.attach or ())
     if isinstance(prompt, str):
-        messages = _messages(prompt, options, keep)
+        _check_attachments(attachments, options)
+        messages = _messages(prompt, options, keep, attachments)
     else:
         messages = request.given_messages(prompt, cell)
     question = next((m for m in reversed(messages) if m.role == "user"), messages[0])
@@ -93,11 +99,13 @@ def plan(
         wants_json=structure is not None,
         wants_frame=structure is not None and bool(structure.frame),
     )
-    turn.notices = tuple(needs.notices)
+    turn.notices = (*(each.notice for each in attachments if each.notice), *needs.notices)
     warnings = request.warnings(options, messages)
     if structure is not None and options.stop:
         warnings.append(structured.STOP_WARNING)
-    return Plan(turn, first, connection, options, structure, keep, warnings=tuple(warnings))
+    return Plan(
+        turn, first, connection, options, structure, keep, warnings=tuple(warnings), attachments=attachments
+    )
 
 
 def continue_plan(last: Plan, cell: Mapping[str, Any]) -> Plan:
@@ -202,13 +210,26 @@ def pick(plan: Plan, number: int) -> Choice:
     return choice
 
 
-def _messages(prompt: str, options: Options, conversation: Conversation | None) -> list[Message]:
-    """System message, history as the model wants it, and the prompt."""
-    if not prompt.strip() and not options.attach:
+def _check_attachments(attachments: Sequence[Attachment], options: Options) -> None:
+    request.check_attachments(options, attachments)
+    for each in attachments:
+        if each.text and not options.force and (reason := secrets.in_text(each.text)):
+            raise KimiUsageError(
+                f"{{@attach}} {each.name}: it looks as if a secret is in it ({reason}); nothing was sent",
+                hint="{@force} sends it anyway.",
+            )
+
+
+def _messages(
+    prompt: str, options: Options, conversation: Conversation | None, attachments: Sequence[Attachment]
+) -> list[Message]:
+    """System message, history as the model wants it, and the prompt behind the texts that are attached."""
+    if not prompt.strip() and not attachments:
         raise KimiUsageError("the prompt is empty", hint="{@write_prompt}.")
     system = [Message("system", options.system)] if options.system else []
     history = conversation.before(reasoning=options.history_reasoning or "all") if conversation else ()
-    return [*system, *history, user_message(prompt, options.attach or ())]
+    text = "\n\n".join([*(each.fenced for each in attachments if each.text), prompt])
+    return [*system, *history, user_message(text, [each.address for each in attachments if each.is_picture])]
 
 
 def _check_continuable(turn: Turn) -> None:

@@ -1,10 +1,10 @@
-"""A picture to the address that goes into a message."""
+"""Formats of pictures: how they begin, how large they are, and their `data:` addresses."""
 
 from __future__ import annotations
 
 import base64
 import re
-from pathlib import Path
+import struct
 
 LARGEST = 20 * 2**20  # bytes of one file; the service takes 100 MB for a whole request
 
@@ -17,20 +17,22 @@ _FORMATS = (
 )
 
 
-def address(source: str) -> str:
-    """`source` if it is an address (`https:`, `data:`, `ms:`), else the file of that name as a `data:` URL.
+def kind(data: bytes) -> str:
+    """The media type of a picture that the service takes; "" for anything else."""
+    return next((kind for start, kind in _FORMATS if re.match(start, data, re.DOTALL)), "")
 
-    `ValueError` says what was expected: a file there, of a format that the service takes.
-    """
-    if source.startswith(("https://", "http://", "data:image/", "ms://")):
-        return source
-    try:
-        data = Path(source).expanduser().read_bytes()
-    except (OSError, RuntimeError) as error:  # the latter for the home directory of nobody
-        raise ValueError(f"a picture file or address ({getattr(error, 'strerror', None) or error})") from None
-    if len(data) > LARGEST:
-        raise ValueError(f"a file of at most {LARGEST // 2**20} MB, this one has {len(data) / 2**20:.0f}")
-    for start, kind in _FORMATS:
-        if re.match(start, data, re.DOTALL):
-            return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
-    raise ValueError("a PNG, JPEG, GIF or WebP file")
+
+def size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG or GIF, whose first bytes say them; None for others."""
+    if data.startswith(b"\x89PNG") and len(data) >= 24:
+        width, height = struct.unpack(">2I", data[16:24])
+        return width, height
+    if data.startswith(b"GIF8") and len(data) >= 10:
+        width, height = struct.unpack("<2H", data[6:10])
+        return width, height
+    return None
+
+
+def data_address(kind: str, data: bytes) -> str:
+    """The `data:` address of a picture."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"

@@ -104,7 +104,9 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
         words, prompt = options.split(line), cell.rstrip("\n")
-    values, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns, fill=filler.value)
+    values, _ = options.parse(
+        words, options.at(options.CELL), namespace=prompts.Things(shell), fill=filler.value
+    )
     if values.pop("help", False):
         print(_help("kimi"))  # noqa: T201
         return None
@@ -137,8 +139,8 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
 def _view(shell: Any, plan: Plan) -> Any:
     from kimi_magic import view
 
-    if plan.options.show_prompt:
-        view.show_prompt(shell, plan.turn.prompt)
+    if plan.options.show_prompt or plan.attachments:
+        view.show_prompt(shell, plan.turn.prompt, plan.attachments, with_text=plan.options.show_prompt)
     return view.choose(shell, "hidden" if plan.options.hide_reasoning else plan.options.reasoning)
 
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from kimi_magic import hosts, models
+from kimi_magic.attachments import IMAGE_SIZE, LARGEST, Attachment
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import (
     Choice,
@@ -30,6 +31,7 @@ LEAST_TEMPERATURE_FOR_N = 0.3  # below it the service gives one answer only (Moo
 ROOMY_CAP = 16_000  # tokens, the least that Moonshot's thinking guide advises
 BEST_TEMPERATURE = 1.0  # the thinking models are made for it
 THINKING = {"on": {"type": "enabled"}, "off": {"type": "disabled"}}  # Moonshot's chat reference
+MOST_NAMES = 5  # of models that an error lists
 _STANDS_IN_MESSAGES = ("system", "attach", "history")  # options that a list of messages leaves no place for
 
 
@@ -57,7 +59,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     frame: bool | str = False
     repair: int | None = None
     tools: tuple[dict[str, Any], ...] | None = None
-    attach: tuple[str, ...] | None = None
+    attach: tuple[Attachment, ...] | None = None
+    image_size: int = IMAGE_SIZE
+    force: bool = False
     prefix: str | None = None
     raw: bool = False
     show_prompt: bool = False
@@ -120,6 +124,31 @@ def given_messages(dicts: Sequence[Mapping[str, Any]], cell: Mapping[str, Any]) 
     if not messages:
         raise KimiUsageError("there are no messages: expected at least one")
     return list(messages)
+
+
+def check_attachments(options: Options, attachments: Sequence[Attachment]) -> None:
+    """Refuse pictures for a model that takes none, and more than the service takes.
+
+    Raises:
+        KimiUsageError: They cannot be sent.
+    """
+    model, pictures = model_of(options), [each for each in attachments if each.is_picture]
+    length = sum(len(each.data) * 4 // 3 for each in pictures)
+    if length > LARGEST:
+        raise KimiUsageError(
+            f"the pictures take {length / 1e6:,.0f} MB as they are sent; expected at most {LARGEST // 10**6}",
+            hint="Attach fewer, or smaller ones: {@image_size 1024}.",
+        )
+    if pictures and model.images is False and not options.force:
+        seeing = [
+            name for name in models.table().alive(options.host) if models.find(name, options.host).images
+        ]
+        others = ", ".join(seeing[:MOST_NAMES]) if seeing else f"none at {hosts.provider(options.host).title}"
+        raise KimiUsageError(
+            f"{pictures[0].name} is a picture, and {model.name} takes text only; models that see: {others}",
+            hint=("{@model " + seeing[0] + "} asks one that sees; " if seeing else "")
+            + "{@force} sends it anyway.",
+        )
 
 
 def build(

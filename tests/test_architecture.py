@@ -24,7 +24,7 @@ LAYERS = {
     "view": ["view"],
     "work": ["engine", "structured", "prompt", "reply", "conversation", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],
-    "formats": ["frames", "schema", "json_text", "markdown", "images", "sse"],
+    "formats": ["frames", "schema", "json_text", "markdown", "attachments", "images", "sse"],
     "vocabulary": ["timing", "messages", "usage", "models", "keys", "errors"],
 }
 # What a lower layer may import of a higher one: the version is a constant.

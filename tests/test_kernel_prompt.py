@@ -150,3 +150,43 @@ def test_the_last_traceback_begins_at_the_persons_own_code(notebook: Kernel):
     notebook.run("%kimi {{ Err }}")
     notebook.run("del Err")
     assert notebook.value(SENT)[-1] == "mine"
+
+
+# ---- attachments ----
+
+ATTACHED = (
+    "[part.image_url.url[:22] for part in __import__('kimi_magic.kernel').kernel.current.last_plan.turn"
+    ".prompt.content if hasattr(part, 'image_url')]"
+)
+
+
+def test_variables_and_results_are_attached_with_a_thumbnail_above_the_answer(notebook: Kernel):
+    notebook.run("import numpy as np\npixels = np.full((30, 40, 3), 200, np.uint8)")
+    number = notebook.value("len(In)")
+    notebook.run("from PIL import Image\nImage.fromarray(pixels)")
+    cell = notebook.run(
+        f"%%kimi -m kimi-k3 -a pixels -a Out[{number}] -a {{{{ pixels[:9] }}}}\nWhat are these?"
+    )
+    strip, answer = cell.outputs
+    assert strip["data"]["text/html"].count("<img ") == 3
+    assert "pixels · 40 × 30" in strip["data"]["text/html"]
+    assert f"Out[{number}] · 40 × 30" in strip["data"]["text/html"]
+    assert "kimi-reply" in answer["data"]["text/html"]
+    assert notebook.value(ATTACHED) == ["data:image/png;base64,"] * 3
+
+
+def test_the_result_of_a_plot_is_attached_by_the_number_of_its_cell(notebook: Kernel):
+    notebook.run("%matplotlib inline\nimport matplotlib.pyplot as plt")
+    number = notebook.value("len(In)")
+    notebook.run("plt.plot([1, 2])")
+    notebook.run(f"%%kimi -m kimi-k3 -a Out[{number}]\nWhat is this?")
+    assert notebook.value(ATTACHED) == ["data:image/png;base64,"]
+
+
+def test_what_cannot_be_attached_is_one_line(notebook: Kernel):
+    assert "Out[999]" in error_of(notebook, "%%kimi -a Out[999]\nWhat?")["evalue"].replace(
+        "cell 999", "Out[999]"
+    )
+    notebook.run("x = 5")
+    assert "-a x: expected a file" in error_of(notebook, "%%kimi -a x\nWhat?")["evalue"]
+    assert notebook.value(SENT) == []

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at
 from kimi_magic.options.values import whole
@@ -103,7 +104,7 @@ def _assignment(word: str, words: Iterator[str], by_flag: dict[str, Option]) -> 
 def _meaning(flag: str, option: Option, text: str, namespace: Mapping[str, Any], fill: Fill | None) -> object:
     """What was meant by `text` behind a flag: a variable, a text with its escapes, a filled one."""
     if option.named and text in namespace:
-        return namespace[text]
+        return Thing(text, namespace[text]) if option.name == "attach" else namespace[text]
     literal = unescape if option.escapes else str
     return fill(text, flag, literal, as_text=option.is_text) if fill is not None else literal(text)
 

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from kimi_magic import hosts, models
-from kimi_magic.errors import KimiUsageError
+from kimi_magic.attachments import Thing
+from kimi_magic.errors import KimiUsageError, one_line
 from kimi_magic.options import values
 
 CELL, CONFIG, PYTHON, USAGE = "cell", "config", "python", "usage"
@@ -55,13 +56,14 @@ class Option(NamedTuple):
         try:
             return self._each(value) if self.most else self.convert(value)
         except ValueError as error:
-            text = repr(value)
+            text = value.name if isinstance(value, Thing) else one_line(repr(value))
             text = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
             raise KimiUsageError(f"{shown or self.name} {text}: expected {error}") from None
 
     def _each(self, value: object) -> list[Any]:
-        items = [value] if isinstance(value, str) else value
-        if isinstance(items, list | tuple) and 1 <= len(items) <= self.most:
+        is_list = isinstance(value, list | tuple) and not hasattr(value, "_fields")
+        items: Any = value if is_list else [value]
+        if 1 <= len(items) <= self.most:
             return [self.convert(each) for each in items]
         raise ValueError(f"1 to {self.most} of them")
 
@@ -140,8 +142,17 @@ TABLE = (
         "LIST", values.tools, named=True,
     ),
     Option(
-        "attach", ("-a", "--attach"), "a picture, by file or address; may be repeated", "FILE",
-        values.picture, entries=_CELL_PYTHON, most=values.MOST_PICTURES,
+        "attach", ("-a", "--attach"),
+        "a picture or a text: a file, an address, a variable or Out[n]; may be repeated", "THING",
+        values.attachment, entries=_CELL_PYTHON, most=values.MOST_ATTACHMENTS, named=True,
+    ),
+    Option(
+        "image_size", ("--image-size",), "scale attached pictures to at most this on the long side", "PIXELS",
+        values.whole(16, 16_384), default=2048,
+    ),
+    Option(
+        "force", ("--force",), "send what is attached although the model takes no pictures", "", values.flag,
+        default=False, entries=_CELL_PYTHON,
     ),
     Option(
         "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",

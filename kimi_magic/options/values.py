@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 Convert = Callable[[object], Any]
 
-# The service's own limits, from EvoLink's API reference; only that of pictures is ours.
+# The service's own limits, from EvoLink's API reference; only that of attachments is ours.
 LONGEST_STOP = 32  # bytes
 MOST_STOPS = 5
-MOST_PICTURES = 16
+MOST_ATTACHMENTS = 16
 MOST_CELLS = 200  # whose texts one prompt takes
 _TAKEN_NAMES = ("In", "Out", "get_ipython", "exit", "quit")  # IPython works with them
 
@@ -106,13 +106,11 @@ def stop(value: object) -> str:
     raise ValueError(f"a text of 1 to {LONGEST_STOP} bytes in UTF-8")
 
 
-def picture(value: object) -> str:
-    """The address of a picture, also of one in a file."""
-    import os
+def attachment(value: object) -> Any:
+    """A picture or a text, by file, address or value."""
+    from kimi_magic.attachments import attachment
 
-    from kimi_magic.images import address
-
-    return address(text(os.fspath(value) if isinstance(value, os.PathLike) else value))
+    return attachment(value)
 
 
 def response_format(value: object) -> ResponseFormat:

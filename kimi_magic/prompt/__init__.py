@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from kimi_magic.errors import KimiUsageError, one_line
 from kimi_magic.prompt import rendering, secrets
-from kimi_magic.prompt.cells import cells_text, last_error, names_of
+from kimi_magic.prompt.cells import Things, cells_text, last_error, names_of
 from kimi_magic.prompt.filters import FILTERS, UNSAFE, Whole, prompt_filter
 from kimi_magic.prompt.holes import Hole, end_of, filled, holes, whole
 
 __all__ = [
-    "FILTERS", "Filler", "cells_text", "end_of", "holes", "last_error", "names_of", "near_names",
+    "FILTERS", "Filler", "Things", "cells_text", "end_of", "holes", "last_error", "names_of", "near_names",
     "prompt_filter", "rendering", "secrets", "whole",
 ]  # fmt: skip
 

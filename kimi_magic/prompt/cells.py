@@ -5,10 +5,11 @@ They are read from the shell's own history of this session, never from another's
 
 from __future__ import annotations
 
+import base64
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from kimi_magic.errors import KimiUsageError
@@ -47,6 +48,35 @@ def names_of(shell: Any) -> tuple[Mapping[str, Any], Mapping[str, Callable[[], A
         names.pop("Out", None)
         extras["Out"] = lambda: _Results(history.output_hist)
     return names, extras
+
+
+class Things(Mapping[str, Any]):
+    """The names of a notebook, and `Out[3]`: the value of that cell, or a picture that it showed."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def __getitem__(self, name: str) -> Any:
+        if name in self._shell.user_ns:
+            return self._shell.user_ns[name]
+        if (found := re.fullmatch(r"Out\[(\d{1,9})\]", name)) is None:
+            raise KeyError(name)
+        number = int(found[1])
+        history = self._shell.history_manager
+        for output in reversed(getattr(history, "outputs", {}).get(number, ())):  # since IPython 9
+            for kind in ("image/png", "image/jpeg"):
+                if shown := output.bundle.get(kind):
+                    return base64.b64decode(shown) if isinstance(shown, str) else shown
+        return _Results(history.output_hist)[number]
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._shell.user_ns or bool(re.fullmatch(r"Out\[\d{1,9}\]", str(name)))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._shell.user_ns)
+
+    def __len__(self) -> int:
+        return len(self._shell.user_ns)
 
 
 def last_error() -> str:

@@ -11,6 +11,7 @@ from kimi_magic.messages import Message
 from kimi_magic.usage import Ledger
 
 if TYPE_CHECKING:
+    from kimi_magic.attachments import Attachment
     from kimi_magic.view.preview import Preview
 
 
@@ -115,12 +116,14 @@ def show_preview(shell: Any, preview: Preview) -> None:
     _show(shell, previews.html(preview), previews.plain(preview))
 
 
-def show_prompt(shell: Any, prompt: Message) -> None:
-    """The prompt as it is sent, above the answer."""
-    from kimi_magic.view import preview, words
+def show_prompt(
+    shell: Any, prompt: Message, attachments: Sequence[Attachment] = (), *, with_text: bool = True
+) -> None:
+    """The prompt as it is sent, above the answer: what is attached, and its text."""
+    from kimi_magic.view import preview
 
-    text = preview.content(prompt)
-    _show(shell, preview.prompt_html(text), f"Prompt as it is sent:\n{words.printable(text)}\n")
+    text = preview.content(prompt) if with_text else ""
+    _show(shell, preview.prompt_html(text, attachments), preview.prompt_plain(text, attachments))
 
 
 def bundle(turn: Turn) -> dict[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import NamedTuple
 
+from kimi_magic.attachments import Attachment
 from kimi_magic.markdown import inert
 from kimi_magic.messages import ImagePart, Message
 from kimi_magic.view import css, static, words
@@ -15,6 +17,11 @@ LONGEST_VALUE = 200  # characters of a setting
 _TYPED = "white-space:pre-wrap;overflow-wrap:anywhere;margin:.2em 0 .6em"
 _CELL_CSS = "text-align:start;padding:.2em .8em .2em 0;overflow-wrap:anywhere"
 _CURL_CSS = "white-space:pre-wrap;overflow-wrap:anywhere;max-height:24em;overflow:auto;font-size:.87em"
+_STRIP_CSS = "display:flex;flex-wrap:wrap;align-items:flex-end;margin:.2em 0"
+_FIGURE_CSS = "margin:0 1em 0 0;max-width:20em;overflow-wrap:anywhere"
+_THUMBNAIL_CSS = (
+    "display:block;max-width:192px;max-height:108px;margin:0;border:1px solid rgba(128,128,128,.4)"
+)
 _TITLE_CSS = f"{css.QUIET_CSS};font-weight:600"
 
 
@@ -59,11 +66,36 @@ def plain(preview: Preview) -> str:
     )
 
 
-def prompt_html(text: str) -> str:
-    """A prompt as it is sent, above its answer."""
-    return words.for_export(
-        f'<div class="kimi-prompt"><details open><summary style="{css.TITLE_CSS}">{AS_SENT}</summary>'
-        f'<div style="{_TYPED};{css.BAR_CSS}">{inert(words.printable(text))}</div></details></div>'
+def prompt_html(text: str, attachments: Sequence[Attachment] = ()) -> str:
+    """What stands above an answer: what is attached, and the prompt as it is sent unless it is ""."""
+    parts = []
+    if attachments:
+        parts.append(f'<div style="{_STRIP_CSS}">{"".join(map(_attachment, attachments))}</div>')
+    if text:
+        parts.append(
+            f'<details open><summary style="{css.TITLE_CSS}">{AS_SENT}</summary>'
+            f'<div style="{_TYPED};{css.BAR_CSS}">{inert(words.printable(text))}</div></details>'
+        )
+    return words.for_export(f'<div class="kimi-prompt">{"".join(parts)}</div>')
+
+
+def prompt_plain(text: str, attachments: Sequence[Attachment] = ()) -> str:
+    """The same as text."""
+    lines = [f"attached: {words.on_one_line(each.name)} ({each.about})" for each in attachments]
+    if text:
+        lines.append(f"{AS_SENT}:\n{words.printable(text)}\n")
+    return "\n".join(lines)
+
+
+def _attachment(item: Attachment) -> str:
+    """A thumbnail with the name below it; the picture is ours or of the person's own file."""
+    name = words.on_one_line(item.name)
+    picture = ""
+    if item.thumbnail:
+        picture = f'<img src="{escape(item.thumbnail)}" alt="{escape(name)}" style="{_THUMBNAIL_CSS}">'
+    return (
+        f'<figure style="{_FIGURE_CSS}">{picture}<figcaption style="{css.QUIET_CSS}">'
+        f"{inert(name)} · {inert(item.about)}</figcaption></figure>"
     )
 
 
