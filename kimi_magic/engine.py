@@ -25,7 +25,7 @@ from kimi_magic.structured import Structure
 # Options that may change where an answer is continued; the rest stays as it was asked.
 CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty",
               "stop", "effort", "thinking", "stream", "timeout", "speed", "reasoning", "hide_reasoning",
-              "out")  # fmt: skip
+              "out", "code")  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

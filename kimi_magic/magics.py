@@ -121,6 +121,9 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         kernel.current.pick(values["pick"])
         print(f"Answer {values['pick']} is in the conversation now.")  # noqa: T201
         return None
+    if values == {"code": True} and cell is None and not prompt:
+        _insert_last_code(shell, kernel.current.last)
+        return None
     if values.pop("resume", False):
         return kernel.current.continue_last(values)
     if not values.get("raw", kernel.current.settings["raw"]):
@@ -150,6 +153,36 @@ def _end(shell: Any, plan: Plan, reply: Reply[Any]) -> None:
         shell.push({plan.options.out: reply.data if reply.turn.parsed else reply})
     if (cells := _cells_of(shell)) is not None:
         cells.note_shown(reply.turn)
+    if plan.options.code:
+        insert_code(shell, reply)
+
+
+PYTHON = ("python", "python3", "py", "ipython", "ipython3")  # languages of blocks that a cell can run
+
+
+def _insert_last_code(shell: Any, reply: Reply[Any] | None) -> None:
+    from kimi_magic.errors import KimiUsageError
+
+    if reply is None:
+        raise KimiUsageError("--code: nothing was asked yet, there is no code to insert")
+    insert_code(shell, reply)
+
+
+def insert_code(shell: Any, reply: Reply[Any]) -> None:
+    """Put the Python code of a reply into the next cell, in a terminal into the next prompt; nothing is run.
+
+    Several blocks become one cell: JupyterLab takes one cell from an execution (`set_next_input`).
+    """
+    blocks = [block.text for block in reply.code if block.language in PYTHON]
+    blocks = blocks or [block.text for block in reply.code if not block.language]
+    others = {block.language for block in reply.code} - {"", *PYTHON}
+    if not blocks:
+        found = f"only {', '.join(sorted(others))}" if others else "no code block"
+        print(f"--code: the answer has {found}; nothing was inserted.")  # noqa: T201
+    elif callable(put := getattr(shell, "set_next_input", None)):
+        put("\n\n".join(blocks))
+    else:
+        print("--code: this front end takes no code for its next cell.")  # noqa: T201
 
 
 def _check_alone(name: str, values: dict[str, Any], prompt: str, cell: str | None) -> None:

@@ -66,6 +66,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     raw: bool = False
     show_prompt: bool = False
     out: str | None = None
+    code: bool = False
     history: bool = True
     history_reasoning: HistoryReasoning | None = None
     effort: str | None = None

@@ -190,3 +190,25 @@ def test_what_cannot_be_attached_is_one_line(notebook: Kernel):
     notebook.run("x = 5")
     assert "-a x: expected a file" in error_of(notebook, "%%kimi -a x\nWhat?")["evalue"]
     assert notebook.value(SENT) == []
+
+
+# ---- code back ----
+
+
+def test_the_code_of_an_answer_goes_into_the_next_cell_and_is_not_run(notebook: Kernel):
+    cell = notebook.run("%%kimi --code -o answer\nWrite a Python program that lists primes.")
+    (payload,) = [each for each in cell.reply["payload"] if each["source"] == "set_next_input"]
+    assert payload["text"] == notebook.value(
+        "'\\n\\n'.join(b.text for b in answer.code if b.language == 'python')"
+    )
+    assert "def " in payload["text"]
+    assert payload["replace"] is False
+    again = notebook.run("%kimi --code")
+    assert again.outputs == []
+    assert [each["text"] for each in again.reply["payload"]] == [payload["text"]]
+
+
+def test_an_answer_without_code_says_so(notebook: Kernel):
+    cell = notebook.run("%%kimi --code\nWhy is the sky blue?")
+    assert "--code: the answer has no code block; nothing was inserted." in cell.printed
+    assert cell.reply["payload"] == []

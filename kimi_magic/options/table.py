@@ -181,6 +181,10 @@ TABLE = (
         help_at={USAGE: "store the records in this variable, ready for pandas.DataFrame(NAME)"},
     ),
     Option(
+        "code", ("--code",), "put Python code of the answer into the next cell; alone: of the last one", "",
+        values.flag, default=False, entries=_CELL_CONFIG,
+    ),
+    Option(
         "pick", ("--pick",), "alone: let this answer of the last cell, from 1, enter the conversation", "N",
         values.whole(1), entries=_CELL,
     ),
