@@ -31,6 +31,12 @@ USAGE_USAGE = "%kimi_usage [options]"
 USAGE_ABOUT = (
     "What the requests of this kernel used, by model: tokens and estimated cost. Without options: a table."
 )
+CELL_EXAMPLES = (
+    "%%kimi -t 0.7 --max-tokens 2000\nExplain {{ df | head(20) }} in two sentences.",
+    '%%kimi --schema "[name, population int]" --frame -o cities\nThe ten largest cities of Europe.',
+)
+CONFIG_EXAMPLES = ("%kimi_config --model kimi-k3 --system 'Be brief.'", "%kimi_config --offline --speed 0")
+USAGE_EXAMPLES = ("%kimi_usage", "%kimi_usage -o records")
 ALONE = {"pick": "--pick", "show": "--show", "resume": "--continue"}  # options of a line without a prompt
 REPLY = ("kimi_magic.reply", "Reply")  # by name: its module need not be imported for it
 WARM_UP_DELAY = 0.1  # s after loading; sooner, and the imports slow the cell that loads
@@ -80,12 +86,12 @@ def _help(magic: str) -> str:
     """The whole help of a magic, from the option table."""
     from kimi_magic import options
 
-    usage, about, entry = {
-        "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL),
-        "kimi_config": (CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG),
-        "kimi_usage": (USAGE_USAGE, USAGE_ABOUT, options.USAGE),
+    usage, about, entry, examples = {
+        "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL, CELL_EXAMPLES),
+        "kimi_config": (CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG, CONFIG_EXAMPLES),
+        "kimi_usage": (USAGE_USAGE, USAGE_ABOUT, options.USAGE, USAGE_EXAMPLES),
     }[magic]
-    return options.help_text(usage, about, options.at(entry))
+    return options.help_text(usage, about, options.at(entry), examples)
 
 
 # IPython asks `getdoc` for what "?" shows. The table takes longer to load than all else here.
@@ -326,6 +332,7 @@ class _Cells:
         self._is_kernel = getattr(shell, "kernel", None) is not None
         self._depth = 0
         self._shown: Turn | None = None  # by the cell that runs
+        self.matcher: Any = None  # of the completer
         self._handle: Any = None  # of SIGINT, ours while a cell runs, and the one before
         self._handle_before: Any = None
 
@@ -482,6 +489,52 @@ class _Assignment(MagicAssign):  # type: ignore[misc]
         return changed
 
 
+def _complete(shell: Any, context: Any) -> dict[str, Any]:
+    """What Tab offers in cells of ours, as a matcher of IPython's completer (its version 2)."""
+    from IPython.core.completer import SimpleCompletion
+
+    nothing: dict[str, Any] = {"completions": [], "suppress": False}
+    before = context.full_text.split("\n")[: context.cursor_line + 1]
+    before[-1] = before[-1][: context.cursor_position]
+    text = "\n".join(before)
+    if "%kimi" not in text:
+        return nothing
+    wait_for_warm_up()
+    from kimi_magic import kernel
+    from kimi_magic.options import completion
+
+    settings = kernel.current.settings
+    found = completion.offers(
+        text,
+        list(shell.user_ns),
+        attributes=shell.Completer.attr_matches,
+        host=settings["host"] or settings.options({}, asks=False).host,
+        chats=completion.chats_of(kernel.current),
+    )
+    if found is None:
+        return nothing
+    words = [SimpleCompletion(text=word, type="kimi") for word in found.words]
+    return {
+        "completions": words, "suppress": found.is_all, "ordered": True, "matched_fragment": found.fragment,
+    }  # fmt: skip
+
+
+def _matcher(shell: Any) -> Any:
+    """The matcher for `shell`, None where its IPython knows none of that kind (before 8.6)."""
+    try:
+        from IPython.core.completer import context_matcher
+    except ImportError:
+        return None
+
+    def complete(context: Any) -> dict[str, Any]:
+        try:
+            return _complete(shell, context)
+        except Exception:  # noqa: BLE001 - Python's own completion goes on, whatever is wrong here
+            return {"completions": [], "suppress": False}
+
+    return context_matcher(identifier="kimi_magic")(complete)
+
+
 LINE_TRANSFORMERS = (_Line, _Assignment)
 _warm_ups: list[threading.Timer] = []
 
@@ -516,6 +569,9 @@ def load(shell: Any) -> None:
     shell.events.register("pre_run_cell", cells.enter)
     shell.events.register("post_run_cell", cells.leave)
     shell._kimi_magic_cells = cells
+    if (matcher := _matcher(shell)) is not None:
+        shell.Completer.custom_matchers.append(matcher)
+        cells.matcher = matcher
     shell.display_formatter.formatters["text/html"].for_type_by_name(*REPLY, _html_of)
     warm_up = threading.Timer(WARM_UP_DELAY, _warm_up, args=(shell,))  # `bridge` would import asyncio now
     warm_up.name, warm_up.daemon = "kimi_magic warm-up", True
@@ -538,6 +594,8 @@ def unload(shell: Any) -> None:
     if (cells := shell.__dict__.pop("_kimi_magic_cells", None)) is None:
         return
     shell.input_transformers_cleanup.remove(cells.rewrite)
+    if cells.matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(cells.matcher)
     for transformer in LINE_TRANSFORMERS:
         shell.input_transformer_manager.token_transformers.remove(transformer)
     shell.events.unregister("pre_run_cell", cells.enter)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at
+from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at, grouped
 from kimi_magic.options.values import whole
 from kimi_magic.options.words import begins_option, each_word, unescape, with_plain_dashes
 
@@ -18,6 +18,10 @@ __all__ = [
     "BY_NAME", "CELL", "CONFIG", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text", "nearest",
     "parse", "split", "split_prompt", "whole",
 ]  # fmt: skip
+
+
+FEW = 12  # options that need no groups in the help
+WIDEST = 34  # characters of flags in the help that move the texts of all others
 
 
 class Fill(Protocol):
@@ -176,14 +180,24 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
 # ---- help ----
 
 
-def help_text(usage: str, about: str, table: Iterable[Option]) -> str:
-    """The help of one entry point, from its options."""
-    rows = []
-    for option in table:
-        flags = ", ".join((*option.flags, *option.opposite))
-        flags += f" {option.metavar}" if option.metavar else ""
-        default = "" if option.default in (None, True, False) else f" (default {option.default})"
-        rows.append((flags, option.help + default))
-    width = max(len(flags) for flags, _ in rows)
-    lines = "\n".join(f"  {flags:<{width}}  {text}" for flags, text in rows)
-    return f"{about}\n\nUsage: {usage}\n\n{lines}\n"
+def help_text(usage: str, about: str, table: Iterable[Option], examples: Iterable[str] = ()) -> str:
+    """The help of one entry point, from its options: in groups where there are many, then examples."""
+    table = list(table)
+    groups = grouped(table) if len(table) > FEW else [("", table)]
+    flags = {option.name: ", ".join((*option.flags, *option.opposite)) for option in table}
+    left = {option.name: f"{flags[option.name]} {option.metavar}".rstrip() for option in table}
+    width = min(max(map(len, left.values())), WIDEST)
+    parts = [about, f"Usage: {usage}"]
+    for title, options in groups:
+        lines = [f"  {left[option.name]:<{width}}  {_help_of(option)}" for option in options]
+        parts.append("\n".join([f"{title}:", *lines] if title else lines))
+    if examples := list(examples):
+        parts.append(
+            "\n".join(["Examples:", *(f"  {line}" for each in examples for line in each.split("\n"))])
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _help_of(option: Option) -> str:
+    default = "" if option.default in (None, True, False) else f" (default {option.default})"
+    return option.help + default

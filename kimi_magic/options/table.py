@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kimi_magic import hosts, models
@@ -51,6 +51,11 @@ class Option(NamedTuple):
         """Whether its value is a text and nothing else."""
         return self.convert is values.text
 
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that its value may be, where there are only some."""
+        return getattr(self.convert, "choices", ())
+
     def check(self, value: object, shown: str = "") -> Any:
         """`value` as this option wants it, or `KimiUsageError`."""
         try:
@@ -76,7 +81,7 @@ _CELL, _CONFIG = frozenset({CELL}), frozenset({CONFIG})
 _CELL_CONFIG, _CELL_PYTHON = frozenset({CELL, CONFIG}), frozenset({CELL, PYTHON})
 _CONFIG_PYTHON = frozenset({CONFIG, PYTHON})
 
-TABLE = (
+TABLE: tuple[Option, ...] = (
     # What is sent: the names are the service's own.
     Option(
         "model", ("-m", "--model"),
@@ -238,7 +243,7 @@ TABLE = (
     # Where to.
     Option(
         "offline", ("--offline",), "answers come from the simulator: no key, no network", "", values.flag,
-        default=False, opposite=("--no-offline",),
+        default=False, opposite=("--no-offline", "--online"),
     ),
     Option(
         "speed", ("--speed",), "simulator: pieces a second, 0 for as fast as possible", "NUMBER",
@@ -283,6 +288,54 @@ TABLE = (
     Option("help", ("-h", "--help"), "show this help", "", _action, entries=_CELL_CONFIG | {USAGE}),
 )  # fmt: skip
 
+# What the help is divided into; an option that is in no group stands under the last.
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Model and sampling", (
+        "model", "system", "temperature", "max_tokens", "effort", "thinking", "top_p", "top_k", "n",
+        "presence_penalty", "frequency_penalty", "stop", "prefix", "tools", "extra",
+    )),
+    ("The notebook in the prompt", (
+        "attach", "image_size", "force", "cells", "fix", "raw", "dry_run", "show_prompt",
+    )),
+    ("JSON", ("json", "schema", "schema_mode", "frame", "repair", "response_format")),
+    ("The answer", ("out", "code", "insert", "stream", "hide_reasoning", "reasoning", "progress")),
+    ("Conversation", (
+        "history", "history_limit", "history_reasoning", "chat", "append", "pick", "resume", "show", "keep",
+        "ask_again", "reset",
+    )),
+    ("Where to, and at what price", (
+        "offline", "speed", "record", "replay", "host", "base_url", "header", "login", "remember", "env_file",
+        "timeout", "budget", "models", "check", "balance",
+    )),
+    ("Other", ()),
+)  # fmt: skip
+
+
+def grouped(options: Iterable[Option]) -> list[tuple[str, list[Option]]]:
+    """The options by group, in the order of the groups, without those that are empty."""
+    group_of = {name: title for title, names in GROUPS for name in names}
+    groups: dict[str, list[Option]] = {title: [] for title, _ in GROUPS}
+    for option in options:
+        groups[group_of.get(option.name, GROUPS[-1][0])].append(option)
+    return [(title, found) for title, found in groups.items() if found]
+
+
+def _with_twins(table: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Each flag that sets something with one for the opposite: `--json`, `--no-json`."""
+    taken = {flag for option in table for flag in (*option.flags, *option.opposite)}
+    twins = []
+    for option in table:
+        if option.metavar or option.convert not in (values.flag, values.frame):
+            twins.append(option)
+            continue
+        long = option.flags[-1]
+        twin = f"--{long.removeprefix('--no-')}" if long.startswith("--no-") else f"--no-{long[2:]}"
+        new = () if twin in taken else (twin,)
+        twins.append(option._replace(opposite=(*new, *option.opposite)))
+    return tuple(twins)
+
+
+TABLE = _with_twins(TABLE)
 BY_NAME = {option.name: option for option in TABLE}
 
 

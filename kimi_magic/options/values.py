@@ -96,6 +96,7 @@ def choice(*choices: str) -> Convert:
             return str.__str__(value)
         raise ValueError("one of " + ", ".join(choices))
 
+    convert.choices = choices  # type: ignore[attr-defined]
     return convert
 
 
