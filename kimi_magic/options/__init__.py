@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError
+from kimi_magic.options.directions import no_option, of_prefix, unknown_flag
 from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at, grouped
 from kimi_magic.options.values import whole
 from kimi_magic.options.words import begins_option, each_word, unescape, with_plain_dashes
@@ -41,7 +42,8 @@ def split_prompt(line: str, options: Iterable[Option]) -> tuple[list[str], str]:
 
     The prompt begins at the first word that is no option, or after `--`.
     """
-    takes_value = {flag: bool(option.metavar) for option in options for flag in option.flags}
+    by_flag = {flag: option for option in options for flag in (*option.flags, *option.opposite)}
+    takes_value = {flag: bool(option.metavar) for flag, option in by_flag.items()}
     before: list[str] = []
     end, rest = 0, each_word(line)
     while begins_option(line, end, takes_value):
@@ -49,7 +51,8 @@ def split_prompt(line: str, options: Iterable[Option]) -> tuple[list[str], str]:
         if word == "--":
             break
         before.append(word)
-        if takes_value.get(with_plain_dashes(word, takes_value)) and (value := next(rest, None)):
+        flag = with_plain_dashes(word, takes_value)
+        if takes_value.get(of_prefix(flag, by_flag) or flag) and (value := next(rest, None)):
             before.append(value.text)
             end = value.end
     return before, line[end:].strip()
@@ -82,9 +85,7 @@ def parse(
         elif positional:
             others.append(word)
         else:
-            raise KimiUsageError(
-                f"{word!r} is no option", hint="The prompt goes below the %%kimi line; a model is -m NAME."
-            )
+            raise no_option(word, by_flag, assignments[-1] if assignments else None)
     if any(option.name == "raw" and value for _, option, value in assignments):
         fill = None
     return _values_of(assignments, namespace or {}, fill), others
@@ -168,13 +169,17 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
     if flag in by_flag:
         return flag, by_flag[flag], attached if equals else None
     if not word.startswith("--") and by_flag.get(word[:2], BY_NAME["help"]).metavar:
-        return word[:2], by_flag[word[:2]], word[2:]
+        if f"-{word.partition('=')[0]}" in by_flag:
+            raise unknown_flag(word, by_flag)
+        return word[:2], by_flag[word[:2]], word[2:].removeprefix("=")
     if word == "--api-key" or word.startswith(("--key", "--api")):
         raise KimiUsageError(
             f"{flag} does not exist: a key on the line would be saved with the notebook",
             hint="Use %kimi_config --login, or set EVOLINK_API_KEY before starting.",
         )
-    raise KimiUsageError(f"unknown option {flag}{nearest(flag, by_flag)}")
+    if whole := of_prefix(flag, by_flag):
+        return whole, by_flag[whole], attached if equals else None
+    raise unknown_flag(flag, by_flag)
 
 
 # ---- help ----
