@@ -19,6 +19,7 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 if TYPE_CHECKING:
     from kimi_magic.conversation import Turn
     from kimi_magic.engine import Plan
+    from kimi_magic.prompt import Failure
     from kimi_magic.reply import Reply
 
 CELL_USAGE = "%%kimi [options]   with the prompt below, or   %kimi [options] prompt"
@@ -35,8 +36,17 @@ CELL_EXAMPLES = (
     "%%kimi -t 0.7 --max-tokens 2000\nExplain {{ df | head(20) }} in two sentences.",
     '%%kimi --schema "[name, population int]" --frame -o cities\nThe ten largest cities of Europe.',
 )
+FIX_USAGE = "%kimi_fix [options] [question]"
+FIX_ABOUT = (
+    "Ask what is wrong with the last cell that failed: its source, the traceback, near names, and shapes and "
+    "columns of the tables on the failing line are sent. --insert puts the corrected cell below."
+)
+FIX_EXAMPLES = ("%kimi_fix --insert", "%kimi_fix -m kimi-k3 Why is the column not found?")
 CONFIG_EXAMPLES = ("%kimi_config --model kimi-k3 --system 'Be brief.'", "%kimi_config --offline --speed 0")
 USAGE_EXAMPLES = ("%kimi_usage", "%kimi_usage -o records")
+MAGICS = (
+    ("cell", "kimi"), ("line", "kimi"), ("line", "kimi_fix"), ("line", "kimi_config"), ("line", "kimi_usage"),
+)  # fmt: skip
 ALONE = {"pick": "--pick", "show": "--show", "resume": "--continue"}  # options of a line without a prompt
 REPLY = ("kimi_magic.reply", "Reply")  # by name: its module need not be imported for it
 WARM_UP_DELAY = 0.1  # s after loading; sooner, and the imports slow the cell that loads
@@ -59,6 +69,13 @@ class KimiMagics(Magics):  # type: ignore[misc]
             _end(self.shell, plan, reply)
         # The value of `x = %kimi …`. What a cell magic returns would be shown again by `%%time`.
         return reply if cell is None else None
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
+    def kimi_fix(self, line: str) -> Reply[Any] | None:
+        """(see `_help`)"""
+        reply: Reply[Any] | None = self.kimi(f"--fix {line}")
+        return reply
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
@@ -88,6 +105,7 @@ def _help(magic: str) -> str:
 
     usage, about, entry, examples = {
         "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL, CELL_EXAMPLES),
+        "kimi_fix": (FIX_USAGE, FIX_ABOUT, options.CELL, FIX_EXAMPLES),
         "kimi_config": (CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG, CONFIG_EXAMPLES),
         "kimi_usage": (USAGE_USAGE, USAGE_ABOUT, options.USAGE, USAGE_EXAMPLES),
     }[magic]
@@ -95,7 +113,9 @@ def _help(magic: str) -> str:
 
 
 # IPython asks `getdoc` for what "?" shows. The table takes longer to load than all else here.
-for _name, _about in (("kimi", CELL_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kimi_usage", USAGE_ABOUT)):
+for _name, _about in (
+    ("kimi", CELL_ABOUT), ("kimi_fix", FIX_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kimi_usage", USAGE_ABOUT),
+):  # fmt: skip
     _function: Any = getattr(KimiMagics, _name)
     _function.__doc__, _function.getdoc = _about, partial(_help, _name)
 
@@ -134,6 +154,8 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         return kernel.current.continue_last(values)
     if not values.get("raw", kernel.current.settings["raw"]):
         prompt = filler.text(prompt)
+    if values.pop("fix", False):
+        prompt = prompts.fix_text(_failure(shell), prompt, force=values.get("force", False))
     if numbers := values.pop("cells", ()):
         prompt = f"{prompts.cells_text(shell, numbers)}\n\n{prompt}"
     if values.pop("dry_run", False):
@@ -143,6 +165,19 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         view.show_preview(shell, dry_run.preview(kernel.current, plan, values))
         return None
     return kernel.current.plan(prompt, values, shell.user_ns)
+
+
+def _failure(shell: Any) -> Failure | None:
+    """The last cell that failed; the last error of the process where it came before the extension."""
+    import sys
+
+    from kimi_magic import prompt as prompts
+
+    cells = _cells_of(shell)
+    if cells is not None and cells.failure is not None:
+        return prompts.Failure(*cells.failure)
+    error = getattr(sys, "last_value", None)
+    return prompts.Failure("", error) if isinstance(error, BaseException) else None
 
 
 def _view(shell: Any, plan: Plan) -> Any:
@@ -333,6 +368,7 @@ class _Cells:
         self._depth = 0
         self._shown: Turn | None = None  # by the cell that runs
         self.matcher: Any = None  # of the completer
+        self.failure: tuple[str, Exception] | None = None  # the last cell that failed, and why
         self._handle: Any = None  # of SIGINT, ours while a cell runs, and the one before
         self._handle_before: Any = None
 
@@ -369,7 +405,10 @@ class _Cells:
         if handle is not None and signal.getsignal(signal.SIGINT) is handle:
             signal.signal(signal.SIGINT, self._handle_before)
 
-    def leave(self, *_: object) -> None:
+    def leave(self, result: Any = None, *_: object) -> None:
+        error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+        if isinstance(error, Exception):
+            self._note_failure(getattr(result.info, "raw_cell", ""), error)
         self._depth = max(0, self._depth - 1)  # loaded inside a cell, it sees only that one's end
         if not self._depth:
             self._hear_no_interrupts()
@@ -377,6 +416,13 @@ class _Cells:
             self._shown = None
             with contextlib.suppress(KeyError):
                 self._shell.display_formatter.ipython_display_formatter.pop(".".join(REPLY))
+
+    def _note_failure(self, source: str, error: Exception) -> None:
+        """Keep what `%kimi_fix` speaks of; that a question of ours failed is told by its own line."""
+        from kimi_magic.errors import KimiError
+
+        if not isinstance(error, KimiError):
+            self.failure = (source or "", error)
 
     def rewrite(self, lines: list[str]) -> list[str]:
         """`%%kimi` cells, and `%kimi` lines alone in their cell, as Python; all else as it is.
@@ -392,6 +438,8 @@ class _Cells:
             return [_call(line.strip(), "".join(lines[place + 1 :]), awaited=self._can_await)]
         if name == "%kimi" and not any(line.strip() for line in lines[place + 1 :]):
             return [_call(line.strip(), None, awaited=self._can_await)]
+        if name == "%kimi_fix" and not any(line.strip() for line in lines[place + 1 :]):
+            return [_call(f"--fix {line.strip()}", None, awaited=self._can_await)]
         return lines
 
     # What a terminal asks is whether the cell is complete: one that we have rewritten always is.
@@ -587,7 +635,7 @@ def _html_of(reply: Reply[Any]) -> str:
 
 def unload(shell: Any) -> None:
     """Undo `load`, and close all connections."""
-    for kind, name in (("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config"), ("line", "kimi_usage")):
+    for kind, name in MAGICS:
         shell.magics_manager.magics[kind].pop(name, None)
     with contextlib.suppress(KeyError):
         shell.display_formatter.formatters["text/html"].pop(".".join(REPLY))

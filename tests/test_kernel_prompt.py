@@ -212,3 +212,61 @@ def test_an_answer_without_code_says_so(notebook: Kernel):
     cell = notebook.run("%%kimi --code\nWhy is the sky blue?")
     assert "--code: the answer has no code block; nothing was inserted." in cell.printed
     assert cell.reply["payload"] == []
+
+
+# ---- errors ----
+
+
+def test_fix_sends_the_cell_its_error_near_names_and_shapes_and_nothing_else(notebook: Kernel):
+    notebook.run(
+        "import pandas as pd\nsales = pd.DataFrame({'city': ['Oslo'], 'amount': [5]})\nother = 'unseen'"
+    )
+    notebook.attempt("total = 1\nsales['amuont'].sum()")
+    notebook.run("%kimi_fix")
+    (sent,) = notebook.value(SENT)
+    assert "The cell:\n```python\ntotal = 1\nsales['amuont'].sum()\n```" in sent
+    assert "KeyError: 'amuont'" in sent
+    assert "Names that are near `amuont`: amount" in sent
+    assert "- sales: pandas DataFrame, 1 rows × 2 columns: city" in sent
+    assert "Oslo" not in sent
+    assert "unseen" not in sent
+    assert "IPython/core" not in sent
+
+
+def test_fix_takes_a_question_and_finds_near_names_and_attributes(notebook: Kernel):
+    notebook.run("my_list = [1]")
+    notebook.attempt("my_lst.append(1)")
+    notebook.run("%%kimi --fix\nWhat is the name?")
+    notebook.attempt("my_list.apend(1)")
+    notebook.run("%kimi_fix why?")
+    one, other = notebook.value(SENT)
+    assert one.startswith("What is the name?\n\nThe cell:")
+    assert "Names that are near `my_lst`: my_list" in one
+    assert other.startswith("why?\n\nThe cell:")
+    assert "Names that are near `apend`: append" in other
+
+
+def test_fix_can_insert_the_corrected_code(notebook: Kernel):
+    notebook.attempt("def primes(:")
+    cell = notebook.run("%kimi_fix --insert Correct the Python code.")
+    assert [each["source"] for each in cell.reply["payload"]] == ["set_next_input"]
+    assert "SyntaxError" in notebook.value(SENT)[0]
+
+
+def test_a_question_that_failed_does_not_hide_the_error_before_it(notebook: Kernel):
+    notebook.attempt("1 / 0")
+    assert "there is no nobody" in error_of(notebook, "%kimi {{ nobody }}")["evalue"]
+    notebook.run("%kimi_fix")
+    assert "ZeroDivisionError" in notebook.value(SENT)[0]
+
+
+def test_fix_refuses_a_secret(notebook: Kernel):
+    notebook.attempt("password = 'hunter" + "22'\n1 / 0")
+    message = error_of(notebook, "%kimi_fix")["evalue"]
+    assert "it holds a value for password" in message
+    assert "hunter" not in message
+    assert notebook.value(SENT) == []
+
+
+def test_without_an_error_there_is_nothing_to_fix(kernel: Kernel):
+    assert "no cell has failed yet" in error_of(kernel, "%kimi_fix")["evalue"]

@@ -14,7 +14,7 @@ from kimi_magic.options.table import CELL, CONFIG, USAGE, Option, at
 from kimi_magic.options.words import each_word
 from kimi_magic.prompt import FILTERS
 
-ENTRIES = {"kimi": CELL, "kimi_config": CONFIG, "kimi_usage": USAGE}
+ENTRIES = {"kimi": CELL, "kimi_fix": CELL, "kimi_config": CONFIG, "kimi_usage": USAGE}
 EXTRAS = ("In", "Out", "Err")
 _MAGIC = re.compile(r"\s*(%%?)(kimi\w*)(?=\s|$)")
 _OPEN_HOLE = re.compile(r"(?<!\{)\{\{(?!\{)((?:(?!\}\}|\{\{).)*)\Z")

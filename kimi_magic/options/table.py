@@ -156,12 +156,16 @@ TABLE: tuple[Option, ...] = (
         values.whole(16, 16_384), default=2048,
     ),
     Option(
-        "force", ("--force",), "send what is attached although the model takes no pictures", "", values.flag,
-        default=False, entries=_CELL_PYTHON,
+        "force", ("--force",), "send pictures to a model that takes none, and what looks like a secret", "",
+        values.flag, default=False, entries=_CELL_PYTHON,
     ),
     Option(
         "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",
         entries=_CELL_PYTHON, escapes=True,
+    ),
+    Option(
+        "fix", ("--fix",), "send the last error and its cell, with the question if there is one", "", _action,
+        entries=_CELL,
     ),
     Option(
         "raw", ("--raw",), "send the prompt as typed: {{ }} means nothing", "", values.flag, default=False,
@@ -186,7 +190,8 @@ TABLE: tuple[Option, ...] = (
         help_at={USAGE: "store the records in this variable, ready for pandas.DataFrame(NAME)"},
     ),
     Option(
-        "code", ("--code",), "put Python code of the answer into the next cell; alone: of the last one", "",
+        "code", ("--insert", "--code"),
+        "put Python code of the answer into the next cell; alone: of the last one", "",
         values.flag, default=False, entries=_CELL_CONFIG,
     ),
     Option(
@@ -298,7 +303,7 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "attach", "image_size", "force", "cells", "fix", "raw", "dry_run", "show_prompt",
     )),
     ("JSON", ("json", "schema", "schema_mode", "frame", "repair", "response_format")),
-    ("The answer", ("out", "code", "insert", "stream", "hide_reasoning", "reasoning", "progress")),
+    ("The answer", ("out", "code", "stream", "hide_reasoning", "reasoning", "progress")),
     ("Conversation", (
         "history", "history_limit", "history_reasoning", "chat", "append", "pick", "resume", "show", "keep",
         "ask_again", "reset",

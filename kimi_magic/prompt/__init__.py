@@ -16,11 +16,13 @@ from kimi_magic.errors import KimiUsageError, one_line
 from kimi_magic.prompt import rendering, secrets
 from kimi_magic.prompt.cells import Things, cells_text, last_error, names_of
 from kimi_magic.prompt.filters import FILTERS, UNSAFE, Whole, prompt_filter
+from kimi_magic.prompt.fix import Failure, fix_text
 from kimi_magic.prompt.holes import Hole, end_of, filled, holes, whole
+from kimi_magic.prompt.names import near_names
 
 __all__ = [
-    "FILTERS", "Filler", "Things", "cells_text", "end_of", "holes", "last_error", "names_of", "near_names",
-    "prompt_filter", "rendering", "secrets", "whole",
+    "FILTERS", "Failure", "Filler", "Things", "cells_text", "end_of", "fix_text", "holes", "last_error",
+    "names_of", "near_names", "prompt_filter", "rendering", "secrets", "whole",
 ]  # fmt: skip
 
 LARGEST = 4_000_000  # characters of one value, filters included
@@ -145,17 +147,6 @@ class Filler:
             code, place, f"there is no {name}{meant}",
             hint="For braces as they are, write \\{{, or give the cell the option --raw.",
         )  # fmt: skip
-
-
-def near_names(name: str, known: Any) -> list[str]:
-    """Up to three of the `known` names that `name` may have been meant for, the nearest first."""
-    import difflib
-
-    candidates = [each for each in known if not each.startswith("_")]
-    near = difflib.get_close_matches(name, candidates, n=3, cutoff=0.6)
-    lower = name.lower()
-    begun = [each for each in candidates if len(name) >= 2 and each.lower().startswith(lower)]
-    return list(dict.fromkeys([*near, *begun]))[:3]
 
 
 def _secret(found: _Found, text: str) -> str:

@@ -104,11 +104,12 @@ def traceback_of(error: BaseException) -> str:
 
 
 def _drop_ours(part: traceback.TracebackException) -> None:
-    while len(part.stack) > 1 and _is_ours(part.stack[0].filename):
+    while len(part.stack) > 1 and is_ours(part.stack[0].filename):
         del part.stack[0]
 
 
-def _is_ours(filename: str) -> bool:
+def is_ours(filename: str) -> bool:
+    """Whether a file belongs to what runs the cells."""
     parts = re.split(r"[\\/]", filename)
     return any(name in parts for name in _OURS)
 
@@ -124,13 +125,13 @@ def cells_text(shell: Any, numbers: Iterable[int]) -> str:
     for number in numbers:
         if not 1 <= number < len(sources):
             raise KimiUsageError(f"--cells {number}: there is no such cell; the last is {len(sources) - 1}")
-        parts.append(f"In [{number}]:\n{_fenced(sources[number], 'python')}")
+        parts.append(f"In [{number}]:\n{fenced(sources[number], 'python')}")
         if output := output_of(shell, number):
             if len(output) > LONGEST_OUTPUT:
                 output = (
                     f"{output[:LONGEST_OUTPUT]}…\n[cut: {LONGEST_OUTPUT:,} of {len(output):,} characters]"
                 )
-            parts.append(f"Out [{number}]:\n{_fenced(output, 'text')}")
+            parts.append(f"Out [{number}]:\n{fenced(output, 'text')}")
     text = "\n\n".join(parts)
     if reason := secrets.in_text(text):
         raise KimiUsageError(
@@ -157,7 +158,8 @@ def output_of(shell: Any, number: int) -> str:
     return _ANSI.sub("", "\n".join(part.rstrip("\n") for part in parts)).strip("\n")
 
 
-def _fenced(text: str, language: str) -> str:
+def fenced(text: str, language: str) -> str:
+    """`text` as a block of code, whatever fences are in it."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
