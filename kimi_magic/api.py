@@ -40,6 +40,10 @@ if TYPE_CHECKING:
         stream: bool | None
         timeout: float | None
         offline: bool | None
+        host: str | None
+        base_url: str | None
+        effort: Literal["low", "medium", "high", "max"] | None
+        thinking: Literal["on", "off"] | None
 
     Prompt = str | Sequence[Mapping[str, Any]]
     One = Literal[1] | None

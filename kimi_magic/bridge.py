@@ -311,13 +311,45 @@ def _interrupts() -> Iterator[_Interrupts]:
         signal.signal(signal.SIGINT, previous)
 
 
+class _Awake:
+    """Wakes a loop now and then while somebody in it waits: one timer, however many wait.
+
+    ipykernel's handler of an interrupt cancels the task of the cell without waking its loop.
+    """
+
+    def __init__(self) -> None:
+        # By loop, how many wait in it; there is a timer for each loop that is in it.
+        self._waiting: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, int] = weakref.WeakKeyDictionary()
+
+    @contextlib.contextmanager
+    def __call__(self, loop: asyncio.AbstractEventLoop) -> Iterator[None]:
+        if loop not in self._waiting:
+            self._waiting[loop] = 0
+            loop.call_later(POLL_INTERVAL, self._tick, loop)
+        self._waiting[loop] += 1
+        try:
+            yield
+        finally:
+            self._waiting[loop] -= 1
+
+    def _tick(self, loop: asyncio.AbstractEventLoop) -> None:
+        if self._waiting[loop]:
+            loop.call_later(POLL_INTERVAL, self._tick, loop)
+        else:
+            del self._waiting[loop]
+
+
+_awake = _Awake()
+
+
 async def alisten(
-    io: IOThread, job: Job[T], deliver: Callable[[list[T]], None], *, stop: Stop | None = None
-) -> None:
+    io: IOThread, job: Job[T], deliver: Callable[[list[T]], None], *, stop: Stop | None = None,
+    polls: bool = True,
+) -> None:  # fmt: skip
     """`listen` for a coroutine: the running loop stays free between batches.
 
     A cancellation of the current task, which is also how ipykernel passes an interrupt on, cancels the job
-    and stays a cancellation.
+    and stays a cancellation. With `polls`, `deliver([])` says now and then that nothing new came.
 
     Raises:
         asyncio.CancelledError: The current task was cancelled; what the job had emitted was delivered.
@@ -335,10 +367,13 @@ async def alisten(
     if stop is not None:
         stop.watch(work)
     has_ended = False
+    awake = contextlib.ExitStack()
+    if not polls:
+        awake.enter_context(_awake(loop))
     try:
         while not has_ended:
             try:
-                async with asyncio.timeout(POLL_INTERVAL):
+                async with asyncio.timeout(POLL_INTERVAL if polls else None):
                     batch = await inbox.get()
             except TimeoutError:
                 batch = []
@@ -358,4 +393,6 @@ async def alisten(
     except BaseException:
         work.cancel()
         raise
+    finally:
+        awake.close()
     work.check()

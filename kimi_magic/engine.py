@@ -85,9 +85,9 @@ def plan(
     structure = structured.structure_of(options, namespace)
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
-    mode = hosts.schema_mode(
-        options.schema_mode, options.host, request.model_of(options), simulated=connection.is_simulated
-    )
+    is_offline = connection.is_simulated
+    served_by = options.host if is_offline else hosts.provider_at(connection.base_url)
+    mode = hosts.schema_mode(options.schema_mode, served_by, request.model_of(options), simulated=is_offline)
     structure = structure and structure._replace(mode=mode)
     needs = structured.needs(structure, messages, options, mode)
     first = request.build(

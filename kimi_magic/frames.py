@@ -35,9 +35,10 @@ def frame(
 ) -> Any:
     """A DataFrame of `rows`: dicts, or instances of dataclasses, Structs, models, NamedTuples, in a list.
 
-    An object with one list of records in it stands for that list, one of lists alone for its columns, and one
-    of records for its rows, whose names become the column "key". `columns` gives what is known, as
-    `Schema.columns` does; elsewhere, and where the values are not of that kind, the values decide:
+    An object with one list of records in it stands for that list; one of lists alone for its columns, or for
+    names in "columns" and rows in "data"; one of records for its rows, whose names become the column "key".
+    `columns` gives what is known, as `Schema.columns` does; elsewhere, and where the values are not of that
+    kind, the values decide:
 
     - boolean, integer: nullable types where a value is missing, never floats; beyond 64 bits the integers
       of Python; number: 64-bit floats
@@ -106,19 +107,19 @@ def _rows_of(value: object) -> Sequence[object]:
     if record is None:
         raise ValueError(f"a table needs a list of records, got {_name(value)}")
     lists = {name: part for name, part in record.items() if isinstance(part, list | tuple)}
-    with_rows = [
-        name for name, part in lists.items() if part and all(_record(row) is not None for row in part)
-    ]
+    if {"columns", "data"} <= lists.keys() <= {"columns", "data", "index"}:
+        names, rows = lists["columns"], lists["data"]
+        if all(isinstance(row, list | tuple) and len(row) == len(names) for row in rows):
+            return [dict(zip(map(str, names), row, strict=True)) for row in rows]
+    with_rows = [name for name, part in lists.items() if part and all(map(_is_record, part))]
     if len(with_rows) == 1 or (len(lists) == 1 and not next(iter(lists.values()))):
         return list(record[(with_rows or list(lists))[0]])
-    if (
-        lists
-        and len(lists) == len(record)
-        and not with_rows
-        and len({len(part) for part in lists.values()}) == 1
-    ):
+    lengths = {len(part) for part in lists.values()}
+    if lists and len(lists) == len(record) and not with_rows and len(lengths) == 1:
         return [dict(zip(lists, row, strict=True)) for row in zip(*lists.values(), strict=True)]
     inner = {name: _record(part) for name, part in record.items()}
+    if len(inner) == 1 and (only := next(iter(inner.values()))) is not None and _has_rows(only):
+        return _rows_of(only)
     if record and all(part is not None for part in inner.values()):
         key = KEY_COLUMN
         while any(key in part for part in inner.values() if part):
@@ -130,6 +131,11 @@ def _rows_of(value: object) -> Sequence[object]:
         return []
     found = f"with the lists {', '.join(lists)}" if lists else "without a list in it"
     raise ValueError(f"a table needs a list of records, got one object {found}")
+
+
+def _has_rows(record: Mapping[str, Any]) -> bool:
+    """Whether there is a list of records in a record."""
+    return any(isinstance(part, list) and part and all(map(_is_record, part)) for part in record.values())
 
 
 def _is_record(row: object) -> bool:

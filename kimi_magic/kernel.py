@@ -84,6 +84,7 @@ class Kernel:
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
+        self.settings.complain()
         decided = self.settings.options(values)
         connection = self.settings.connection(decided, needs_key=not is_dry)
         plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)
@@ -155,7 +156,7 @@ class Kernel:
         with _as_interrupt(in_cell), self._running(plan, reply, view, stop if in_cell else None) as show:
             while step is not None:
                 with self._sending(plan, step, show) as (job, deliver):
-                    await bridge.alisten(self.io, job, deliver, stop=stop)
+                    await bridge.alisten(self.io, job, deliver, stop=stop, polls=view is not None)
                 if (step := next(asks, None)) is not None:
                     show()
         return reply

@@ -33,6 +33,7 @@ class Settings:
         self._file: tuple[str, Mapping[str, str]] | None = None  # name and variables of the file with keys
         self._secrets: dict[str, str] = {}  # of Colab, by variable; asking for them takes a while
         self._remembered: dict[str, Key] = {}  # of the keyring, by origin
+        self._faults: list[str] = []  # of the IPython configuration, until they are told
 
     def __getitem__(self, name: str) -> Any:
         """The value that holds for option `name`."""
@@ -78,9 +79,30 @@ class Settings:
             self.set(name, value)
 
     def load(self, section: Mapping[str, Any]) -> None:
-        """Take values from the `KimiMagic` section of the IPython configuration."""
-        for name, value in options.check(dict(section), options.CONFIG).items():
-            self.set(name, value, CONFIGURATION)
+        """Take values from the `KimiMagic` section of the IPython configuration.
+
+        One that cannot be used is left out, so that the extension loads; `complain` says so.
+        """
+        for name, value in section.items():
+            try:
+                for checked in options.check({name: value}, options.CONFIG).values():
+                    self.set(name, checked, CONFIGURATION)
+            except KimiUsageError as fault:
+                self._faults.append(f"c.KimiMagic.{name}: {fault.message}")
+
+    def complain(self) -> None:
+        """Refuse to go on with values that are not those of the configuration; once.
+
+        Raises:
+            KimiUsageError: `load` found values that cannot be used.
+        """
+        if not self._faults:
+            return
+        faults, self._faults = self._faults, []
+        raise KimiUsageError(
+            f"the IPython configuration has values that cannot be used: {'; '.join(faults)}",
+            hint="Correct them there. Nothing was sent; without them it goes on: {@again}.",
+        )
 
     def unset(self, name: str) -> None:
         """Back to the default.

@@ -187,8 +187,8 @@ def correction(choice: Choice, fault: KimiJSONError) -> tuple[Message, ...]:
     """What is sent to have a fault mended: the answer, if there was one, and what is wrong with it."""
     problem = f"That cannot be used: {fault.message}."
     if len(fault.faults) > 1:
-        told = "\n".join(f"- {one_line(str(each))}" for each in fault.faults)
-        problem = f"That cannot be used, for the answer does not match the schema:\n{told}\n"
+        lines = "\n".join(f"- {one_line(str(each))}" for each in fault.faults)
+        problem = f"That cannot be used, for the answer does not match the schema:\n{lines}\n"
     wish = f"{problem} Answer once more, with the whole corrected JSON object.".replace("\n ", "\n")
     answer = Message("assistant", choice.text, reasoning_content=choice.reasoning or None)
     return (*([answer] if choice.text.strip() else []), Message("user", wish))
@@ -222,8 +222,8 @@ def _parse(structure: Structure, step: Step, choice: Choice, number: int) -> Out
                 data, columns=columns, namespace=structure.namespace, choice=_library(structure.frame)
             )
         except ValueError as fault:
-            told = (Fault("$", answer.value, str(fault)),)
-            unfit = _error(f"{{@frame}}: {fault}", answer.value, faults=told)
+            faults = (Fault("$", answer.value, str(fault)),)
+            unfit = _error(f"{{@frame}}: {fault}", answer.value, faults=faults)
             # What fits a schema, and is no table, cannot be mended by the model.
             return Outcome((Parsed(answer.value, None),), unfit, is_repairable=structure.schema is None)
     return Outcome((Parsed(answer.value, data, tuple(map(one_line, answer.notices))),))

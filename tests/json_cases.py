@@ -139,6 +139,8 @@ CASES = [
     Case("a word", '{"tea": Assam}', REFUSED, also=({"tea": "Assam"},)),
     Case("a call of a function", '{"day": new Date(2025, 1, 1), "o": {"n": 1}}', REFUSED),
     Case("a constructor of Python", "{'day': datetime.date(2025, 1, 1), 'o': {'n': 1}}", REFUSED),
+    Case("a template of JavaScript", '{"tea": `${name} tea`, "o": {"n": 1}}', REFUSED),
+    Case("text in backticks", '{"tea": `Assam`}', {"tea": "Assam"}, also=(REFUSED,)),
     Case("two commas", "[1,, 2]", REFUSED),
     Case("a colon is missing", '{"a" 1, "o": {"n": 1}}', REFUSED),
     Case("the wrong bracket", '{"a": [1, 2}, "o": {"n": 1}}', REFUSED, also=({"a": [1, 2], "o": {"n": 1}},)),

@@ -27,6 +27,13 @@ STARTING = 60  # s that a kernel may take to start
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
+EMPTY = {"text/html": ""}  # what a long answer has put aside while it grew, in the end
+WIDGETS_LEFT = (
+    "len((lambda w: w._instances if hasattr(w, '_instances') else w.Widget.widgets)"  # ipywidgets 8, and 7
+    "(__import__('ipywidgets').widgets.widget))"
+)
+
+
 @dataclass
 class Cell:
     """What came back from one executed cell."""
@@ -56,7 +63,7 @@ class Cell:
                     saved.append({"type": "error", **content})
                 case "execute_result":
                     saved.append({"type": "result", "data": content["data"]})
-        return saved
+        return [output for output in saved if output.get("data") != EMPTY]
 
     @property
     def display(self) -> dict[str, str]:
@@ -202,6 +209,13 @@ class Kernel:
         """A value of the kernel's, by way of its repr."""
         cell = self.run(f"print(repr({expression}))")
         return ast.literal_eval(cell.printed)
+
+    def widgets_left(self) -> int:
+        """How many widgets the kernel keeps; those of a long answer are closed a moment after it."""
+        deadline = time.monotonic() + PATIENCE
+        while (left := self.value(WIDGETS_LEFT)) and time.monotonic() < deadline:
+            pass
+        return int(left)
 
     def interrupt(self) -> float:
         """Send the signal that a front end's ■ sends; when it was sent."""

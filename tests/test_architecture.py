@@ -87,7 +87,7 @@ def _resolved(parts: list[str], known: dict[str, Path]) -> Iterator[tuple[str, b
     yield "__init__", True
 
 
-def room(name: str) -> str:
+def package_of(name: str) -> str:
     """The top-level module or package that a module belongs to."""
     return name.split(".", maxsplit=1)[0]
 
@@ -99,9 +99,9 @@ def offences(package: Path) -> list[str]:
     place_of = {name: place for layer in LAYERS.values() for place, name in enumerate(layer)}
     found = []
     for name, path in known.items():
-        own = room(name)
+        own = package_of(name)
         for target, is_ours in imports(name, path, known):
-            other = room(target)
+            other = package_of(target)
             if not is_ours or own in (other, "__init__") or (own, other) in EXCEPTIONS:
                 continue
             up = layer_of[other] < layer_of[own]
@@ -130,7 +130,7 @@ def uses_of_the_top(package: Path) -> list[str]:
     """Modules below the entry layer that reach for the public names through the package."""
     found = []
     for name, path in modules(package).items():
-        if room(name) in LAYERS["public"]:
+        if package_of(name) in LAYERS["public"]:
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             match node:
@@ -144,9 +144,9 @@ def foreign_imports_of_the_simulator(package: Path) -> list[str]:
     return [
         f"{name} imports {target}"
         for name, path in known.items()
-        if room(name) == "simulator"
+        if package_of(name) == "simulator"
         for target, is_ours in imports(name, path, known)
-        if is_ours and room(target) != "simulator"
+        if is_ours and package_of(target) != "simulator"
     ]
 
 
@@ -154,7 +154,7 @@ CHECKS = [offences, cycles, uses_of_the_top, foreign_imports_of_the_simulator]
 
 
 def test_every_module_stands_in_a_layer() -> None:
-    names = {room(name) for name in modules(PACKAGE)}
+    names = {package_of(name) for name in modules(PACKAGE)}
     assert sorted(names) == sorted(name for layer in LAYERS.values() for name in layer)
 
 
@@ -192,14 +192,16 @@ def test_each_check_sees_what_it_forbids(check: object, module: str, code: str, 
 @pytest.mark.parametrize("host", sorted(HOSTS))
 def test_hosts_are_imported_only_where_they_belong(host: str) -> None:
     known = modules(PACKAGE)
-    users = {room(name) for name, path in known.items() if (host, False) in set(imports(name, path, known))}
+    users = {
+        package_of(name) for name, path in known.items() if (host, False) in set(imports(name, path, known))
+    }
     assert users == HOSTS[host]
 
 
 def test_field_names_of_the_service_live_in_messages_alone() -> None:
     found = []
     for name, path in modules(PACKAGE).items():
-        if room(name) in ("messages", "simulator"):
+        if package_of(name) in ("messages", "simulator"):
             continue
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Constant) and node.value in SERVICE_FIELDS:

@@ -265,3 +265,32 @@ def test_the_listener_is_called_also_when_nothing_is_new(io: bridge.IOThread, he
 
     hear(io, job, lambda batch: looked.set() if not batch else None)
     assert looked.is_set()
+
+
+def test_any_number_of_listeners_that_need_no_looks_keep_their_loop_awake_with_one_timer(
+    io: bridge.IOThread,
+) -> None:
+    released = threading.Event()
+
+    async def job(emit: bridge.Emit[int]) -> None:
+        emit([1])
+        await asyncio.get_running_loop().run_in_executor(None, released.wait)
+
+    async def listen_to_many() -> tuple[int, int]:
+        loop = asyncio.get_running_loop()
+        seen: list[list[int]] = []
+        all_began = asyncio.Event()
+
+        def deliver(batch: list[int]) -> None:
+            seen.append(batch)
+            if len(seen) == 30:
+                all_began.set()
+
+        listeners = [asyncio.create_task(bridge.alisten(io, job, deliver, polls=False)) for _ in range(30)]
+        await all_began.wait()
+        timers = sum(not handle.cancelled() for handle in loop._scheduled)
+        released.set()
+        await asyncio.gather(*listeners)
+        return timers, sum(batch == [] for batch in seen)
+
+    assert asyncio.run(listen_to_many()) == (1, 0)

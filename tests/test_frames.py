@@ -384,6 +384,8 @@ def test_a_record_whose_columns_have_other_names_already_stays_an_object(make: M
 def test_lists_for_columns_and_records_by_name_are_tables(make: Make):
     by_column = {"name": ["Ada", "Bo"], "age": [36, None]}
     assert values(make(by_column)) == by_column
+    assert values(make({"columns": ["name", "age"], "data": [["Ada", 36], ["Bo", None]]})) == by_column
+    assert values(make({"result": {"people": [{"age": 36}], "count": 1}})) == {"age": [36]}
     by_name = {"Ada": {"age": 36}, "Bo": {"age": 7}}
     assert values(make(by_name)) == {"key": ["Ada", "Bo"], "age": [36, 7]}
     assert values(make({"x": {"key": 1}})) == {"key_": ["x"], "key": [1]}

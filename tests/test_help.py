@@ -1,4 +1,4 @@
-"""Help where one looks for it: "?" behind a magic, the docstring of a public name, the plan of the house."""
+"""Help where one looks for it: "?" behind a magic, docstrings of public names, the layers of the package."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.kernel import Kernel
 from tests.test_architecture import LAYERS
 
 ANSI = re.compile(r"\x1b\[[\d;]*m")
-DOORS = {
+ENTRIES = {
     "%%kimi": options.CELL,
     "%kimi": options.CELL,
     "%kimi_config": options.CONFIG,
@@ -37,12 +37,12 @@ def paged(kernel: Kernel, text: str) -> str:
     return ANSI.sub("", page["data"]["text/plain"])
 
 
-@pytest.mark.parametrize("magic", DOORS)
+@pytest.mark.parametrize("magic", ENTRIES)
 def test_a_magic_shows_its_whole_help_behind_a_question_mark_and_in_a_tooltip(
     magic: str, offline_kernel: Kernel
 ):
     for shown in (looked_up(offline_kernel, magic), paged(offline_kernel, f"{magic}?")):
-        for option in options.at(DOORS[magic]):
+        for option in options.at(ENTRIES[magic]):
             flags = f"{', '.join((*option.flags, *option.opposite))} "
             (line,) = [line for line in shown.splitlines() if f"{line.lstrip()} ".startswith(flags)]
             assert option.help in line

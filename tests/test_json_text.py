@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from datetime import date
 from typing import Any
 
@@ -331,9 +332,9 @@ def test_what_was_left_out_is_quoted():
     found = read('In: {"raw": "x", "id": 1}. Out: {"a": 1}')
     assert found.value == {"a": 1}
     assert found.notices == (
-        'The model wrote text around the JSON; it was left out: “In: {"raw": "x", "id": 1}. Out:”',
+        'The model wrote text around the JSON; it was left out: “In: {"raw": "x", "id": 1}. Out:”.',
         "The model wrote JSON before the answer; it was left out, because the last one counts: "
-        '“{"raw": "x", "id": 1}”',
+        '“{"raw": "x", "id": 1}”.',
     )
 
 
@@ -410,6 +411,72 @@ def test_a_careful_reader_takes_this_value_or_none(case: Case):
     except ValueError:
         outcome = REFUSED
     assert repr(outcome) in map(repr, (case.value, *case.also))  # 1, 1.0 and True are equal, and NaN is not
+
+
+RECORDS = st.fixed_dictionaries(
+    {
+        "city": st.sampled_from(["Graz", "L'Aquila", "都灵", 'the "Hague"', "[x] {y}"]),
+        "people": st.integers(1, 9999),
+    },
+    optional={"tags": st.lists(st.sampled_from(["old", "a, b", "see [2]"]), max_size=2), "ok": st.booleans()},
+)
+ANSWERS = RECORDS | st.lists(RECORDS, min_size=2, max_size=3)
+MENDED: list[Callable[[str, Any], str]] = [
+    lambda text, value: text,
+    lambda text, value: f"{text[:-1].rstrip()},{text[-1]}",
+    lambda text, value: repr(value),
+    lambda text, value: re.sub(r'"(city|people|tags|ok)":', r"\1:", text),
+    lambda text, value: text.replace('": ', '":\xa0'),
+    lambda text, value: text.replace('": ', '"：'),
+    lambda text, value: text.replace(",\n", ", // note\n", 1),
+    lambda text, value: json.dumps(text),
+    lambda text, value: json.dumps(text)[1:-1],
+    lambda text, value: text.replace("&", "&amp;").replace('"', "&quot;"),
+]
+BROKEN: list[Callable[[str], str]] = [
+    lambda text: text.replace('"people": ', '"people": about ', 1),
+    lambda text: text.replace("{", '{"n": 846,000, ', 1),
+    lambda text: text.replace("{", '{"n": 2025-03-14, ', 1),
+    lambda text: text.replace("{", '{"n": 2 + 3, ', 1),
+    lambda text: text.replace('"city": "', '"city": ', 1),
+    lambda text: f"{text[:-1]}, ...{text[-1]}",
+    lambda text: f"{text[:-1]}\n// 12 more\n{text[-1]}",
+    lambda text: text[:-1],
+]
+BEFORE = st.sampled_from(
+    [
+        *(
+            "",
+            "Sure:\n\n",
+            "As [1] and [2, 3] say:\n",
+            "Result: ",
+            "For S = {1, 2}, x in [0, 1):\n",
+            "json\n",
+        ),
+        '<think>Maybe {"city": "Nope", "people": 1}? [</think>\n',
+        'The schema is {"type": "object", "properties": {"city": {"type": "string"}}}.\n\n',
+        'The input was {"raw": "abc", "id": 3}.\n\n',
+    ]
+)
+FENCES = st.sampled_from([("", ""), ("```json\n", "\n```"), ("```\n", "\n```"), ("```json ", "```")])
+AFTER = st.sampled_from(["", "\n\nHope this helps!", "\n\nSources: [1], [2].", "\nNote that {} means none."])
+
+
+AROUND = st.tuples(BEFORE, FENCES, AFTER).map(
+    lambda parts: f"{parts[0]}{parts[1][0]}\0{parts[1][1]}{parts[2]}"
+)
+
+
+@given(value=ANSWERS, slip=st.sampled_from(MENDED), around=AROUND, lines=st.booleans())
+def test_a_slip_in_any_surroundings_is_mended(value: Any, slip: Any, around: str, lines: bool):
+    text = slip(json.dumps(value, ensure_ascii=False, indent=2 if lines else None), value)
+    assert read(around.replace("\0", text)).value == value
+
+
+@given(value=ANSWERS, slip=st.sampled_from(BROKEN), around=AROUND)
+def test_a_broken_value_in_any_surroundings_is_none(value: Any, slip: Any, around: str):
+    with pytest.raises(JSONFault):
+        read(around.replace("\0", slip(json.dumps(value))))
 
 
 def json_of(value: Any) -> Any:

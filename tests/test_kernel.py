@@ -5,12 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.conftest import PACED, Server
-from tests.kernel import WIDGET, Kernel, is_idle, text_of_widgets
+from tests.kernel import EMPTY, WIDGET, WIDGETS_LEFT, Kernel, is_idle, text_of_widgets
 
-WIDGETS_LEFT = (
-    "len((lambda w: w._instances if hasattr(w, '_instances') else w.Widget.widgets)"  # ipywidgets 8, and 7
-    "(__import__('ipywidgets').widgets.widget))"
-)
 LONG = "%%kimi\nWrite 2000 words about rivers."
 
 
@@ -56,7 +52,7 @@ def test_the_saved_output_is_html_and_text_with_byline_reasoning_and_answer(kern
 def test_no_widget_is_left_in_the_registry(kernel: Kernel):
     kernel.run("%%kimi\nWhy is the sky blue?")
     assert kernel.attempt("%%kimi -m nope\nWhy is the sky blue?").status == "error"
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0
 
 
 def test_every_comm_that_was_opened_is_closed(kernel: Kernel):
@@ -158,7 +154,7 @@ def test_an_interrupt_closes_the_connection_and_leaves_one_line(kernel: Kernel, 
     kernel.run("%%kimi -o answer\nWhat did I ask first?")
     assert "sky" in kernel.value("str(answer)")
     assert "rivers" not in kernel.value("str(answer)")
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0
 
 
 @pytest.mark.parametrize("server", [PACED], indirect=True)
@@ -541,11 +537,17 @@ def test_python_can_await_an_answer_in_a_cell_and_time_it_out(offline_kernel: Ke
     assert offline_kernel.value("kimi_magic.last.state") == "interrupted"
 
 
-def test_the_log_of_requests_stays_out_of_cells_at_info_and_is_there_at_debug(kernel: Kernel) -> None:
-    kernel.run("import logging; logging.basicConfig(level=logging.INFO, force=True)")
-    assert kernel.run("%%kimi\nHello").printed == ""
-    kernel.run("logging.getLogger('httpx').setLevel(logging.DEBUG)")
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_the_log_of_requests_stays_out_of_cells_unless_it_is_asked_for_by_name(kernel: Kernel, level: str):
+    kernel.run(f"import logging; logging.basicConfig(level=logging.{level}, force=True)")
+    printed = kernel.run("%%kimi\nHello").printed
+    assert "httpx" not in printed
+    assert "httpcore" not in printed
+    kernel.run("logging.getLogger('httpx').setLevel(logging.INFO)")
     assert "HTTP Request: POST" in kernel.run("%%kimi\nHello").printed
+    kernel.run("logging.getLogger('httpcore').setLevel(logging.DEBUG)")
+    kernel.run("logging.getLogger().setLevel(logging.DEBUG)")
+    assert "send_request_headers" in kernel.run("%%kimi\nHello").printed
 
 
 def test_a_login_where_nobody_can_type_is_refused_in_one_line(offline_kernel: Kernel) -> None:
@@ -553,3 +555,139 @@ def test_a_login_where_nobody_can_type_is_refused_in_one_line(offline_kernel: Ke
     error = next(o for o in offline_kernel.finish(request).outputs if o["type"] == "error")
     assert error["ename"] == "KimiUsageError"
     assert "nobody can type a key here" in error["evalue"]
+
+
+def test_a_wrong_value_in_the_ipython_configuration_is_said_at_the_first_cell(offline_kernel: Kernel) -> None:
+    load = "get_ipython().config.KimiMagic.temperature = 'hot'\n%reload_ext kimi_magic"
+    assert offline_kernel.run(load).outputs == []
+    try:
+        cell = offline_kernel.attempt("%%kimi\nHello")
+        (error,) = [output for output in cell.outputs if output["type"] == "error"]
+        assert "c.KimiMagic.temperature: temperature 'hot': expected a number from 0 to 2" in error["evalue"]
+        assert "sky" in offline_kernel.run("%%kimi\nWhy is the sky blue?").display["text/plain"]
+    finally:
+        offline_kernel.run("del get_ipython().config.KimiMagic")
+
+
+# ---- other threads ----
+
+IN_A_POOL = """
+import kimi_magic
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(3) as pool:
+    replies = list(pool.map(kimi_magic.ask, ["Write 2000 words about rivers."] * 12))
+"""
+IN_THREADS = """
+import asyncio, kimi_magic
+asks = [asyncio.to_thread(kimi_magic.ask, "Write 2000 words about rivers.") for _ in range(3)]
+await asyncio.gather(*asks)
+"""
+
+
+@pytest.mark.parametrize("server", [PACED], indirect=True)
+@pytest.mark.parametrize("code", [IN_A_POOL, IN_THREADS], ids=["pool", "to_thread"])
+def test_an_interrupt_ends_what_the_threads_of_the_cell_ask(kernel: Kernel, server: Server, code: str):
+    request = kernel.send(code)
+    for _ in range(3):
+        server.wait_for("begins")
+    kernel.interrupt()
+    assert kernel.finish(request).status == "error"
+    for _ in range(3):
+        server.wait_for("closed by the client")
+    # The queue of a pool is gone through without a request, and the next cell may ask again.
+    kernel.run("from concurrent.futures import ThreadPoolExecutor")
+    kernel.run(
+        "with ThreadPoolExecutor(1) as pool: r = pool.submit(kimi_magic.ask, 'Hello', max_tokens=5).result()"
+    )
+    assert server.wait_for("begins")
+    assert kernel.value("r.finish_reason") == "length"
+
+
+# ---- where a display cannot be updated ----
+
+CONSOLE = None  # a front end that sends no id of a cell
+
+
+def published(kernel: Kernel, code: str, *, cell_id: str | None) -> list[dict]:
+    """The messages of a cell that show something, in order."""
+    cell = kernel.finish(kernel.send(code, cell_id=cell_id))
+    assert cell.status == "ok"
+    kinds = ("display_data", "update_display_data", "stream", "execute_result")
+    return [message for _, message in cell.messages if message["msg_type"] in kinds]
+
+
+@pytest.mark.parametrize("code", ["%%kimi\nWhy is the sky blue?", "x = 1\n%kimi Why is the sky blue?"])
+def test_a_console_gets_the_answer_once_and_needs_no_update(offline_kernel: Kernel, code: str):
+    (message,) = published(offline_kernel, code, cell_id=CONSOLE)
+    assert message["msg_type"] == "display_data"
+    assert "sky" in message["content"]["data"]["text/plain"]
+    assert "<details" in message["content"]["data"]["text/html"]
+
+
+def test_a_console_gets_the_data_of_a_json_answer_too(offline_kernel: Kernel):
+    code = "%%kimi --schema 'city, people int'\nThe largest city of Japan, and its people"
+    messages = published(offline_kernel, code, cell_id=CONSOLE)
+    assert {message["msg_type"] for message in messages} == {"display_data"}
+    assert len(messages) == 2
+
+
+def test_a_notebook_sees_life_before_the_answer(offline_kernel: Kernel):
+    kinds = [m["msg_type"] for m in published(offline_kernel, "%%kimi\nWhy?", cell_id="a-cell")]
+    assert kinds[0] == "display_data"
+    assert "update_display_data" in kinds
+
+
+def test_inside_an_output_widget_the_answer_stays_in_a_widget(offline_kernel: Kernel):
+    offline_kernel.run("import ipywidgets; out = ipywidgets.Output(); display(out)")
+    before = offline_kernel.value(WIDGETS_LEFT)
+    messages = published(
+        offline_kernel, "with out:\n    %kimi -o answer Why is the sky blue?", cell_id="a-cell"
+    )
+    assert [message["msg_type"] for message in messages] == ["display_data"]
+    (model_id,) = (
+        m["content"]["data"]["application/vnd.jupyter.widget-view+json"]["model_id"] for m in messages
+    )
+    registry = WIDGETS_LEFT.removeprefix("len(").removesuffix(")")
+    shown = offline_kernel.value(f"{registry}[{model_id!r}].children[-1].value")
+    assert "kimi-reply" in shown
+    assert offline_kernel.value("str(answer)")[:15] in shown
+    # The box with its two children and what belongs to them; none for the parts that grew.
+    assert offline_kernel.value(WIDGETS_LEFT) - before < 12
+    offline_kernel.run("out.close()")
+
+
+# ---- what is left when the kernel dies or the page goes ----
+
+
+@pytest.mark.parametrize("server", [PACED], indirect=True)
+def test_the_text_so_far_is_in_an_output_that_is_saved_and_leaves_no_trace_in_the_end(kernel: Kernel):
+    request = kernel.send("%%kimi\nWrite 300 words about rivers.")
+    before = kernel.wait_until(
+        request, lambda m: "kimi-kept" in str(m["content"].get("data", {}).get("text/html"))
+    )
+    message = before[-1][1]
+    assert message["msg_type"] == "display_data"
+    kept = message["content"]["transient"]["display_id"]
+    cell = kernel.finish(request, before)
+    updates = [
+        m["content"]["data"] for _, m in cell.messages
+        if m["msg_type"] == "update_display_data" and m["content"]["transient"]["display_id"] == kept
+    ]  # fmt: skip
+    assert updates[-1] == EMPTY
+    assert len(updates) < 12  # it is sent anew when the text has doubled
+
+
+def test_a_kernel_that_is_shut_down_in_the_middle_shows_the_answer_as_stopped(offline_kernel: Kernel):
+    code = (
+        "import kimi_magic.kernel as k\n"
+        "from kimi_magic import view\n"
+        "plan = k.current.plan('Write 300 words about rivers.', {'speed': 0.0})\n"
+        "class Seen:\n"
+        "    def open(self, turn, stop=None): self.closed = 0\n"
+        "    def update(self, turn):\n"
+        "        if turn.choice.text: k.current.close_views()\n"
+        "    def close(self, turn): self.closed += 1; self.state = turn.state\n"
+        "seen = Seen(); k.current.run(plan, seen)\n"
+        "print(seen.closed, seen.state)"
+    )
+    assert offline_kernel.run(code).printed.strip() == "1 interrupted"

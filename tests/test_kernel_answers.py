@@ -6,7 +6,7 @@ import pytest
 
 from tests.conftest import PACED, Server
 from tests.kernel import WIDGET, Cell, Kernel
-from tests.test_kernel import LONG, WIDGETS_LEFT, begun
+from tests.test_kernel import LONG, begun
 
 SAID = "[(m.role, m.content) for m in __import__('kimi_magic.kernel').kernel.current.conversation.before()]"
 LAST = "(lambda r: (r.text, r.finish_reason, [c.text for c in r.choices]))(__import__('kimi_magic').last)"
@@ -54,7 +54,7 @@ def test_every_comm_of_several_answers_is_closed(kernel: Kernel):
     closed = [message["content"]["comm_id"] for _, message in cell.of_type("comm_close")]
     assert opened
     assert sorted(opened) == sorted(closed)
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0
 
 
 @pytest.mark.parametrize("server", [PACED], indirect=True)
@@ -77,7 +77,7 @@ def test_an_interrupt_of_several_answers_keeps_what_arrived_and_leaves_no_widget
     server.wait_for("closed by the client")
     assert "Answer 2 · stopped" in cell.display["text/html"]
     assert WIDGET not in cell.display
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0
     assert kernel.value(SAID) == []
 
 
@@ -160,4 +160,4 @@ def test_calls_of_a_model_with_tools_are_listed(kernel: Kernel):
     assert "<li><code>get_weather(" in cell.display["text/html"]
     assert "Oslo" in cell.display["text/plain"]
     assert kernel.value(SAID) == []
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0

@@ -14,13 +14,13 @@ import pytest
 from nbclient import NotebookClient
 
 from kimi_magic.conversation import Parsed
+from kimi_magic.markdown import inert
 from kimi_magic.messages import Finished, ReasoningDelta, TextDelta
 from kimi_magic.view.terminal import TerminalView
 from tests.browser.manual_service import ManualService, manual_service
 from tests.conftest import PATIENCE
 from tests.kernel import Cell, Kernel, text_of_widgets
 from tests.peers import Scripted, streamed
-from tests.test_kernel import WIDGETS_LEFT
 from tests.test_kernel_answers import SAID, error_of
 from tests.test_static import Terminal
 from tests.turns import GrowingTurn
@@ -71,7 +71,7 @@ def assert_no_widget_is_left(kernel: Kernel, cell: Cell) -> None:
     opened = [message["content"]["comm_id"] for _, message in cell.of_type("comm_open")]
     closed = [message["content"]["comm_id"] for _, message in cell.of_type("comm_close")]
     assert sorted(opened) == sorted(closed)
-    assert kernel.value(WIDGETS_LEFT) == 0
+    assert kernel.widgets_left() == 0
 
 
 # ---- from cell to object ----
@@ -251,7 +251,8 @@ def test_a_repair_takes_the_widgets_of_the_first_answer_away_and_shows_its_own(
     cell = offline_kernel.finish(request, before)
     html = displays(cell)[0]["text/html"]
     assert "· 1 repair ·" in html
-    assert "Asked again, because the answer does not match the schema: $.age: expected integer" in html
+    reason = inert("Asked again, because the answer does not match the schema: $.age: expected integer")
+    assert reason in html
     assert "First" not in html
     assert offline_kernel.value("ada") == {"name": "Second", "age": 2}
     assert_no_widget_is_left(offline_kernel, cell)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from kimi_magic.markdown import LARGEST_OPEN, Blocks, code, render
 from kimi_magic.markdown.languages import LANGUAGES
-from kimi_magic.view.notebook import PAINT
+from kimi_magic.view.notebook import REPAINT_LENGTH
 
 # ---- reading a page: as a browser does, and as MathJax does ----
 
@@ -841,6 +841,6 @@ DENSE = {
 @pytest.mark.parametrize("text", DENSE.values(), ids=DENSE)
 def test_what_is_given_out_at_once_is_small_however_dense_the_text(text: str) -> None:
     blocks = Blocks()
-    for start in range(0, len(text), PAINT):
-        assert len(blocks.add(text[start : start + PAINT]).encode()) <= 12_000
+    for start in range(0, len(text), REPAINT_LENGTH):
+        assert len(blocks.add(text[start : start + REPAINT_LENGTH]).encode()) <= 12_000
         assert len(blocks.tail().encode()) <= LARGEST_OPEN + 50

@@ -16,15 +16,15 @@ from kimi_magic.options import CELL, CONFIG, PYTHON
 TABLE = options.TABLE
 
 
-def parsed(line: str, door: str = CELL) -> dict[str, object]:
-    values, others = options.parse(options.split(line), options.at(door))
+def parsed(line: str, entry: str = CELL) -> dict[str, object]:
+    values, others = options.parse(options.split(line), options.at(entry))
     assert others == []
     return values
 
 
-def refused(line: str, door: str = CELL) -> KimiUsageError:
+def refused(line: str, entry: str = CELL) -> KimiUsageError:
     with pytest.raises(KimiUsageError) as caught:
-        parsed(line, door)
+        parsed(line, entry)
     assert "\n" not in caught.value.message
     return caught.value
 
@@ -361,17 +361,17 @@ def test_a_quote_that_is_open_in_the_options_is_still_an_error_before_a_prompt()
 # ---- the key ----
 
 
-@pytest.mark.parametrize("door", [CELL, CONFIG, PYTHON])
-def test_no_door_has_an_option_for_the_key(door: str) -> None:
-    names = {name for option in options.at(door) for name in (option.name, *option.flags)}
+@pytest.mark.parametrize("entry", [CELL, CONFIG, PYTHON])
+def test_no_door_has_an_option_for_the_key(entry: str) -> None:
+    names = {name for option in options.at(entry) for name in (option.name, *option.flags)}
     assert not [name for name in names if "key" in name or "secret" in name or name.endswith("token")]
 
 
-@pytest.mark.parametrize("door", [CELL, CONFIG])
+@pytest.mark.parametrize("entry", [CELL, CONFIG])
 @pytest.mark.parametrize("flag", ["--api-key", "--api_key", "--apikey", "--key"])
 @pytest.mark.parametrize("glue", [" ", "="])
-def test_a_key_on_a_line_is_refused_with_the_way_that_is_safe(door: str, flag: str, glue: str) -> None:
-    error = refused(f"{flag}{glue}sk-secret", door)
+def test_a_key_on_a_line_is_refused_with_the_way_that_is_safe(entry: str, flag: str, glue: str) -> None:
+    error = refused(f"{flag}{glue}sk-secret", entry)
     assert "does not exist" in error.message
     assert "--login" in error.hint
     assert "sk-secret" not in str(error)
@@ -393,12 +393,12 @@ def test_a_default_is_a_value_that_may_be_typed(option: options.Option) -> None:
     assert option.check(option.default) == option.default
 
 
-@pytest.mark.parametrize("door", [CELL, CONFIG])
-def test_the_help_shows_every_option_of_its_door_with_its_default(door: str) -> None:
-    text = options.help_text("%kimi [options]", "Talk.", options.at(door))
+@pytest.mark.parametrize("entry", [CELL, CONFIG])
+def test_the_help_shows_every_option_of_its_entry_point_with_its_default(entry: str) -> None:
+    text = options.help_text("%kimi [options]", "Talk.", options.at(entry))
     assert text.startswith("Talk.\n\nUsage: %kimi [options]\n")
-    for option in options.at(door):
-        flags = f"{', '.join((*option.flags, *option.opposite))} "
-        (row,) = [row for row in text.splitlines() if f"{row.lstrip()} ".startswith(flags)]
+    for option in options.at(entry):
+        flags = ", ".join((*option.flags, *option.opposite))
+        (row,) = [row for row in text.splitlines() if f"{row.lstrip()} ".startswith(f"{flags} ")]
         assert option.help in row
     assert "(default that of the host; at EvoLink kimi-k2-thinking)" in text

@@ -74,37 +74,37 @@ def test_every_block_says_what_it_is():
 # ---- the tables ----
 
 
-def helped(door: str) -> set[tuple[str, str]]:
-    """What `--help` of a door says: (flags, text)."""
+def helped(entry: str) -> set[tuple[str, str]]:
+    """What `--help` of a entry says: (flags, text)."""
     with redirect_stdout(io.StringIO()) as printed:
-        if door.startswith("%"):
+        if entry.startswith("%"):
             shell = InteractiveShell()
             shell.run_line_magic("load_ext", "kimi_magic")
-            shell.run_line_magic(door.lstrip("%"), "--help")
+            shell.run_line_magic(entry.lstrip("%"), "--help")
         else:
-            command_line.main([door.removeprefix("kimi-magic "), "--help"])
+            command_line.main([entry.removeprefix("kimi-magic "), "--help"])
     return {(m[1], m[2]) for m in re.finditer(r"^  (-\S.*?) {2,}(\S.*)$", printed.getvalue(), re.MULTILINE)}
 
 
-def written(door: str) -> set[tuple[str, str]]:
-    """What the tables of the README say of a door."""
+def written(entry: str) -> set[tuple[str, str]]:
+    """What the tables of the README say of a entry."""
     found = set()
     for marked in MARKED.finditer(TEXT):
         lines = [line for line in marked[0].splitlines() if line.startswith("|")]
         head, _, *rows = [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in lines]
         for cells in rows:
             row = dict(zip(head, cells, strict=True))
-            if row.get(f"`{door}`") == "•" or head[0] == f"`{door}` …":
+            if row.get(f"`{entry}`") == "•" or head[0] == f"`{entry}` …":
                 found.add((cells[0].replace("`", ""), cells[1].replace(r"\|", "|")))
     return found
 
 
 @pytest.mark.parametrize(
-    "door", ["%%kimi", "%kimi_config", "%kimi_usage", "ask", "kimi-magic serve", "kimi-magic demo"]
+    "entry", ["%%kimi", "%kimi_config", "%kimi_usage", "ask", "kimi-magic serve", "kimi-magic demo"]
 )
-def test_the_tables_say_what_the_help_says(door: str):
-    assert helped(door)
-    assert written(door) == helped(door), f"the README is behind: run {COMMAND}"
+def test_the_tables_say_what_the_help_says(entry: str):
+    assert helped(entry)
+    assert written(entry) == helped(entry), f"the README is behind: run {COMMAND}"
 
 
 def test_the_tables_are_as_the_command_writes_them():

@@ -310,8 +310,8 @@ def test_without_a_choice_the_table_of_the_model_decides(name: str) -> None:
 
 
 def test_the_choice_is_an_option_of_cell_settings_and_python() -> None:
-    for door in (options.CELL, options.CONFIG):
-        values, _ = options.parse(["--history-reasoning", "tools"], options.at(door))
+    for entry in (options.CELL, options.CONFIG):
+        values, _ = options.parse(["--history-reasoning", "tools"], options.at(entry))
         assert values == {"history_reasoning": "tools"}
     with pytest.raises(KimiUsageError, match="one of all, tools, none"):
         kimi_magic.ask("2+2?", history_reasoning="some", offline=True)

@@ -985,3 +985,9 @@ def test_decimal_numbers_keep_their_digits(kind: str):
             return
     assert type(answer.value["total"]) is float
     assert type(answer.data.rate) is float
+
+
+def test_a_whole_number_is_an_integer_also_for_a_json_schema():
+    answer = read_answer('{"id": 3.0, "lines": []}', of(RAW))
+    assert repr(answer.data) == "{'id': 3, 'lines': []}"
+    assert "whole number" in answer.notices[0]

@@ -361,3 +361,13 @@ def test_however_it_arrives_the_terminal_shows_the_whole(
     answer = words.printable("".join(text))
     assert out == (answer + "\n" if "".join(text) else "")
     assert letters(words.printable("".join(thought))) in letters(ESCAPES.sub("", err))
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_what_is_kept_of_a_growing_reply_is_plain_text(text: str) -> None:
+    turn = GrowingTurn("kimi-k2-thinking")
+    for event in (ReasoningDelta(text), TextDelta(text)):
+        turn.add(event)
+    html = static.so_far(turn, "kimi-kept-0")
+    assert unsafe(html, PAGE) == []
+    assert "\n\n" not in html

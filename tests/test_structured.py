@@ -906,3 +906,18 @@ def test_the_simulator_answers_by_the_schema(stream: bool) -> None:
     reply = kimi_magic.ask("Who?", schema=list[Person], offline=True, stream=stream)
     assert reply.data
     assert all(isinstance(person, Person) for person in reply.data)
+
+
+@pytest.mark.parametrize(("line", "made_by"), [("--frame=polars", polars), ("--frame=pandas", pandas)])
+def test_the_library_of_a_table_may_be_named(service: Start, line: str, made_by: Any) -> None:
+    service(f'{{"items": [{ADA}]}}')
+    data = asked(f"--schema list[Person] {line}", names={**NAMES, "pd": pandas, "pl": polars}).data
+    assert isinstance(data, made_by.DataFrame)
+    with pytest.raises(KimiUsageError, match="--frame 'numpy': expected True, False, pandas or polars"):
+        asked("--schema list[Person] --frame=numpy")
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_simulator_takes_a_schema_in_each_mode(mode: str) -> None:
+    reply = kimi_magic.ask("Who?", schema=Person, schema_mode=mode, offline=True, stream=False)
+    assert isinstance(reply.data, Person)

@@ -28,7 +28,6 @@ TREE = {
     "summary": {"style": STYLE},
     "div": {"class": r"[\w -]+", "role": "status", "style": STYLE},
     "b": {},
-    "dd": {},
     "span": {"style": STYLE},
     "pre": {"style": STYLE},
     "table": {"style": STYLE},
@@ -348,3 +347,13 @@ def test_no_cell_comes_to_life(rows: list[dict[str, Any]]) -> None:
         assert not CONTROL.search(html)
         for row in rows:
             assert words.printable(row["a"]) in texts(html)
+
+
+def test_of_a_huge_answer_the_first_rows_are_shown_while_it_grows_and_the_rest_is_counted() -> None:
+    rows, said = tree.Rows(), ""
+    for number in range(3_000):
+        said += rows.add(f"{'[' if number == 0 else ','} {number}")
+    assert said.count("kimi-row") == 2_000
+    assert "… 1,000 more rows so far" in texts(rows.tail())
+    assert "999: 2999" not in texts(said)
+    assert "2999: 2999" in texts(rows.tail())

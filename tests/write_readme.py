@@ -13,7 +13,7 @@ README = Path(__file__).parent.parent / "README.md"
 COMMAND = "python -m tests.write_readme"
 MARKED = re.compile(r"(<!-- options: (?P<name>\w+) [^\n]*-->\n).*?(<!-- /options -->)", re.DOTALL)
 
-# Tables by the name in their marker; the doors of each by the heading of their column.
+# Tables by the name in their marker; the entries of each by the heading of their column.
 TABLES: Mapping[str, Mapping[str, Iterable[options.Option]]] = {
     "request": {
         "`%%kimi`": options.at(options.CELL),
@@ -27,17 +27,19 @@ TABLES: Mapping[str, Mapping[str, Iterable[options.Option]]] = {
 
 
 def table(name: str) -> str:
-    """One table in Markdown: a row for each option, a column for each door where there are several."""
-    doors = TABLES[name]
-    found = list({(option.flags, option.help): option for door in doors.values() for option in door}.values())
-    columns = list(doors) if len(doors) > 1 else []
-    rows = [["option" if columns else f"{next(iter(doors))} …", "for", *columns]]
+    """One table in Markdown: a row for each option, a column for each entry where there are several."""
+    entries = TABLES[name]
+    found = list(
+        {(option.flags, option.help): option for entry in entries.values() for option in entry}.values()
+    )
+    columns = list(entries) if len(entries) > 1 else []
+    rows = [["option" if columns else f"{next(iter(entries))} …", "for", *columns]]
     rows.append(["---"] * 2 + [":-:"] * len(columns))
     for option in found:
         *others, last = (*option.flags, *option.opposite)
         flags = [*others, f"{last} {option.metavar}".rstrip()]
         default = "" if option.default in (None, True, False) else f" (default {option.default})"
-        marks = ["•" if option in doors[column] else "" for column in columns]
+        marks = ["•" if option in entries[column] else "" for column in columns]
         rows.append([", ".join(f"`{flag}`" for flag in flags), option.help + default, *marks])
     return "\n".join("| " + " | ".join(cell.replace("|", r"\|") for cell in row) + " |" for row in rows)
 

@@ -30,18 +30,22 @@ _PROXY_SCHEMES = ("http://", "https://", "socks5://", "socks5h://")  # that http
 
 
 class _QuietInCells(logging.Filter):
-    """Drops the line that httpx logs for each request of ours, unless somebody logs at DEBUG.
+    """Drops what httpx and httpcore log about requests of ours, unless somebody gave one of them a level.
 
-    In a notebook it would stand in the saved output of each cell as soon as a library sets logging to INFO.
+    In a notebook it would stand in the saved output of each cell, a line at INFO and dozens at DEBUG, as soon
+    as any library sets the level of the root.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        is_ours = record.threadName == IO_THREAD_NAME and record.levelno == logging.INFO
-        return not is_ours or _HTTPX_LOGGER.isEnabledFor(logging.DEBUG)
+        if record.threadName != IO_THREAD_NAME or record.levelno > logging.INFO:
+            return True
+        family = record.name.partition(".")[0]
+        return any(logging.getLogger(name).level for name in (record.name, family))
 
 
-_HTTPX_LOGGER = logging.getLogger("httpx")
-_HTTPX_LOGGER.addFilter(_QuietInCells())
+# A filter does not hold for the loggers below: these are all that log.
+for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
+    logging.getLogger(_name).addFilter(_QuietInCells())
 
 
 class Transports:

@@ -55,7 +55,7 @@ _ITEM = re.compile(
     re.IGNORECASE,
 )
 _PART = re.compile(r'"(?:[^"\\]|\\.)*+"|[{\[(｛［]|[}\])｝］]', re.DOTALL)
-_ESCAPED_PART = re.compile(r'\\"(?:\\\\\\"|\\\\[^"]|[^\\"])*+\\"|[{\[(]|[}\])]', re.DOTALL)
+_ESCAPED_PART = re.compile(r'\\"(?:\\\\\\"|\\\\[^"]|\\[^"\\]|[^\\"])*+\\"|[{\[(]|[}\])]', re.DOTALL)
 _ESCAPED = re.compile(r'[{\[](?:\s|\\[nrt]|[{\[])*+\\"')
 _KIND = str.maketrans("｛［｝］", "{[}]")
 _PAIRS = {"}": "{", "]": "[", ")": "("}
@@ -104,7 +104,9 @@ def extent(text: str, start: int, limit: int, part: re.Pattern[str] = _PART) -> 
     """
     stack: list[str] = []
     open_of = {"{": 0, "[": 0, "(": 0}
-    for each in part.finditer(text, start, limit):
+    for each in part.finditer(text, start):  # a string may reach beyond the limit
+        if each.start() >= limit:
+            break
         char = each[0].translate(_KIND)
         if char in open_of:
             stack.append(char)

@@ -106,6 +106,8 @@ def string(text: str, at: int, *, is_key: bool = False) -> String | None:
     if end >= len(text) or text[end] not in CLOSERS[quote]:
         return None
     raw = text[at + 1 : end]
+    if quote == "`" and "${" in raw:  # a template of JavaScript: what stands there is not known
+        return None
     if _CONTROL.search(raw):
         remarks.append("control")
     value, more = _decoded(raw, quote, is_key=is_key)

@@ -23,8 +23,8 @@ REPEATED_NOTICE = "The model wrote the same JSON {} times; it is taken once."
 ENTITY_NOTICE = "Quotes were written as HTML (&quot;); they were read as quotes."
 QUOTED_NOTICE = "The lines were quoted with >; the marks were left out."
 REASONING_NOTICE = "The model's reasoning stood in the answer; it was left out."
-LATER_NOTICE = "The model wrote JSON before the answer; it was left out, because {}: {}"
-PROSE_NOTICE = "The model wrote text around the JSON; it was left out: {}"
+LATER_NOTICE = "The model wrote JSON before the answer; it was left out, because {}: {}."
+PROSE_NOTICE = "The model wrote text around the JSON; it was left out: {}."
 
 _ENTITY = re.compile(r"[{\[,:]\s*&(?:quot|#0*34|#[xX]22);")
 _FENCE = re.compile(r"(?:`{3,}|~{3,})[ \t]*[\w+#.-]*")

@@ -142,7 +142,6 @@ def _with_code_closed(text: str, start: int, size: int) -> str:
 _HALF = re.compile(
     r"<[^\s<>]{0,200}\Z"  # a tag or an address
     r"|&[#\w]{0,10}\Z"  # a character by its name
-    r"|\$+\Z"
     r"|(?<!\S)!\Z"
     r"|!\[(?:[^\[\]]*\Z|[^\[\]]*\]\Z|[^\[\]]*\]\([^()]*\Z)"  # a picture is shown when it is there
 )
@@ -169,6 +168,8 @@ def _closed_formulas(text: str, seen: str) -> int:
         at = begin
         if found.start() and text[found.start() - 1] == "\\":
             continue
+        if begin == len(text):  # of what opens here nothing has come
+            return found.start()
         end = text.find(closing, begin)
         if end >= 0:
             behind = end + len(closing)

@@ -54,6 +54,11 @@ class Lossless:
             for kind, (first, count) in self._remarks.items()
         )
 
+    @property
+    def kinds(self) -> set[str]:
+        """The kinds of changes that were made."""
+        return set(self._remarks)
+
     def value(self, value: Any, schema: Any, steps: Steps = ()) -> Any:
         """The value in the types of `schema`; what is as asked for, or cannot be brought there, as it is."""
         schema = resolved(schema, self._root)

@@ -101,9 +101,11 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
             SchemaFault: It does not fit; where and why not, in the value as it was written.
         """
         try:
-            return Fitted(self.build(value), ())
+            built = self.build(value)
         except SchemaFault as fault:
             first = fault
+        else:
+            return Fitted(built, ()) if self.is_of_type else self._with_whole_numbers(built)
         for inner, around in self._insides(value):
             lossless = Lossless(self.raw)
             try:
@@ -121,6 +123,15 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
                 lossless.remark("wrapped", around)
             return Fitted(typing.cast("T", made), lossless.notices())
         raise first
+
+    def _with_whole_numbers(self, value: Any) -> Fitted[Any]:
+        """A value that fits a JSON Schema, with `5.0` as 5 where an integer was asked for."""
+        lossless = Lossless(self.raw)
+        try:
+            changed = lossless.value(value, self.raw)
+        except RecursionError:
+            return Fitted(value, ())
+        return Fitted(changed, lossless.notices()) if lossless.kinds == {"integer"} else Fitted(value, ())
 
     def _insides(self, value: Any) -> Iterator[tuple[Any, Steps]]:
         """What of a value may be the answer, and the steps to it: the value, or the only property of it."""

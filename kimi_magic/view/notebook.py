@@ -23,14 +23,21 @@ from kimi_magic.messages import Choice
 from kimi_magic.messages.choice import shortened
 from kimi_magic.view import css, static, table, tree, words
 
-GROUP = 3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
-ROW = 10  # widgets in one box: the list of its children is sent whole for each that is added
-PAINT = 1_500  # characters of new text in one repaint; more at once is read by nobody, the end shows all
+GROUP_LENGTH = (
+    3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
+)
+ROW_SIZE = 10  # widgets in one box: the list of its children is sent whole for each that is added
+REPAINT_LENGTH = (
+    1_500  # characters of new text in one repaint; more at once is read by nobody, the end shows all
+)
 REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
+EMPTY = {"text/html": ""}  # nothing to see; without any type, exporters complain
 RELOAD_DELAY = 1.0  # s after a long answer until its widgets are closed
 KEEP_INTERVAL = 1.0  # s between two looks at whether the text so far is to be kept
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
-CALL = 300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
+CALL_LENGTH = (
+    300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
+)
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
 # Of what terminals obey and what reorders a line, what `json.dumps` leaves as it is.
 _CONTROL = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -110,10 +117,11 @@ class NotebookView:
     def close(self, turn: Turn) -> None:
         """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""
         self._handle.update(self._final(turn), raw=True, metadata={"kimi_magic": static.summary(turn)})
-        if self._kept is not None:
-            self._kept.update({}, raw=True)
-        self._show_data(turn)
-        if self._live is not None and not (self._kept is not None and self._close_later(turn)):
+        self._show_data(turn, self._kept)
+        if self._live is None:
+            return
+        is_long = self._kept is not None and turn.state == "complete"
+        if not (is_long and self._close_later(turn)):
             self._live.close()
 
     def _close_later(self, turn: Turn) -> bool:
@@ -141,16 +149,22 @@ class NotebookView:
         html = static.html(turn, hide_reasoning=self._hide, open_reasoning=opened)
         return {"text/html": html, "text/plain": static.plain(turn)}
 
-    def _show_data(self, turn: Turn) -> None:
+    def _show_data(self, turn: Turn, kept: Any = None) -> None:
+        """Show the data of a JSON answer, in the place of the text that was `kept` if there is one."""
+        data: dict[str, Any] = EMPTY
+        metadata: dict[str, Any] = {}
         if turn.frame is not None:
-            shown = {
+            data = {
                 "text/html": words.for_export(table.html(turn.frame)),
                 "text/plain": words.printable(str(turn.frame)),
             }
-            display(shown, raw=True)
         elif turn.parsed:
-            unfolded = {"application/json": {"expanded": tree.small(turn.value)}}
-            display(data_bundle(turn.value), raw=True, metadata=unfolded)
+            data = data_bundle(turn.value)
+            metadata = {"application/json": {"expanded": tree.small(turn.value)}}
+        if kept is not None:
+            kept.update(data, raw=True, metadata=metadata)
+        elif data is not EMPTY:
+            display(data, raw=True, metadata=metadata)
 
     def _status_bundle(self) -> dict[str, str]:
         return {"text/html": static.line(self._shown), "text/plain": self._shown}
@@ -241,7 +255,8 @@ class _Live:
 
     def hide(self) -> None:
         """Let the page hide what has that class."""
-        self._looks.value = f"<style>{css.LIVE_CSS}.{self.hidden_class}{{display:none}}</style>"
+        hidden = f".{self.hidden_class}{{display:none}}"
+        self._looks.value = f"<style>{css.LIVE_CSS}</style><style>{hidden}</style>"
 
     @property
     def was_reloaded(self) -> bool:
@@ -373,7 +388,7 @@ class _Panel:
 
     def update(self, turn: Turn, choice: Choice) -> None:
         if self._habit is not None and len(choice.reasoning) > self._reasoning:
-            new = choice.reasoning[self._reasoning : self._reasoning + PAINT]
+            new = choice.reasoning[self._reasoning : self._reasoning + REPAINT_LENGTH]
             self._show_reasoning(new)
             self._reasoning += len(new)
         if self._accordion is not None:
@@ -382,7 +397,7 @@ class _Panel:
                 self._was_folded = True
                 self._fold()
         if len(choice.text) > self._text:
-            new = choice.text[self._text : self._text + PAINT]
+            new = choice.text[self._text : self._text + REPAINT_LENGTH]
             self._show_answer(new)
             self._text += len(new)
         if choice.tool_calls:
@@ -402,7 +417,7 @@ class _Panel:
         if self._calls is None:
             self._calls = self._widgets.html(widgets.HTML)
             self._place()
-        self._calls.value = static.calls_html([shortened(call, CALL) for call in words.calls(choice)])
+        self._calls.value = static.calls_html([shortened(call, CALL_LENGTH) for call in words.calls(choice)])
 
     def _show_answer(self, new: str) -> None:
         finished = self._blocks.add(words.without_controls(new))
@@ -455,7 +470,7 @@ class _Column:
         self.box = factory.box((self._tail,))
 
     def show(self, finished: str, tail: str) -> None:
-        if finished and self._groups and len(self._last) + len(finished) <= GROUP:
+        if finished and self._groups and len(self._last) + len(finished) <= GROUP_LENGTH:
             self._last += finished
             self._groups[-1].value = self._last
         elif finished:
@@ -464,7 +479,7 @@ class _Column:
         self._tail.value = tail
 
     def _append(self, group: Any) -> None:
-        if self._groups and len(self._groups) < ROW:
+        if self._groups and len(self._groups) < ROW_SIZE:
             self._groups.append(group)
             self._rows[-1].children = tuple(self._groups)
             return

@@ -55,9 +55,8 @@ def so_far(turn: Turn, hidden_class: str, *, hide_reasoning: bool = False) -> st
     for choice in turn.choices:
         for text in ("" if hide_reasoning else choice.reasoning, choice.text):
             if text:
-                plain = escape(printable(text)).replace("\n", "&#10;")
-                parts.append(f'<div style="{css.PLAIN_CSS}">{plain}</div>')
-    return f'<div class="{hidden_class}">{"".join(parts)}</div>'
+                parts.append(f'<div style="{css.PLAIN_CSS}">{inert(printable(text))}</div>')
+    return for_export(f'<div class="{hidden_class}">{"".join(parts)}</div>')
 
 
 def _choice(turn: Turn, choice: Choice, hide_reasoning: bool, opened: bool) -> str:

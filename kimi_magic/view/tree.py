@@ -16,6 +16,7 @@ from kimi_magic.view.css import TREE_CSS
 from kimi_magic.view.words import on_one_line, printable
 
 MOST_ROWS = 500  # on screen; a page with more is slow, and nobody reads them
+MOST_GROWING = 2_000  # on screen while they arrive
 ALL_OPEN = 60  # rows up to which the whole tree is unfolded
 LONGEST_TEXT = 2_000  # characters of one string, number or key on screen
 LONGEST_LINE = 100  # characters of a container that is one row of a large tree
@@ -32,14 +33,21 @@ class Rows:
 
     def __init__(self) -> None:
         self._growing = Growing()
+        self._left = MOST_GROWING
+        self._hidden = 0
 
     def add(self, text: str) -> str:
-        """The rows that `text` made final."""
-        return _rows(self._growing.add(text))
+        """The rows that `text` made final; of those beyond the first 2,000 only the number is kept."""
+        lines = self._growing.add(text)
+        shown = lines[: self._left]
+        self._left -= len(shown)
+        self._hidden += len(lines) - len(shown)
+        return _rows(shown)
 
     def tail(self) -> str:
-        """The row that is still open."""
-        return _rows(self._growing.tail())
+        """The row that is still open, behind the number of those that are not shown."""
+        more = f'<div style="opacity:.7">… {self._hidden:,} more rows so far</div>' if self._hidden else ""
+        return more + _rows(self._growing.tail())
 
 
 def of_text(text: str) -> str:
@@ -96,14 +104,15 @@ class _Tree:
         entries = value.items() if isinstance(value, dict) else enumerate(value)
         opened = "" if self._folded and depth else " open"
         summary = f"<summary>{label}{_count(value)}</summary>"
-        self.parts.append(f"<details{opened}>{summary}<dd>")
+        self.parts.append(f"<details{opened}>{summary}<div style=margin-left:1em>")
         for number, (key, inner) in enumerate(entries):
             if not self._left:
                 things = _things(value, len(value) - number)
                 self.parts.append(f"… {things} more, not shown; all of it is in the data\n")
                 break
             self.add(inner, _label(key), depth + 1)
-        self.parts.append("</dd></details>")
+        self.parts[-1] = self.parts[-1].removesuffix("\n")
+        self.parts.append("</div></details>")
 
     def _row(self, value: Any, depth: int) -> str | None:
         """What is shown on one row: a scalar, what is too deep, in a large tree also a short container."""

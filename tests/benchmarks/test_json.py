@@ -12,8 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from datetime import date
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, NamedTuple, TypedDict, TypeVar
 
+import msgspec
+import pydantic
 import pytest
 
 from kimi_magic import json_text, schema
@@ -168,3 +172,140 @@ def test_hostile_text_costs_as_much_as_it_is_long(capsys: pytest.CaptureFixture[
     worst = max(took(unit, 40_000) / max(took(unit, 10_000), 1e-3) for unit in HOSTILE)
     with capsys.disabled():
         print(f"\nfour times as much hostile text takes at most {worst:.1f} times as long")
+
+
+# ---- what each kind of type can do ----
+
+AGE = Annotated[int, pydantic.Field(ge=0, description="in years")]
+Item = TypeVar("Item")
+
+
+@dataclass
+class InClass:
+    größe: int
+    age: AGE
+    price: Decimal
+    born: date
+    size: Literal["small", "large", "medium"]
+
+
+class InDict(TypedDict):
+    größe: int
+    age: AGE
+    price: Decimal
+    born: date
+    size: Literal["small", "large", "medium"]
+
+
+class InGeneric(TypedDict, Generic[Item]):
+    größe: int
+    age: AGE
+    price: Decimal
+    born: date
+    size: Item
+
+
+class InStruct(msgspec.Struct):
+    größe: int
+    age: AGE
+    price: Decimal
+    born: date
+    size: Literal["small", "large", "medium"]
+
+
+class InTuple(NamedTuple):
+    größe: int
+    age: AGE
+    price: Decimal
+    born: date
+    size: Literal["small", "large", "medium"]
+
+
+class InModel(pydantic.BaseModel):
+    größe: int
+    age: AGE
+    price: Decimal
+    born: date
+    size: Literal["small", "large", "medium"]
+
+
+NAMES = {"AGE": AGE}
+KINDS: dict[str, Any] = {
+    "dataclass": InClass,
+    "TypedDict": InDict,
+    "TypedDict, generic": InGeneric[Literal["small", "large", "medium"]],
+    "msgspec Struct": InStruct,
+    "NamedTuple": InTuple,
+    "pydantic model": InModel,
+    "pydantic adapter": pydantic.TypeAdapter(InModel),
+    "JSON Schema": {
+        "type": "object",
+        "properties": {
+            "größe": {"type": "integer"},
+            "age": {"type": "integer", "minimum": 0, "description": "in years"},
+            "price": {"type": "number"},
+            "born": {"type": "string", "format": "date"},
+            "size": {"enum": ["small", "large", "medium"]},
+        },
+        "required": ["größe", "age", "price", "born", "size"],
+    },
+    "short form": "größe int, age AGE, price Decimal, born date, size Literal['small', 'large', 'medium']",
+}
+GOOD = '{"größe": 3, "age": 36, "price": 12.50, "born": "2025-03-14", "size": "small"}'
+
+
+def part(value: Any, name: str) -> Any:
+    return value[name] if isinstance(value, dict) else getattr(value, name)
+
+
+def can(wanted: schema.Schema[Any], what: str) -> bool:
+    """Whether a kind of type has one of the abilities of the table."""
+
+    def built(change: str = "", to: str = "") -> Any:
+        return schema.read(GOOD.replace(change, to) if change else GOOD, wanted).data
+
+    def faults(change: str, to: str) -> tuple[Any, ...]:
+        try:
+            built(change, to)
+        except schema.SchemaFault as fault:
+            return fault.faults
+        return ()
+
+    sent = json.dumps(wanted.json_schema, ensure_ascii=False)
+    match what:
+        case "names":
+            return part(built(), "größe") == 3
+        case "bounds sent":
+            return '"minimum": 0' in sent and "in years" in sent
+        case "bounds checked":
+            return [each.path for each in faults("36", "-1")] == ["$.age"]
+        case "order":
+            return '["small", "large", "medium"]' in sent
+        case "whole float":
+            return repr(part(built("36", "36.0"), "age")) == "36"
+        case "in quotes":
+            return part(built("36", '"36"'), "age") == 36
+        case "midnight":
+            return str(part(built("03-14", "03-14T00:00:00Z"), "born")) == "2025-03-14"
+        case "digits":
+            return str(part(built(), "price")) == "12.50"
+        case "all faults":
+            return len(faults('36, "price": 12.50', '"x", "price": [1]')) == 2
+    return False
+
+
+ABILITIES = (
+    *("names", "bounds sent", "bounds checked", "order", "whole float", "in quotes", "midnight", "digits"),
+    "all faults",
+)
+
+
+def test_kinds_of_types(capsys: pytest.CaptureFixture[str]):
+    lines = [f"{'':20}" + "".join(f"{each:>16}" for each in ABILITIES)]
+    for name, spec in KINDS.items():
+        wanted: schema.Schema[Any] = schema.of(spec, NAMES)
+        lines.append(
+            f"{name:20}" + "".join(f"{'yes' if can(wanted, each) else '–':>16}" for each in ABILITIES)
+        )
+    with capsys.disabled():
+        print("\n" + "\n".join(lines))

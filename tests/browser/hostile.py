@@ -145,6 +145,7 @@ ours => {
         for (const node of area.querySelectorAll("*")) {
             const bare = node.matches("script, style") && !node.attributes.length
             if (bare && ours.includes(node.textContent)) continue
+            if (bare && /^\.kimi-kept-[0-9a-f]{32}\{display:none\}$/.test(node.textContent)) continue
             const drawn = node.closest("mjx-container") !== null
             // JupyterLab's own viewer of JSON has a field to search in, with a sign.
             if (node.matches(".jp-RenderedJSON input[placeholder][type=text]:not([autofocus])")) continue

@@ -23,6 +23,7 @@ from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
 from tests.conftest import KEYS
+from tests.kernel import EMPTY
 
 TIMEOUT = 120  # s until a server that should have started or ended long ago counts as stuck
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
@@ -284,9 +285,16 @@ class Notebook:
         )
 
     def save(self) -> dict[str, Any]:
-        """Save the notebook; return what is in the file."""
+        """Save the notebook; return what is in the file, without the outputs that hold nothing.
+
+        What a long answer has put aside while it grew is such an output in the end.
+        """
         self.command("docmanager:save")
-        return json.loads(self.path.read_text(encoding="utf-8"))
+        content = json.loads(self.path.read_text(encoding="utf-8"))
+        for cell in content["cells"]:
+            if "outputs" in cell:
+                cell["outputs"] = [output for output in cell["outputs"] if output.get("data") != EMPTY]
+        return dict(content)
 
     def shut_down_kernel(self) -> None:
         self._evaluate("await panel.sessionContext.shutdown()")

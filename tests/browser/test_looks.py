@@ -105,10 +105,10 @@ def test_the_reasoning_shows_its_end_while_it_grows(open_notebook: Open, service
     notebook.run(1)
     exchange, output = service.next_request(), notebook.output(1)
     exchange.send_reasoning("The first of many lines.\n" + REASONING * 60 + "The last of them.")
-    expect(output.get_by_text("The last of them.")).to_be_in_viewport()
-    expect(output.get_by_text("The first of many lines.")).not_to_be_in_viewport()
+    expect(output.get_by_text("The last of them.").filter(visible=True)).to_be_in_viewport()
+    expect(output.get_by_text("The first of many lines.").filter(visible=True)).not_to_be_in_viewport()
     exchange.send_reasoning("\n" + REASONING * 30 + "And one more.")
-    expect(output.get_by_text("And one more.")).to_be_in_viewport()
+    expect(output.get_by_text("And one more.").filter(visible=True)).to_be_in_viewport()
     exchange.finish()
     notebook.wait_until_over(1)
 

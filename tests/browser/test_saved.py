@@ -42,7 +42,7 @@ def test_code_is_copied_where_scripts_may_run_and_elsewhere_has_no_dead_button(
     notebook.wait_until_over(1)
     output.get_by_role("button", name="Copy").click()
     expect(output.get_by_role("button", name="Copied")).to_have_count(1)
-    assert page.evaluate("() => navigator.clipboard.readText()") == CODE
+    assert page.evaluate("() => navigator.clipboard.readText()") == CODE.rstrip("\n")
     copy = notebook.open_copy("code_from_somebody_else", notebook.save())
     assert not copy.is_trusted(1)
     expect(copy.output(1).locator("pre")).to_have_text(CODE)
