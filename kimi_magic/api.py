@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
-from kimi_magic import kernel, options, structured
+from kimi_magic import bridge, kernel, options, structured
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
@@ -13,6 +13,8 @@ from kimi_magic.reply import Reply, T
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm, Unpack
+
+    from kimi_magic.view import View
 
     class _Given(TypedDict, total=False):
         """The parameters of `ask` that its type does not depend on."""
@@ -35,6 +37,9 @@ if TYPE_CHECKING:
         image_size: int | None
         force: bool | None
         prefix: str | None
+        extra: Mapping[str, Any] | None
+        header: str | Sequence[str] | None
+        progress: bool | None
         history: bool
         history_reasoning: str | None
         stream: bool | None
@@ -105,12 +110,15 @@ def ask(
     stream: bool | None = None,
     effort: str | None = None,
     thinking: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+    header: str | Sequence[str] | None = None,
+    progress: bool | None = None,
     timeout: float | None = None,
     host: str | None = None,
     base_url: str | None = None,
     offline: bool | None = None,
 ) -> Reply[Any]:
-    """Ask once and wait for the whole reply; nothing is shown.
+    """Ask once and wait for the whole reply; nothing of it is shown.
 
     A parameter that is None follows `%kimi_config`, else the default that is named here.
 
@@ -152,6 +160,11 @@ def ask(
         stream: Receive the answer piece by piece. Default True.
         effort: How long to reason, where the model can be told: "low", "medium", "high" or "max".
         thinking: "on" or "off", where the model can be told.
+        extra: Further fields of the request, by name; those that have a parameter here are refused.
+        header: Headers for a gateway, 1 to 16 texts "NAME: VALUE". What is secret is only taken as $VARIABLE,
+            the name of a variable of the environment.
+        progress: Show a line while it waits, in a notebook on the thread of its cells. Default: where the
+            front end can update it; never in a script.
         timeout: Seconds of silence after which to give up, 0.1 to 86,400. Default 180.
         host: Who serves, by a name of `%kimi_config --host`. Its own key is used, and no other.
         base_url: Address of the service, of which nothing is assumed; it is asked also while `offline` is set
@@ -164,7 +177,17 @@ def ask(
     """
     values = {name: value for name, value in locals().items() if name != "prompt"}
     with in_words_of(PYTHON_WORDS):
-        return kernel.current.run(_plan(prompt, values))
+        plan = _plan(prompt, values)
+        return kernel.current.run(plan, _progress(plan))
+
+
+def _progress(plan: Plan) -> View | None:
+    """What shows that `ask` waits: in a notebook, on the thread of its cells, unless it is not wanted."""
+    if plan.options.progress is False or not bridge.is_main_thread():
+        return None
+    from kimi_magic import view
+
+    return view.progress()
 
 
 @overload

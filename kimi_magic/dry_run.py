@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from typing import Any
@@ -130,12 +131,19 @@ def _curl(plan: Plan) -> str:
     address = address.removesuffix("/chat/completions") + "/chat/completions"
     body = plan.request.body().decode()
     data = shlex.quote(body) if len(body) <= LONGEST_BODY else "@request.json"
-    line = (
-        f'curl {shlex.quote(address)} \\\n  -H "Authorization: Bearer ${variable}" \\\n'
-        f"  -H 'Content-Type: application/json' \\\n  --data {data}"
-    )
-    return (
-        line
-        if data != "@request.json"
-        else f"{line}\n# request.json: {len(body):,} characters, too long for a line"
-    )
+    lines = [
+        f"curl {shlex.quote(address)}",
+        f'-H "Authorization: Bearer ${variable}"',
+        *(f"-H {_quoted(header)}" for header in plan.options.header or ()),
+        "-H 'Content-Type: application/json'",
+        f"--data {data}",
+    ]
+    line = " \\\n  ".join(lines)
+    if data == "@request.json":
+        line += f"\n# request.json: {len(body):,} characters, too long for a line"
+    return line
+
+
+def _quoted(header: str) -> str:
+    """A header in quotes in which the shell fills in variables and nothing else."""
+    return '"' + re.sub(r'(["\\`]|\$(?![A-Za-z_]))', r"\\\1", header) + '"'

@@ -32,6 +32,7 @@ ROOMY_CAP = 16_000  # tokens, the least that Moonshot's thinking guide advises
 BEST_TEMPERATURE = 1.0  # the thinking models are made for it
 THINKING = {"on": {"type": "enabled"}, "off": {"type": "disabled"}}  # Moonshot's chat reference
 MOST_NAMES = 5  # of models that an error lists
+_OPTION_OF = {"reasoning_effort": "effort", "max_completion_tokens": "max_tokens"}
 _STANDS_IN_MESSAGES = ("system", "attach", "history")  # options that a list of messages leaves no place for
 
 
@@ -71,6 +72,9 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     history_reasoning: HistoryReasoning | None = None
     effort: str | None = None
     thinking: str | None = None
+    extra: dict[str, Any] | None = None
+    header: tuple[str, ...] | None = None
+    progress: bool | None = None
     stream: bool = True
     hide_reasoning: bool = False
     reasoning: str = "auto"
@@ -96,7 +100,7 @@ def decide(
         values["history_reasoning"] = model.history_reasoning
     if values.get("max_tokens") is None and model.max_tokens:
         values["max_tokens"] = min(model.max_tokens, _largest_cap(model, host) or model.max_tokens)
-    for name in ("stop", "tools", "attach"):
+    for name in ("stop", "tools", "attach", "header"):
         values[name] = tuple(values[name]) if values.get(name) else None
     return Options(**values)
 
@@ -162,7 +166,7 @@ def build(
             all conflicts are named.
     """
     model = model_of(options)
-    conflicts = _conflicts(model, options)
+    conflicts = [*_conflicts(model, options), *_extra_conflicts(options)]
     if messages[-1].partial and response_format is not None and response_format.type != "text":
         conflicts.append("{@json} with {@prefix}: the service does not mix them; use one of the two")
     if conflicts:
@@ -179,6 +183,7 @@ def build(
         stream_options=StreamOptions() if options.stream and host.stream_options else None,
         reasoning_effort=options.effort,
         thinking=THINKING[options.thinking] if options.thinking else None,
+        extra=options.extra,
         **{model.cap_field or host.cap_field: options.max_tokens},
         **{name: getattr(options, name) for name in SAMPLING},
     )
@@ -266,6 +271,20 @@ def _thinking_conflicts(model: Model, options: Options) -> list[str]:
         conflicts.append(f"thinking off: {model.name} always thinks; leave it out")
     elif options.thinking and model.thinking == "never":
         conflicts.append(f"thinking {options.thinking}: {model.name} never thinks; leave it out")
+    return conflicts
+
+
+def _extra_conflicts(options: Options) -> list[str]:
+    """Further fields that are none: the request has them already, from an option or by itself."""
+    conflicts = []
+    for name in options.extra or ():
+        own = _OPTION_OF.get(name, name)
+        if name == "thinking" and options.thinking is None:
+            continue  # some services take more in it than on and off
+        if own in Options.__struct_fields__:
+            conflicts.append(f"extra {name}: it has an option of its own, {{@{own}}}")
+        elif name in Request.__struct_fields__:
+            conflicts.append(f"extra {name}: it is made of the other options")
     return conflicts
 
 

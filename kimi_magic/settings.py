@@ -31,6 +31,7 @@ class Settings:
         self._values: dict[str, tuple[Any, str]] = {}
         self._login: tuple[str, Key] | None = None  # the origin that the key was typed for, and the key
         self._file: tuple[str, Mapping[str, str]] | None = None  # name and variables of the file with keys
+        self._header_origin = ""  # the origin that the headers were set for
         self._secrets: dict[str, str] = {}  # of Colab, by variable; asking for them takes a while
         self._remembered: dict[str, Key] = {}  # of the keyring, by origin
         self._faults: list[str] = []  # of the IPython configuration, until they are told
@@ -60,6 +61,8 @@ class Settings:
             values["offline"] = cell.get("offline", False)  # who names an address wants to go there
         where = self._offline_place if values["offline"] else self._place
         address, host, _ = where(values["base_url"], values["host"], asks=asks)
+        if "header" not in cell and values["header"] and self._header_origin != hosts.origin(address):
+            values["header"] = None  # what is secret in it is for that origin and no other
         return decide(values, {}, host=host, base_url=address)
 
     def source(self, name: str) -> str:
@@ -77,6 +80,13 @@ class Settings:
             self._read(values["env_file"])
         for name, value in values.items():
             self.set(name, value)
+        self._bind_headers(values, CONFIG)
+
+    def _bind_headers(self, values: Mapping[str, Any], source: str) -> None:
+        """Headers that were set are for the place that is set now, as the key of `--login` is."""
+        if values.get("header"):
+            self._header_origin = hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0])
+            self.set("header", values["header"], f"{source}, for {self._header_origin}")
 
     def load(self, section: Mapping[str, Any]) -> None:
         """Take values from the `KimiMagic` section of the IPython configuration.
@@ -184,6 +194,7 @@ class Settings:
             source,
             provider=decided.host,
             attempts=hosts.provider(decided.host).attempts,
+            headers=hosts.headers_of(decided.header or ()),
         )
         if needs_key and key_or_none is None and not connection.is_loopback:
             raise self._no_key(decided.base_url)

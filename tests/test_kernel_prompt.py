@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.conftest import PACED
 from tests.kernel import Kernel
 
 SENT = (
@@ -270,3 +271,19 @@ def test_fix_refuses_a_secret(notebook: Kernel):
 
 def test_without_an_error_there_is_nothing_to_fix(kernel: Kernel):
     assert "no cell has failed yet" in error_of(kernel, "%kimi_fix")["evalue"]
+
+
+# ---- a line while ask waits ----
+
+
+@pytest.mark.parametrize("server", [PACED], indirect=True)
+def test_ask_shows_a_line_in_a_notebook_while_it_waits_and_takes_it_away(kernel: Kernel):
+    cell = kernel.run("import kimi_magic\nr = kimi_magic.ask('Write 200 words about rivers.')")
+    texts = [
+        m["content"]["data"].get("text/plain", "")
+        for _, m in cell.of_type("display_data", "update_display_data")
+    ]
+    assert any("kimi-k2-thinking · " in text for text in texts)
+    assert cell.outputs == []  # what is empty counts for nothing
+    quiet = kernel.run("r = kimi_magic.ask('Write 200 words about rivers.', progress=False)")
+    assert quiet.outputs == []

@@ -19,6 +19,7 @@ from kimi_magic.client.retries import in_words, pause, requested_wait
 from kimi_magic.client.substitutes import Substitutes
 from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
 from kimi_magic.errors import KimiError, KimiRequestError, KimiStatusError, KimiStreamError
+from kimi_magic.keys import Key
 from kimi_magic.messages import Event, Noticed, Request, Retrying, Sent, balance, model_names
 from kimi_magic.timing import Mark
 
@@ -240,6 +241,10 @@ def _headers(connection: Connection) -> dict[str, str]:
     headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
     if connection.key:
         headers["Authorization"] = f"Bearer {connection.key.reveal()}"
+    for name, value in connection.headers:
+        for own in [own for own in headers if own.lower() == name.lower()]:
+            del headers[own]
+        headers[name] = value.reveal() if isinstance(value, Key) else value
     return headers
 
 

@@ -25,8 +25,9 @@ class Connection:
     `base_url` is normalised and ends in `/v1` or what the service has in its place, or is the whole address
     of its chat completions; `key_source` names where the key came from, for error messages. `provider` is who
     serves there, by the name in the table of providers, "" where that is unknown; `attempts` is how often a
-    request is sent at most. `via` is how the request travels: over the network, or to the simulator inside
-    this process, which gives `speed` events a second (0: as fast as possible).
+    request is sent at most; `headers` are the person's own, for a gateway, with a `Key` for what is secret.
+    `via` is how the request travels: over the network, or to the simulator inside this process, which gives
+    `speed` events a second (0: as fast as possible).
     """
 
     base_url: str
@@ -36,6 +37,7 @@ class Connection:
     speed: float = DEFAULT_SPEED
     provider: str = ""
     attempts: int = ATTEMPTS
+    headers: tuple[tuple[str, str | Key], ...] = ()
 
     @property
     def is_simulated(self) -> bool:
@@ -56,10 +58,16 @@ class Connection:
         """The host, as people are told."""
         return "the offline simulator" if self.is_simulated else urlsplit(self.base_url).netloc
 
+    def redact(self, text: str) -> str:
+        """`text`, which came from outside, without the key and without what is secret in a header."""
+        for value in (self.key, *(value for _, value in self.headers)):
+            text = value.redact(text) if isinstance(value, Key) else text
+        return text
+
     def excerpt(self, body: bytes | str, limit: int = LONGEST_EXCERPT) -> str:
         """What came from outside on one line of at most `limit` characters: no markup, controls or key."""
         text = body if isinstance(body, str) else body.decode("utf-8", "replace")
-        text = self.key.redact(text)[:LONGEST_QUOTED]
+        text = self.redact(text)[:LONGEST_QUOTED]
         if text.lstrip().startswith("<"):
             text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())

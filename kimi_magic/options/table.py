@@ -39,6 +39,7 @@ class Option(NamedTuple):
     subject: str = ""
     may_say: bool = False  # whether a flag may have a value attached: --frame=polars
     opposite: tuple[str, ...] = ()  # flags that set the opposite of `sets`
+    is_quoted: bool = True  # whether an error quotes its value, which may be secret
     escapes: bool = False  # whether `\n` on a line stands for a line end
 
     @property
@@ -63,7 +64,8 @@ class Option(NamedTuple):
         except ValueError as error:
             text = value.name if isinstance(value, Thing) else one_line(repr(value))
             text = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
-            raise KimiUsageError(f"{shown or self.name} {text}: expected {error}") from None
+            text = f" {text}" if self.is_quoted else ""
+            raise KimiUsageError(f"{shown or self.name}{text}: expected {error}") from None
 
     def _each(self, value: object) -> list[Any]:
         is_list = isinstance(value, list | tuple) and not hasattr(value, "_fields")
@@ -222,6 +224,18 @@ TABLE: tuple[Option, ...] = (
     Option(
         "thinking", ("--thinking",), "on or off, where the model can be told", "HOW",
         values.choice("on", "off"),
+    ),
+    Option(
+        "extra", ("--extra",), "further fields of the request: JSON, or the name of a variable", "JSON",
+        values.extra, named=True, is_quoted=False,
+    ),
+    Option(
+        "header", ("--header",), "a header for a gateway; what is secret only as $VARIABLE; up to 16 times",
+        "'NAME: VALUE'", values.header, most=values.MOST_HEADERS, is_quoted=False,
+    ),
+    Option(
+        "progress", ("--progress",), "show a line while ask() waits in a notebook (on where it can be)", "",
+        values.flag, entries=_CONFIG_PYTHON,
     ),
     Option(
         "stream", ("--no-stream",), "wait for the whole answer", "", values.flag, default=True, sets=False

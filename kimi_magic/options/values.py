@@ -16,6 +16,16 @@ Convert = Callable[[object], Any]
 LONGEST_STOP = 32  # bytes
 MOST_STOPS = 5
 MOST_ATTACHMENTS = 16
+MOST_HEADERS = 16
+_FIXED_HEADERS = (
+    "host",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "accept-encoding",
+    "connection",
+)
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key")
 MOST_CELLS = 200  # whose texts one prompt takes
 _TAKEN_NAMES = ("In", "Out", "get_ipython", "exit", "quit")  # IPython works with them
 
@@ -126,6 +136,41 @@ def tools(value: object) -> tuple[dict[str, Any], ...]:
     from kimi_magic.messages.sent import tools_from
 
     return tools_from(_json(value) if isinstance(value, str) else value)
+
+
+def extra(value: object) -> dict[str, Any]:
+    """Further fields of the request: an object, also as JSON text. A key of the service is none."""
+    from collections.abc import Mapping
+
+    from kimi_magic.messages.sent import plain
+    from kimi_magic.prompt import secrets
+
+    fields = _json(value) if isinstance(value, str) else value
+    if not isinstance(fields, Mapping) or not fields or not all(isinstance(key, str) for key in fields):
+        raise ValueError("""an object such as '{"seed": 7}', as JSON or the name of a variable""")
+    fields = plain(fields, "extra")
+    if reason := secrets.in_text(repr(fields)):
+        raise ValueError(f"no secret ({reason}); a key goes into --header as $VARIABLE")
+    return dict(fields)
+
+
+def header(value: object) -> str:
+    """A header of HTTP for a gateway: `NAME: VALUE`, where `$VARIABLE` stands for what is secret."""
+    import re
+
+    from kimi_magic.prompt import secrets
+
+    found = re.fullmatch(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*:\s*([\x20-\x7e]*[\x21-\x7e])\s*", str(value))
+    if not isinstance(value, str) or found is None:
+        raise ValueError("NAME: VALUE in ASCII, such as 'X-Team: research' or 'X-Api-Key: $GATEWAY_KEY'")
+    name, text = found[1], found[2]
+    if name.lower() in _FIXED_HEADERS:
+        raise ValueError(f"another name: {name} is made with each request")
+    open_text = re.sub(r"\$[A-Za-z_]\w*", "", text)
+    is_secret = secrets.is_secret_name(name) or name.lower() in _SECRET_HEADERS
+    if (is_secret and open_text.strip() not in ("", "Bearer")) or secrets.in_text(text):
+        raise ValueError(f"a variable of the environment for what is secret, as in '{name}: $GATEWAY_KEY'")
+    return f"{name}: {text}"
 
 
 def cells(value: object) -> tuple[int, ...]:

@@ -50,6 +50,17 @@ def choose(shell: Any, reasoning: str = "auto") -> View:
     return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hidden, lasting=shell is not None)
 
 
+def progress() -> View | None:
+    """A line while `ask` waits, which goes when it has ended; None where no front end would update it."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if not is_notebook(shell) or is_captured(shell) or not is_updated(shell):
+        return None
+    from kimi_magic.view import notebook
+
+    return notebook.ProgressView()
+
+
 def is_notebook(shell: Any) -> bool:
     """Whether `shell` is that of a kernel, whose outputs can be updated."""
     return getattr(shell, "kernel", None) is not None

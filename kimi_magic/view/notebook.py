@@ -34,6 +34,7 @@ REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
 EMPTY = {"text/html": ""}  # nothing to see; without any type, exporters complain
 RELOAD_DELAY = 1.0  # s after a long answer until its widgets are closed
 KEEP_INTERVAL = 1.0  # s between two looks at whether the text so far is to be kept
+PROGRESS_DELAY = 0.5  # s until `ask` shows that it waits
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL_LENGTH = (
     300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
@@ -168,6 +169,34 @@ class NotebookView:
 
     def _status_bundle(self) -> dict[str, str]:
         return {"text/html": static.line(self._shown), "text/plain": self._shown}
+
+
+class ProgressView:
+    """One line that says how far a request is, from a moment after it was sent to its end."""
+
+    def __init__(self, delay: float = PROGRESS_DELAY) -> None:
+        self._delay = delay
+        self._handle: Any = None
+        self._shown = ""
+
+    def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
+        """Show nothing yet: a quick answer needs no line."""
+
+    def update(self, turn: Turn) -> None:
+        """Show what is new in the line."""
+        if turn.seconds < self._delay or (text := words.status(turn)) == self._shown:
+            return
+        self._shown = text
+        bundle = {"text/html": static.line(text), "text/plain": text}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    def close(self, turn: Turn) -> None:
+        """Take the line away."""
+        if self._handle is not None:
+            self._handle.update(EMPTY, raw=True)
 
 
 class EndView(NotebookView):
