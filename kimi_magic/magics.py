@@ -156,7 +156,7 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         prompt = filler.text(prompt)
     if values.pop("fix", False):
         prompt = prompts.fix_text(_failure(shell), prompt, force=values.get("force", False))
-    if numbers := values.pop("cells", ()):
+    if (numbers := values.pop("cells", ())) and prompt.strip():
         prompt = f"{prompts.cells_text(shell, numbers)}\n\n{prompt}"
     if values.pop("dry_run", False):
         from kimi_magic import dry_run

@@ -80,6 +80,24 @@ def test_from_python_nothing_is_filled_in(notebook: Kernel):
     assert notebook.value(SENT) == ["Say {{ x }}"]
 
 
+NASTY = [
+    '{"a": {"b": [{}, {"c": "\\\\n"}]}}',
+    r"\frac{\partial f}{\partial x} = \left\{{a}\right\} \mathbf{{{x}}}",
+    "{% for row in rows %}{% if row %}{# no #}{% endif %}{% endfor %}",
+    "f'{x!r:>{width}}' f\"{{{x}}}\" $x ${y} $$", "{{", "}}", "{{}}", "{{{y}}}", "a {{ never closed",
+    "C:\\new\\table %d %s 100% !ls ?x x? \u2028 🎈", "{ " * 5_000, "word {x} " * 120_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", NASTY, ids=lambda text: text[:12])
+def test_everything_but_expressions_arrives_byte_for_byte(text: str, notebook: Kernel):
+    notebook.run(f"y = 1\nexpected = {text!r}")
+    notebook.attempt(f"%%kimi\n{text}\n{{{{ y }}}}")  # what is too long is refused when it has arrived
+    request = "__import__('kimi_magic.kernel').kernel.current.last_plan.request"
+    body = f"__import__('json').loads({request}.body())"
+    assert notebook.value(f"{body}['messages'][-1]['content'] == expected + '\\n1'")
+
+
 # ---- what is sent is no surprise ----
 
 

@@ -17,10 +17,12 @@ from hypothesis import strategies as st
 
 from kimi_magic import options, prompt
 from kimi_magic.errors import KimiUsageError
+from kimi_magic.messages import TextDelta
 from kimi_magic.options import CELL
 from kimi_magic.prompt import Filler, secrets
 from kimi_magic.prompt.filters import FILTERS
 from kimi_magic.prompt.holes import holes
+from tests.turns import Growing
 
 
 def filled(text: str, **names: Any) -> str:
@@ -203,6 +205,13 @@ GOLDEN = [
 def test_a_value_is_written_by_its_type(value: object, text: str) -> None:
     written = filled("{{ x }}", x=value)
     assert written.replace("name object", "name str") == text  # pandas 2 calls its texts objects
+
+
+def test_a_reply_is_sent_as_the_text_of_its_answer() -> None:
+    reply = Growing()
+    reply.add(TextDelta("It is {{ blue }}."))
+    reply.end()
+    assert filled("{{ x }}", x=reply) == "It is {{ blue }}."
 
 
 def test_a_long_table_is_cut_with_its_size_and_the_place() -> None:
