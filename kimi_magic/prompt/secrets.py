@@ -30,15 +30,20 @@ _FORMS = (
     ("an address with a password", r"\b[a-z][a-z0-9+.-]{1,20}://[^\s/:@]{1,200}:[^\s/@]{3,200}@"),
 )
 _KNOWN = [(what, re.compile(form)) for what, form in _FORMS]
+# The name is completed to the left where it is found: to look for its beginning would take long.
 _ASSIGNED = re.compile(
-    rf"(?<![A-Za-z])(?P<name>[\w-]{{0,40}}?{_WORDS})(?:\\?['\"])?\s*[:=]\s*\\?['\"](?P<value>[^'\"\\\n]{{4,}})\\?['\"]",
-    re.IGNORECASE,
+    rf"{_WORDS}(?:\\?['\"])?\s*[:=]\s*\\?['\"](?P<value>[^'\"\\\n]{{4,}})\\?['\"]", re.IGNORECASE
 )
-_LINE = re.compile(  # of a file with variables
-    rf"^\s*(?:export\s+)?(?P<name>[A-Z0-9_]{{0,40}}{_WORDS.upper()})=(?P<value>[^\s'\"()]{{8,}})\s*$",
-    re.MULTILINE,
+_LINE = re.compile(
+    rf"{_WORDS.upper()}=(?P<value>[^\s'\"()]{{8,}})\s*$", re.MULTILINE
+)  # of a file of variables
+_NAME_BEFORE = re.compile(r"[\w-]{0,40}\Z")
+_LINE_BEFORE = re.compile(r"(?:\A|\n)[ \t]*(?:export[ \t]+)?[A-Z0-9_]{0,40}\Z")
+_NAME_HERE = re.compile(r"[\w-]+")
+_PLACEHOLDER = re.compile(
+    r"[\W_x]*|your\b.*|[/~]\S*|<.*>|\$\{?\w+\}?|\{.*\}|none|null|true|false", re.IGNORECASE
 )
-_PLACEHOLDER = re.compile(r"[\W_x]*|your\b.*|<.*>|\$\{?\w+\}?|\{.*\}|none|null|true|false", re.IGNORECASE)
+LONGEST_NAME = 60  # characters before a word such as "password" that are looked at
 SHORTEST = 8  # characters of a value of the environment that is looked for
 
 
@@ -67,9 +72,13 @@ def in_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
     for what, form in _KNOWN:
         if form.search(text):
             return f"it holds {what}"
-    for found in (*_ASSIGNED.finditer(text), *_LINE.finditer(text)):
-        if not _PLACEHOLDER.fullmatch(found["value"]):
-            return f"it holds a value for {found['name']}"
+    for form in (_ASSIGNED, _LINE):
+        for found in form.finditer(text):
+            before = text[max(0, found.start() - LONGEST_NAME) : found.start()]
+            is_line = form is _ASSIGNED or _LINE_BEFORE.search(before)
+            if is_line and not _PLACEHOLDER.fullmatch(found["value"]):
+                name = _NAME_BEFORE.search(before)[0] + _NAME_HERE.match(found[0])[0]  # type: ignore[index]
+                return f"it holds a value for {name}"
     return ""
 
 
