@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-from kimi_magic import options
+from kimi_magic import keys, options
 from kimi_magic.errors import KimiError, KimiInterrupted, KimiUsageError
 from kimi_magic.options.advice import COMMAND_WORDS, in_words_of
 
@@ -110,6 +110,7 @@ def _run(words: list[str]) -> int:
 
             print(__version__)
         case [word, *_]:
+            word = keys.without_keys(word)
             raise KimiUsageError(f"{word!r} is no command{options.nearest(word, ['ask', 'serve', 'demo'])}")
     return 0
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         history_reasoning: str | None
         stream: bool | None
         timeout: float | None
+        allow_http: bool | None
         offline: bool | None
         host: str | None
         base_url: str | None
@@ -116,6 +117,7 @@ def ask(
     timeout: float | None = None,
     host: str | None = None,
     base_url: str | None = None,
+    allow_http: bool | None = None,
     offline: bool | None = None,
 ) -> Reply[Any]:
     """Ask once and wait for the whole reply; nothing of it is shown.
@@ -169,6 +171,8 @@ def ask(
         host: Who serves, by a name of `%kimi_config --host`. Its own key is used, and no other.
         base_url: Address of the service, of which nothing is assumed; it is asked also while `offline` is set
             for the kernel. The key is the one that belongs to it.
+        allow_http: Send key and prompt over plain http, which whoever is on the way can read. Default False:
+            only to this machine, and without a key to a private address.
         offline: Let the simulator answer: no key, no network. Default False.
 
     Raises:

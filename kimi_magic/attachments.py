@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kimi_magic import images
+from kimi_magic import files, images
 
 LARGEST_TEXT = 2**20  # bytes of a text file
 LARGEST = 100 * 10**6  # bytes of all pictures of a request as they are sent; EvoLink's and Moonshot's limit
@@ -146,26 +146,19 @@ def _named(source: str, name: str) -> Attachment:
         try:
             data = base64.b64decode(coded, validate=True)
         except ValueError:
-            raise ValueError("a picture in base64 behind data:image/…;base64,") from None
-        return Attachment(name or "picture", kind=kind, data=data, size=images.size(data))
-    path = Path(source)
+            return Attachment(name or "picture", url=source)  # the service says what is wrong with it
+        return Attachment(name or "picture", kind=kind, data=images.cleaned(data), size=images.size(data))
     try:
-        path = path.expanduser()
-        length = path.stat().st_size
-        if length > images.LARGEST:
-            raise ValueError(
-                f"a file of at most {images.LARGEST // 2**20} MB, this one has {_in_words(length)}"
-            )
-        data = path.read_bytes()
-    except (OSError, RuntimeError) as error:  # the latter for the home directory of nobody
-        raise ValueError(f"{EXPECTED} ({getattr(error, 'strerror', None) or error})") from None
-    return _of_bytes(data, name or path.name)
+        data = files.read(source, images.LARGEST)
+    except ValueError as error:
+        raise ValueError(f"{EXPECTED} ({error})") from None
+    return _of_bytes(data, name or Path(source).name)
 
 
 def _of_bytes(data: bytes, name: str) -> Attachment:
     """A picture, a PDF or a text by how it begins."""
     if kind := images.kind(data):
-        return Attachment(name, kind=kind, data=data, size=images.size(data))
+        return Attachment(name, kind=kind, data=images.cleaned(data), size=images.size(data))
     if not data:
         raise ValueError("a file that is not empty")
     if data.startswith(b"%PDF-"):

@@ -5,6 +5,7 @@ JupyterLab runs in this process: one Ctrl-C ends it with its kernels, and its to
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import secrets
@@ -13,13 +14,17 @@ import socket
 import tempfile
 from pathlib import Path
 
+from kimi_magic import files
 from kimi_magic.errors import KimiError, KimiUsageError
 
 FOLDER = "kimi-lessons"
 HERE = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
+LARGEST_LESSON = 32 * 2**20  # bytes of a lesson that somebody has run and changed
+FOREIGN = "it is none of ours, and you have not saved it: it is not opened"
 PROFILE = """\
 c.KimiMagic.offline = True
+c.InteractiveShellApp.ignore_cwd = True  # a module that somebody has put beside the lessons is not imported
 c.IPKernelApp.log_level = "ERROR"  # no kernel speaks into the terminal that shows the address
 """
 
@@ -39,7 +44,10 @@ def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
     first, remarks = copy(lessons(), folder)
     _say(*remarks)
     with tempfile.TemporaryDirectory(prefix="kimi-magic-demo-", ignore_cleanup_errors=True) as own:
-        _serve(folder, first, Path(own), browser=browser, port=port)
+        # Jupyter obeys a configuration in the folder where it is started, whoever put it there.
+        folder = folder.resolve()
+        with contextlib.chdir(own):
+            _serve(folder, first, Path(own), browser=browser, port=port)
 
 
 def lessons() -> list[Path]:
@@ -53,11 +61,12 @@ def lessons() -> list[Path]:
 
 
 def copy(sources: list[Path], folder: Path) -> tuple[str, list[str]]:
-    """Copy lessons to `folder`; the name of the first, and what to tell, line by line.
+    """Copy lessons to `folder`; the name of the first that may be opened, and what to tell, line by line.
 
-    A file that is there is never written to: whoever has run a lesson has changed it.
+    A file that is there is never written to: whoever has run a lesson has changed it. One that was changed
+    and not saved by this person may be somebody else's, as in a folder that was downloaded: it is not opened.
     """
-    remarks = []
+    remarks, openable = [], []
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for source in sources:
@@ -66,14 +75,44 @@ def copy(sources: list[Path], folder: Path) -> tuple[str, list[str]]:
                 with target.open("xb") as file:
                     file.write(lesson)
             except FileExistsError:
-                if target.read_bytes() != lesson:
-                    remarks.append(f"kept {target}: you changed it; delete it to get the lesson anew")
+                remark = _remark(target, lesson)
+                remarks += [f"kept {target}: {remark}; delete it to get the lesson anew"] if remark else []
+                if remark.startswith(FOREIGN):
+                    continue
+            openable.append(source.name)
     except OSError as error:
         raise KimiUsageError(
             f"cannot put the lessons into {folder}: {error.strerror}; "
             "expected a folder that can be written to, such as kimi-magic demo ~/lessons"
         ) from None
-    return sources[0].name, [f"lessons in {folder}: {len(sources)}", *remarks]
+    if not openable:
+        raise KimiUsageError(
+            f"the notebooks in {folder} are none of ours and were not saved by you: none is opened",
+            hint="Name another folder, such as kimi-magic demo ~/lessons.",
+        )
+    return openable[0], [f"lessons in {folder}: {len(sources)}", *remarks]
+
+
+def _remark(target: Path, lesson: bytes) -> str:
+    """What is to be said of a notebook that is there; "" if it is the lesson."""
+    try:
+        found = files.read(target, LARGEST_LESSON)
+    except ValueError as reason:
+        return f"{FOREIGN} ({reason})"
+    if found == lesson:
+        return ""
+    return "you changed it" if _is_signed(found) else FOREIGN
+
+
+def _is_signed(notebook: bytes) -> bool:
+    """Whether a JupyterLab of this person has saved a notebook with what its cells gave."""
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    try:
+        return bool(NotebookNotary().check_signature(nbformat.reads(notebook.decode(), as_version=4)))
+    except Exception:  # noqa: BLE001 - a notebook may be broken in any way, and so may the store
+        return False
 
 
 def _say(*lines: str) -> None:
@@ -103,7 +142,7 @@ def _serve(folder: Path, first: str, own: Path, *, browser: bool, port: int | No
         argv=[
             f"--ServerApp.ip={LOOPBACK}",
             *([] if port is None else [f"--ServerApp.port={port}", "--ServerApp.port_retries=0"]),
-            f"--ServerApp.root_dir={folder.resolve()}",
+            f"--ServerApp.root_dir={folder}",
             "--ServerApp.base_url=/",
             "--ServerApp.allow_root=True",  # only who has the token gets in, and that is who started it
             f"--ServerApp.open_browser={browser}",

@@ -30,9 +30,25 @@ _IN_BRACES = re.compile(r"\{@([^{}]*)\}")
 _PLAIN_WORDS = {"again": "Ask again"}
 
 
+# Control characters but LF and tab, which terminals obey, and what lets a part of a line be shown in another
+# order; and halves of characters, which no stream can hold. CR is one: behind it a terminal writes over the
+# line.
+_OBEYED = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+
+
+def printable(text: str) -> str:
+    """`text` without control characters, and without those that let it be shown in another order."""
+    return _OBEYED.sub("", text)
+
+
 def one_line(text: str) -> str:
     """`text` on one line and without characters that a terminal obeys: it may come from outside."""
     return "".join(filter(str.isprintable, " ".join(text.split())))
+
+
+def _spaced(text: str) -> str:
+    """The same, with its blanks as they are: it may quote what was typed."""
+    return "".join(sign if sign.isprintable() else " " * sign.isspace() for sign in text)
 
 
 class _OneLine(BaseException):
@@ -50,9 +66,10 @@ class KimiError(_OneLine, Exception):
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:
+        message = _spaced(message)
         super().__init__(message)
         self.message = message
-        self.hint = hint
+        self.hint = _spaced(hint)
 
     def __str__(self) -> str:
         text = f"{self.message}\n{self.hint}" if self.hint else self.message
@@ -95,7 +112,7 @@ class Fault(NamedTuple):
     text: str
 
     def __str__(self) -> str:
-        return f"{self.path}: {self.text}"
+        return _spaced(f"{self.path}: {self.text}")
 
 
 class KimiJSONError(KimiError):

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from kimi_magic import models
+from kimi_magic.addresses import origin
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.keys import Key
 from kimi_magic.models import Model
@@ -19,7 +20,6 @@ SCHEMA_MODES = ("auto", "json_schema", "tools", "prompt")  # what a person may s
 
 DEFAULT_SOURCE = "default"
 _HEADER_TEXT = re.compile(r"[!-~]+")  # what an HTTP header can carry; no space
-_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
 _EXAMPLE = "expected an address such as https://api.evolink.ai/v1"
 
 
@@ -152,6 +152,10 @@ PROVIDERS = {
 }  # fmt: skip
 # The variables of all keys.
 KEY_VARIABLES = tuple(name for each in PROVIDERS.values() for name in each.key_variables)
+# The hosts and ports of all providers.
+KNOWN_PLACES = frozenset(
+    urlsplit(address).netloc for each in PROVIDERS.values() for address in (each.base_url, *each.other_urls)
+) | {""}
 # The providers whose keys are used when none was named, in this order.
 PREFERRED = ("evolink", "moonshot")
 
@@ -303,17 +307,6 @@ def headers_of(
             raise KimiUsageError(f"{{@header}} {header}: the value has characters that no header carries")
         found.append((name, filled if filled == text else Key(filled)))
     return tuple(found)
-
-
-def origin(address: str) -> str:
-    """Scheme, host and port of an address: what a key belongs to."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc.lower()}"
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an address is on this machine."""
-    return _LOOPBACK.fullmatch(urlsplit(address).hostname or "") is not None
 
 
 def base_url(text: str, name: str = "--base-url") -> str:

@@ -90,7 +90,8 @@ class Kernel:
         plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)
         if is_dry:
             return plan
-        new = [warning for warning in plan.warnings if warning not in self._warnings]
+        warnings = filter(None, (*plan.warnings, connection.exposure))
+        new = [warning for warning in warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
         return replace(plan, stands_alone=stands_alone and plan.conversation is None)

@@ -253,6 +253,7 @@ def configure(line: str, shell: Any = None) -> None:
     """`%kimi_config`: everything is checked before anything is changed."""
     from kimi_magic import kernel, options
     from kimi_magic import prompt as prompts
+    from kimi_magic.errors import one_line
 
     settings = kernel.current.settings
     fill = prompts.Filler(*prompts.names_of(shell)).value if shell is not None else None
@@ -275,7 +276,7 @@ def configure(line: str, shell: Any = None) -> None:
         settings.unset(unset)
     settings.update(values)
     if "env_file" in values:
-        print(settings.file_words())  # noqa: T201
+        print(one_line(settings.file_words()))  # noqa: T201
     if login or remember:
         print(settings.login(_typed_key(), remember=remember))  # noqa: T201
     if reset:
@@ -290,6 +291,8 @@ def _print_found(*, models: bool | None, check: bool | None, balance: bool | Non
     from kimi_magic import kernel
     from kimi_magic.errors import one_line
 
+    if notice := kernel.current.settings.connection().exposure:
+        print(notice)  # noqa: T201
     if models:
         print("\n".join(map(one_line, kernel.current.offered_models())))  # noqa: T201
     if check:
@@ -350,7 +353,12 @@ def show_usage(shell: Any, line: str) -> None:
 
 
 def _print_table(rows: list[tuple[str, str, str]]) -> None:
-    rows = [("setting", "value", "from"), *rows]
+    from kimi_magic.errors import one_line
+
+    rows = [
+        ("setting", "value", "from"),
+        *((name, one_line(value), one_line(source)) for name, value, source in rows),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for name, value, source in rows:
         print(f"{name:<{widths[0]}}  {value:<{widths[1]}}  {source}")  # noqa: T201

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic
 
 from kimi_magic.conversation import State, Turn
+from kimi_magic.errors import one_line, printable
 from kimi_magic.messages import Choice, ToolCall
 from kimi_magic.messages.choice import shortened
 from kimi_magic.timing import Timing
@@ -23,7 +24,9 @@ else:
 
 
 class Reply(Generic[T]):
-    """The answer to one prompt, growing while it streams. `str(reply)` is the text.
+    """The answer to one prompt, growing while it streams.
+
+    `str(reply)` is its text as it can be printed: without what a terminal obeys, and what reorders a line.
 
     - `text`, `reasoning`: what has arrived of the answer and of the reasoning before it
     - `code`: the code blocks of the answer, each with `language` ("" where none is named) and `text`
@@ -130,7 +133,8 @@ class Reply(Generic[T]):
         return (*self.turn.notices, *self.turn.step.notices)
 
     def __str__(self) -> str:
-        return self.text
+        return printable(self.text)
 
     def __repr__(self) -> str:
-        return f"<Reply {shortened(self.text)!r} {self.model} {self.finish_reason or self.state}>"
+        end = one_line(self.finish_reason or self.state)
+        return f"<Reply {shortened(self.text)!r} {one_line(self.model)} {end}>"

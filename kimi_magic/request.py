@@ -81,6 +81,7 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float = 180.0
     offline: bool = False
     speed: float = 80.0
+    allow_http: bool = False
     host: str = ""
     base_url: str = ""
 

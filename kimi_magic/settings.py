@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kimi_magic import hosts, keys, options
+from kimi_magic import addresses, hosts, keys, options
 from kimi_magic.errors import KimiAuthError, KimiUsageError
 from kimi_magic.hosts import FoundKey
 from kimi_magic.keys import Key
@@ -61,7 +61,7 @@ class Settings:
             values["offline"] = cell.get("offline", False)  # who names an address wants to go there
         where = self._offline_place if values["offline"] else self._place
         address, host, _ = where(values["base_url"], values["host"], asks=asks)
-        if "header" not in cell and values["header"] and self._header_origin != hosts.origin(address):
+        if "header" not in cell and values["header"] and self._header_origin != addresses.origin(address):
             values["header"] = None  # what is secret in it is for that origin and no other
         return decide(values, {}, host=host, base_url=address)
 
@@ -85,7 +85,7 @@ class Settings:
     def _bind_headers(self, values: Mapping[str, Any], source: str) -> None:
         """Headers that were set are for the place that is set now, as the key of `--login` is."""
         if values.get("header"):
-            self._header_origin = hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0])
+            self._header_origin = addresses.origin(self._place(self["base_url"], self["host"], asks=False)[0])
             self.set("header", values["header"], f"{source}, for {self._header_origin}")
 
     def load(self, section: Mapping[str, Any]) -> None:
@@ -125,7 +125,7 @@ class Settings:
         known = [option.name for option in settable]
         name = {f.strip("-").replace("-", "_"): o.name for o in settable for f in o.flags}.get(name, name)
         if name in ("key", "login"):
-            keys.forget(hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0]))
+            keys.forget(addresses.origin(self._place(self["base_url"], self["host"], asks=False)[0]))
             self._login = None
             self._secrets.clear()
             self._remembered.clear()
@@ -145,7 +145,7 @@ class Settings:
         if not text.strip():
             raise KimiUsageError("no key was typed; nothing has changed")
         key = hosts.checked_key(text, "what was typed has characters that no key has; nothing has changed")
-        origin = hosts.origin(self._place(self["base_url"], self["host"], asks=False)[0])
+        origin = addresses.origin(self._place(self["base_url"], self["host"], asks=False)[0])
         self._login = (origin, key)
         if not remember:
             return f"The key is kept in memory, for {origin}."
@@ -175,7 +175,8 @@ class Settings:
 
         Raises:
             KimiAuthError: There is no key for the address.
-            KimiUsageError: A variable of the environment holds no key or no address.
+            KimiUsageError: A variable of the environment holds no key or no address, or what is sent could be
+                read on its way.
         """
         from kimi_magic.client import Connection
 
@@ -194,9 +195,13 @@ class Settings:
             source,
             provider=decided.host,
             attempts=hosts.provider(decided.host).attempts,
+            allows_http=decided.allow_http,
             headers=hosts.headers_of(decided.header or ()),
         )
-        if needs_key and key_or_none is None and not connection.is_loopback:
+        connection.check_exposure()
+        if not needs_key or _is_near(decided.base_url) or connection.is_exposed:
+            return connection
+        if key_or_none is None:
             raise self._no_key(decided.base_url)
         return connection
 
@@ -235,7 +240,9 @@ class Settings:
         address, host, source = self._place(self["base_url"], self["host"])
         key, key_source = self._key(address, host)
         if key is None:
-            key_source = "none is needed" if hosts.is_loopback(address) else "not set"
+            key_source = "none is needed" if _is_near(address) else "not set"
+        elif addresses.is_exposed(address) and not decided.allow_http:
+            key_source += ", not sent over http"
         return [
             ("key", keys.MASK if key else "", key_source),
             ("host", host, source),
@@ -300,13 +307,13 @@ class Settings:
 
     def _key(self, address: str, host: str, *, asks: bool = True) -> tuple[Key | None, str]:
         """The key that belongs to the origin of `address`, and where it came from."""
-        origin = hosts.origin(address)
+        origin = addresses.origin(address)
         if self._login and self._login[0] == origin:
             return self._login[1], LOGIN
         for entry in self._found_keys(asks=False):
             if origin in entry.origins:
                 return entry.key, entry.source
-        if not asks or hosts.is_loopback(address):
+        if not asks or addresses.is_loopback(address):
             return None, ""
         for entry in self._found_keys((host,) if host else (), asks=True):
             if origin in entry.origins:
@@ -327,9 +334,14 @@ class Settings:
         others = [entry.source for entry in self._found_keys(asks=False)]
         belong = f"; those that are set belong to other hosts: {', '.join(others)}" if others else ""
         return KimiAuthError(
-            f"no API key for {hosts.origin(address)}{belong}",
+            f"no API key for {addresses.origin(address)}{belong}",
             hint=f"If a key is for this host, set its base URL too (such as MOONSHOT_BASE_URL); or {hint}",
         )
+
+
+def _is_near(address: str) -> bool:
+    """Whether a service is on this machine or in a network of one's own: it may need no key."""
+    return addresses.is_loopback(address) or addresses.is_private(address)
 
 
 def _shown(value: Any) -> str:

@@ -27,7 +27,7 @@ class Decoder:
         self._line: list[bytes] = []  # pieces of the line that has not ended yet
         self._data: list[bytes] = []  # data lines of the event that has not ended yet
         self._is_error = False  # whether the event that has not ended yet is called "error"
-        self._size = 0
+        self._size = 0  # bytes of the event that has not ended yet
         self._after_cr = False  # a LF at the start of the next bytes belongs to the last line end
         self._head: bytes | None = b""  # first bytes, until it is known whether they are a BOM
 
@@ -45,19 +45,20 @@ class Decoder:
             data = data.removeprefix(b"\n")
         if not data:
             return []
-        self._size += len(data)
         lines = _LINE_END.split(data)
         if len(lines) == 1:
             self._line.append(data)
+            self._size += len(data)
             self._check_size()
             return []
         self._after_cr = data.endswith(b"\r")
         self._line.append(lines[0])
         lines[0] = b"".join(self._line)
         rest = lines.pop()
+        self._size -= sum(map(len, self._line[:-1]))
         payloads = [payload for line in lines if (payload := self._take(line)) is not None]
         self._line = [rest] if rest else []
-        self._size = len(rest) + sum(map(len, self._data))
+        self._size += len(rest)
         if not payloads:  # else they come first, and the next bytes are refused
             self._check_size()
         return payloads
@@ -77,12 +78,14 @@ class Decoder:
                 return None
             payload = b"\n".join(self._data)
             self._data.clear()
+            self._size = 0
             is_error, self._is_error = self._is_error, False
             return ErrorPayload(payload) if is_error else payload
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name in (b"data", b"error"):  # llama.cpp reports errors in a field of that name
             self._data.append(value)
+            self._size += len(line) + 1
         if name == b"error" or (name == b"event" and value == b"error"):
             self._is_error = True
         return None  # comments (no name) and the other fields mean nothing here

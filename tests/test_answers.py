@@ -107,7 +107,7 @@ def test_however_they_are_interleaved_each_answer_is_whole(pieces: list[Any]) ->
     for index, kind, text, read in pieces:
         reply.add(kind(text, index))
         if read:
-            assert str(reply) == reply.choices[0].text
+            assert reply.text == reply.choices[0].text
     wanted = {
         (index, kind): "".join(text for i, k, text, _ in pieces if (i, k) == (index, kind))
         for index in range(5)

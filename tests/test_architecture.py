@@ -25,7 +25,7 @@ LAYERS = {
     "work": ["engine", "structured", "prompt", "reply", "conversation", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],
     "formats": ["frames", "schema", "json_text", "markdown", "attachments", "images", "sse"],
-    "vocabulary": ["timing", "messages", "usage", "models", "keys", "errors"],
+    "vocabulary": ["timing", "messages", "usage", "models", "keys", "addresses", "files", "errors"],
 }
 # What a lower layer may import of a higher one: the version is a constant.
 EXCEPTIONS = {("client", "_version"), ("__main__", "_version")}

@@ -25,10 +25,12 @@ from kimi_magic.view import preview
 from tests.turns import cell_plan
 
 SAMPLES = {
-    "image/png": b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR",
-    "image/jpeg": b"\xff\xd8\xff\xe0\x00\x10JFIF\x00",
-    "image/gif": b"GIF89a\x01\x00\x01\x00",
-    "image/webp": b"RIFF\x1a\x00\x00\x00WEBPVP8L",
+    "image/png": base64.b64decode(
+        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+    ),
+    "image/jpeg": b"\xff\xd8\xff\xdb\x00\x04\x00\x01\xff\xda\x00\x03\x01ab\xff\x00c\xff\xd0d\xff\xd9",
+    "image/gif": b"GIF89a\x01\x00\x01\x00\x00\x00\x00,\0\0\0\0\x01\0\x01\0\0\x02\x01\x00\x00;",
+    "image/webp": b"RIFF\x10\x00\x00\x00WEBPVP8L\x04\x00\x00\x00/\0\0\0",
 }
 RED = np.full((4, 6, 3), (255, 0, 0), np.uint8)
 
@@ -130,7 +132,7 @@ def test_a_file_that_is_too_large_is_refused(here: Path) -> None:
     with (here / "large.png").open("wb") as file:
         file.write(SAMPLES["image/png"])
         file.truncate(images.LARGEST + 1)
-    with pytest.raises(ValueError, match="at most 20 MB"):
+    with pytest.raises(ValueError, match="20,971,521 bytes"):
         attachment("large.png")
     (here / "large.txt").write_text("a" * 1_100_000)
     with pytest.raises(ValueError, match="a text of at most 1 MB"):

@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import socket
+import zlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -580,6 +581,57 @@ def test_a_body_that_was_compressed_unasked_is_understood() -> None:
     assert heard.events == ask(STREAM).events
 
 
+@pytest.mark.parametrize(
+    ("coding", "packed"),
+    [
+        ("gzip", gzip.compress(STREAM)),
+        ("deflate", zlib.compress(STREAM)),
+        ("deflate", zlib.compress(STREAM)[2:-4]),
+        (" GZIP ", gzip.compress(STREAM)),
+    ],
+    ids=["gzip", "deflate", "deflate without its head", "capitals"],
+)
+def test_every_coding_that_we_unpack_is_understood_however_it_is_cut(coding: str, packed: bytes) -> None:
+    for step in (1, 7, len(packed)):
+        pieces = [packed[at : at + step] for at in range(0, len(packed), step)]
+        assert ask(*pieces, headers={"content-encoding": coding}).events == ask(STREAM).events
+
+
+def test_a_packed_body_is_unpacked_in_small_pieces_and_no_further_than_it_is_read() -> None:
+    packed = gzip.compress(b" " * (64 * 2**20))
+    response = httpx.Response(200, headers={"content-encoding": "gzip"}, stream=Body((packed, FOREVER)))
+    sizes: list[int] = []
+
+    async def go() -> None:
+        async for piece in reading.parts(response):
+            sizes.append(len(piece))
+            if len(sizes) == 9:
+                break
+
+    asyncio.run(go())
+    assert set(sizes) == {reading.LARGEST_PIECE}
+    heard = ask(packed, FOREVER, status=500, headers={"content-encoding": "gzip"})
+    assert isinstance(heard.error, errors.KimiServerError)
+
+
+def test_a_page_without_end_is_refused_where_enough_of_it_is_known() -> None:
+    heard = ask(*[b"<p>No such page. " * 1_000, LATER] * 100, FOREVER)
+    assert "sent a web page instead of an answer: No such page." in heard.error.message
+    assert heard.service.body.given < 20
+
+
+def test_blanks_before_an_answer_are_not_kept() -> None:
+    blanks = [b" \n" * 2**16, LATER] * 50
+    assert ask(*blanks, STREAM).events == ask(STREAM).events
+    assert ask(*blanks, json.dumps(WHOLE).encode()).reply.text == "Four."
+    assert "nothing at all" in ask(*blanks).error.message
+
+
+def test_what_a_page_leaves_open_hides_no_text_behind_it() -> None:
+    page = "<html><script>a()</script><SCRIPT>b</script ><style>c{}</style>One<script>two<style>three<b x"
+    assert CONNECTION.excerpt(page) == "One two three<b x"
+
+
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_body_that_is_not_compressed_as_it_says_is_an_error(status: int) -> None:
     heard = ask(STREAM, status=status, headers={"content-encoding": "gzip"})
@@ -960,6 +1012,18 @@ def test_the_halves_of_a_character_come_together(pieces: list[str], text: str) -
     assert (heard.error, heard.reply.text) == (None, text)
 
 
+def test_the_halves_of_a_character_in_a_call_come_together_or_are_replaced() -> None:
+    def call(name: str, arguments: str, position: int = 0) -> dict[str, object]:
+        function = {"name": name, "arguments": arguments}
+        calls = [{"index": position, "id": "1", "function": function}]
+        return {"choices": [{"index": 0, "delta": {"tool_calls": calls}, "finish_reason": None}]}
+
+    halves = (call("f\ud83d", '"\ud83d'), call("", "x", 1), call("", '\ude00\ude00"'))
+    heard = ask(sent(*halves, END, DONE))
+    first, second = heard.reply.tool_calls
+    assert (first.name, first.arguments, second.arguments) == ("f", '"\U0001f600\ufffd"', "x")
+
+
 def test_a_proxy_that_refuses_is_called_what_it_is() -> None:
     heard = ask(failure=httpx.ProxyError("407 Proxy Authentication Required"))
     assert "the proxy between here and service.test refused: 407" in heard.error.message
@@ -1048,7 +1112,7 @@ def test_an_answer_is_an_answer_with_every_status_of_success(status: int) -> Non
     assert ask(STREAM, status=status).events == ask(STREAM).events
 
 
-@pytest.mark.parametrize("coding", ["compress", "gzip, gzip", "gzip, br", "made-up"])
+@pytest.mark.parametrize("coding", ["compress", "gzip, gzip", "gzip, br", "br", "zstd", "made-up"])
 @pytest.mark.parametrize("status", [200, 500])
 def test_a_body_that_is_packed_in_an_unknown_way_or_twice_is_not_unpacked(coding: str, status: int) -> None:
     heard = ask(b"\x8b\x02\x80", status=status, headers={"content-encoding": coding})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Iterator
 from contextlib import suppress
@@ -410,8 +411,11 @@ PLAIN: dict[str, Any] = {
     "stream": True,
     "stream_options": {"include_usage": True},
 }
-PNG = b"\x89PNG\r\n\x1a\n----"
-PNG_URL = "data:image/png;base64,iVBORw0KGgotLS0t"
+PNG_URL = (
+    "data:image/png;base64,"
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
+)
+PNG = base64.b64decode(PNG_URL.partition(",")[2])
 WEB_URL = "https://example.org/a%20b.jpg?size=1&x"
 OBJECT = {"type": "json_object"}
 TOLD = [{"role": "system", "content": JSON_INSTRUCTION}, ASKED]

@@ -17,6 +17,7 @@ import httpx
 import nbformat
 import pexpect
 import pytest
+from nbformat.sign import NotebookNotary
 
 from kimi_magic import demo
 from kimi_magic.errors import KimiUsageError
@@ -88,6 +89,11 @@ class Demo:
 
 @pytest.fixture
 def started(installed: Path, tmp_path: Path) -> Iterator[Demo]:
+    """The demo, where somebody has put what Jupyter and Python would obey."""
+    trap = f"open({str(tmp_path / 'sprung')!r}, 'w')\n"
+    (tmp_path / "lessons").mkdir()
+    for name in ("jupyter_server_config.py", "jupyter_lab_config.py", "lessons/msgspec.py"):
+        (tmp_path / name).write_text(trap)
     running = Demo(installed, tmp_path, "lessons", "--port", "0")
     try:
         yield running
@@ -111,13 +117,14 @@ def test_the_demo_shows_the_first_lesson_in_a_jupyterlab_and_ctrl_c_ends_all_of_
     )
     with server:
         names = {each["name"] for each in server.get("/contents/").json()["content"]}
-        assert names == {FIRST, SECOND}
+        assert names == {FIRST, SECOND, "msgspec.py"}
         assert httpx.get(f"{root}/api/kernels").status_code == 403
         kernel = server.post("/kernels", json={"name": "python3"}).json()["id"]
         (connection,) = (started.home / "runtime").glob(f"kernel-{kernel}.json")
         assert json.loads(connection.read_text(encoding="utf-8"))["ip"] == "127.0.0.1"
         table = settings_seen_by(connection)
     assert re.search(r"^offline +True +IPython configuration$", table, re.MULTILINE), table
+    assert not (started.home / "sprung").exists()
 
     started.interrupt()
     status, said, errors = started.end()
@@ -208,13 +215,49 @@ def test_lessons_are_copied_and_a_file_that_the_person_changed_is_kept(tmp_path:
     assert demo.copy(sources, folder) == (FIRST, [f"lessons in {folder}: 2"])
     assert [path.read_bytes() for path in sorted(folder.iterdir())] == [path.read_bytes() for path in sources]
 
-    (folder / SECOND).write_text("mine", encoding="utf-8")
+    mine = save_as_a_person(folder / SECOND, "1 + 1")
     (folder / FIRST).unlink()
     first, (_, told) = demo.copy(sources, folder)
     assert first == FIRST
     assert told == f"kept {folder / SECOND}: you changed it; delete it to get the lesson anew"
-    assert (folder / SECOND).read_text(encoding="utf-8") == "mine"
+    assert (folder / SECOND).read_bytes() == mine
     assert (folder / FIRST).read_bytes() == sources[0].read_bytes()
+
+    mine = save_as_a_person(folder / FIRST, "2 + 2")
+    assert demo.copy(sources, folder)[0] == FIRST
+    assert (folder / FIRST).read_bytes() == mine
+
+
+def save_as_a_person(path: Path, code: str) -> bytes:
+    """Save a notebook as JupyterLab does when a person has run it: with a signature in a store of theirs."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbformat.write(notebook, path)
+    NotebookNotary().sign(nbformat.read(path, 4))
+    return path.read_bytes()
+
+
+def test_a_notebook_that_somebody_else_has_put_there_is_not_opened_as_ours(tmp_path: Path):
+    sources = [write_lesson(tmp_path / name) for name in (FIRST, SECOND)]
+    folder = tmp_path / "lessons"
+    folder.mkdir()
+    planted = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("import os  # evil")])
+    nbformat.write(planted, folder / FIRST)
+    before = (folder / FIRST).read_bytes()
+    first, (_, told) = demo.copy(sources, folder)
+    assert first == SECOND
+    assert told.startswith(f"kept {folder / FIRST}: it is none of ours")
+    assert (folder / FIRST).read_bytes() == before
+
+    (folder / SECOND).unlink()
+    os.mkfifo(folder / SECOND)
+    with pytest.raises(KimiUsageError, match="none is opened"):
+        demo.copy(sources, folder)
+
+
+@pytest.fixture(autouse=True)
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The signatures of this person are in a folder of the test."""
+    monkeypatch.setenv("JUPYTER_DATA_DIR", str(tmp_path / "signatures"))
 
 
 def test_a_folder_that_cannot_be_made_is_one_line(tmp_path: Path):

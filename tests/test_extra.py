@@ -139,6 +139,11 @@ def test_what_is_secret_in_a_header_is_in_no_repr_and_no_quotation() -> None:
     assert SECRET not in connection.excerpt(f"you sent {SECRET}")
 
 
+def test_what_is_secret_in_a_header_goes_over_no_plain_http() -> None:
+    with pytest.raises(KimiUsageError, match="could read a header that is secret; nothing was sent"):
+        kimi_magic.ask("2+2?", base_url="http://gateway.local/v1", header="X-Api-Key: $GATEWAY_KEY")
+
+
 # ---- a line while ask waits ----
 
 

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import check, errors, hosts, kernel, options
+from kimi_magic import addresses, check, errors, hosts, kernel, options
 from kimi_magic.client import Client, Connection
 from kimi_magic.keys import Key
 from kimi_magic.messages import Message, Request
@@ -30,7 +30,7 @@ KEYS = {
     for variable in host.key_variables
 }
 URLS = [variable for host in hosts.PROVIDERS.values() for variable in host.url_variables]
-ELSEWHERE = [name for name, each in hosts.PROVIDERS.items() if not hosts.is_loopback(each.base_url)]
+ELSEWHERE = [name for name, each in hosts.PROVIDERS.items() if not addresses.is_loopback(each.base_url)]
 HERE = [name for name in hosts.PROVIDERS if name not in ELSEWHERE]
 EVOLINK, MOONSHOT, CHINA, OPENROUTER, LOCAL = (
     "https://api.evolink.ai/v1",
@@ -139,7 +139,7 @@ def test_a_named_host_without_its_key_is_told_and_no_other_key_is_taken(
             monkeypatch.setenv(variable, key)
     with pytest.raises(errors.KimiAuthError) as caught:
         configured(f"--host {name}").connection()
-    assert hosts.origin(hosts.PROVIDERS[name].base_url) in caught.value.message
+    assert addresses.origin(hosts.PROVIDERS[name].base_url) in caught.value.message
     assert "belong to other hosts" in caught.value.message
     assert not any(key in str(caught.value) for key in KEYS.values())
 
@@ -212,7 +212,7 @@ def test_whatever_is_set_a_key_goes_only_to_the_host_of_its_own_variable(
         assert key == KEYS[source]
         assert host_of(own[source]) == host_of(address)
     else:
-        assert hosts.is_loopback(address)
+        assert addresses.is_loopback(address)
 
 
 def test_over_http_each_host_sees_its_own_key_and_never_that_of_another(

@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import hosts, kernel, options
+from kimi_magic import addresses, hosts, kernel, options
 from kimi_magic.errors import KimiAuthError, KimiUsageError
 from kimi_magic.magics import configure
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
@@ -129,9 +129,9 @@ def test_a_planted_file_never_leads_a_key_of_the_environment_elsewhere(
             address, key, _ = connected(with_file(file, text, **({"host": host} if host else {})))
         except KimiAuthError:
             return  # none goes anywhere
-    own = {hosts.origin(each.base_url) for each in hosts.PROVIDERS.values()}
+    own = {addresses.origin(each.base_url) for each in hosts.PROVIDERS.values()}
     if key == "sk-of-the-environment":
-        assert hosts.origin(address) in own
+        assert addresses.origin(address) in own
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_planted_file_never_leads_a_key_of_the_environment_elsewhere(
     [
         (None, "there is no such file"),
         (b"EVOLINK_API_KEY=\xff\xfe", "cannot be read"),
-        (b"#" * (2**20 + 1), "larger than"),
+        (b"#" * (2**20 + 1), "at most 1,048,576 are read"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_one_line_and_nothing_is_changed(

@@ -235,7 +235,6 @@ def test_an_explicit_address_gets_the_key_of_its_host(monkeypatch: pytest.Monkey
     "address",
     [
         "https://proxy.example/v1",
-        "http://api.evolink.ai/v1",
         "https://api.evolink.ai:8443/v1",
         "https://api.evolink.ai.evil.example/v1",
         "https://evil.example/api.evolink.ai/v1",
@@ -270,11 +269,11 @@ def test_a_service_on_this_machine_needs_no_key_and_gets_none(
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1.evil.example", "localhost.evil.example", "0.0.0.0", "192.168.0.1", "127.evil.example"]
+    "host", ["127.0.0.1.evil.example", "localhost.evil.example", "0.0.0.0", "127.evil.example", "127.1"]
 )
 def test_a_name_that_only_looks_like_this_machine_needs_a_key(host: str) -> None:
     with pytest.raises(KimiAuthError):
-        at(f"http://{host}").connection()
+        at(f"https://{host}").connection()
 
 
 def test_a_base_url_variable_that_is_no_address_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -484,14 +483,10 @@ def test_no_way_of_showing_a_key_shows_it(rest: str) -> None:
     value = f"sk-{rest}"
     key = Key(value)
     connection = Connection(EVOLINK, key, "EVOLINK_API_KEY")
-    for shown in (repr(key), str(key), f"{key}", f"{[key]}", key.masked, repr(connection)):
+    for shown in (repr(key), str(key), f"{key}", repr(connection)):
+        assert "Key('***')" in shown
         assert value not in shown
     assert key.reveal() == value
-
-
-def test_a_short_key_shows_nothing_of_itself() -> None:
-    assert Key("sk-012345678901").masked == "***"
-    assert Key("").masked == "***"
 
 
 @pytest.mark.parametrize("thing", [Key(SECRET), Connection(EVOLINK, Key(SECRET))], ids=["key", "connection"])

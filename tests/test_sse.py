@@ -185,3 +185,19 @@ def test_a_large_event_below_the_limit_arrives_whole() -> None:
     payload = b"x" * (sse.LARGEST_EVENT // 2)
     half = len(payload) // 2
     assert decode(b"data: " + payload[:half], payload[half:] + b"\n\n") == [payload]
+
+
+@pytest.mark.parametrize("line", [b"data:\n", b"data: x\n", b"error:\n"])
+def test_lines_of_one_event_without_end_are_counted_whatever_is_in_them(line: bytes) -> None:
+    decoder, block = sse.Decoder(), line * 50_000
+    for _ in range(sse.LARGEST_EVENT // len(block)):
+        assert decoder.feed(block) == []
+    with pytest.raises(ValueError, match="an event larger than"):
+        decoder.feed(block)
+
+
+def test_an_event_that_ended_does_not_count_against_the_next() -> None:
+    decoder, block = sse.Decoder(), b"data: " + b"x" * 2**20 + b"\n\n"
+    for _ in range(sse.LARGEST_EVENT // len(block) + 2):
+        for half in (block[:9], block[9:]):
+            decoder.feed(half)

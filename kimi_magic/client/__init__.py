@@ -13,13 +13,12 @@ from typing import Any, TypeVar
 import httpx
 
 from kimi_magic.client.connection import Connection
-from kimi_magic.client.reading import Emit, check_coding, read
+from kimi_magic.client.reading import Emit, check_coding, parts, read
 from kimi_magic.client.refusals import status_error, transport_error
 from kimi_magic.client.retries import in_words, pause, requested_wait
 from kimi_magic.client.substitutes import Substitutes
-from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Transports
+from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT, Bearer, Transports
 from kimi_magic.errors import KimiError, KimiRequestError, KimiStatusError, KimiStreamError
-from kimi_magic.keys import Key
 from kimi_magic.messages import Event, Noticed, Request, Retrying, Sent, balance, model_names
 from kimi_magic.timing import Mark
 
@@ -29,6 +28,7 @@ __all__ = ["SILENCE_TIMEOUT", "Client", "Connection"]
 
 LARGEST_LIST = 4 * 2**20  # bytes read of a list of models, or of what is left in an account
 SHORTEST_CONNECT_TIMEOUT = 0.1  # s that an attempt gets when the time is up
+_HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
 LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
 
 
@@ -150,7 +150,8 @@ class Client:
             async with client.stream(
                 "GET",
                 connection.url(path),
-                headers=_headers(connection),
+                headers=_HEADERS,
+                auth=Bearer(connection),
                 timeout=timeout,
                 extensions={"simulator_profile": connection.provider},
             ) as response:
@@ -216,7 +217,8 @@ class Client:
             "POST",
             connection.url("/chat/completions"),
             content=request.body(),
-            headers=_headers(connection),
+            headers=_HEADERS,
+            auth=Bearer(connection),
             timeout=limits,
             extensions=extensions,
         ) as response:
@@ -237,23 +239,12 @@ def _refusal(
     return error
 
 
-def _headers(connection: Connection) -> dict[str, str]:
-    headers = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
-    if connection.key:
-        headers["Authorization"] = f"Bearer {connection.key.reveal()}"
-    for name, value in connection.headers:
-        for own in [own for own in headers if own.lower() == name.lower()]:
-            del headers[own]
-        headers[name] = value.reveal() if isinstance(value, Key) else value
-    return headers
-
-
 async def _explanation(response: httpx.Response, limit: int) -> bytes:
     """The body of an error or of a list, or its first `limit` bytes."""
-    body = b""
+    body = bytearray()
     with contextlib.suppress(httpx.RequestError):  # half an explanation is better than none
-        async for part in response.aiter_bytes():
+        async for part in parts(response):
             body += part
             if len(body) >= limit:
                 break
-    return body[:limit]
+    return bytes(body[:limit])

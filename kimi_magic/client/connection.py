@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
 
+from kimi_magic import addresses
+from kimi_magic.errors import KimiUsageError
 from kimi_magic.keys import Key
 
 LONGEST_QUOTED = 64 * 2**10  # characters of which an excerpt is made; what follows is not looked at
 LONGEST_EXCERPT = 300  # characters quoted of what came from outside
 DEFAULT_SPEED = 80.0  # events a second of the simulator
 ATTEMPTS = 3  # requests in all; each counts against the rate limit of the account, so few
-_LOOPBACK = re.compile(r"localhost|127(\.\d+){3}|::1", re.IGNORECASE)
+
+_TAG = re.compile(r"<(?:(script|style)\b)?[^<>]*>", re.IGNORECASE)
+_END = {name: re.compile(rf"</{name}\s*>", re.IGNORECASE) for name in ("script", "style")}
 
 Via = Literal["network", "simulator"]
 
@@ -27,7 +31,8 @@ class Connection:
     serves there, by the name in the table of providers, "" where that is unknown; `attempts` is how often a
     request is sent at most; `headers` are the person's own, for a gateway, with a `Key` for what is secret.
     `via` is how the request travels: over the network, or to the simulator inside this process, which gives
-    `speed` events a second (0: as fast as possible).
+    `speed` events a second (0: as fast as possible). `allows_http` says that the person accepts that whoever
+    is on the way can read what is sent.
     """
 
     base_url: str
@@ -37,6 +42,7 @@ class Connection:
     speed: float = DEFAULT_SPEED
     provider: str = ""
     attempts: int = ATTEMPTS
+    allows_http: bool = False
     headers: tuple[tuple[str, str | Key], ...] = ()
 
     @property
@@ -51,7 +57,41 @@ class Connection:
     @property
     def is_loopback(self) -> bool:
         """Whether the service is on this machine."""
-        return _LOOPBACK.fullmatch(urlsplit(self.base_url).hostname or "") is not None
+        return addresses.is_loopback(self.base_url)
+
+    @property
+    def is_exposed(self) -> bool:
+        """Whether what is sent goes over a network, and is not encrypted."""
+        return not self.is_simulated and addresses.is_exposed(self.base_url)
+
+    @property
+    def exposure(self) -> str:
+        """A sentence for the person where what is sent can be read on its way, else ""."""
+        if not self.is_exposed:
+            return ""
+        what = "key, prompt and answer" if self.key else "prompt and answer"
+        return f"Nothing is encrypted on the way to {self.host}: whoever is on it can read {what}."
+
+    def check_exposure(self) -> None:
+        """Refuse to send a key over plain http, and anything to a public address.
+
+        Raises:
+            KimiUsageError: The address is one of these, and the person has not allowed it.
+        """
+        if not self.is_exposed or self.allows_http:
+            return
+        is_private = addresses.is_private(self.base_url)
+        has_secret = any(isinstance(value, Key) for _, value in self.headers)
+        if is_private and not self.key and not has_secret:
+            return
+        what = f"the key from {self.key_source or '{@login}'}" if self.key else "the prompt"
+        what = "a header that is secret" if has_secret and not self.key else what
+        no_key = " A service in a network of your own gets no key if you name it with {@base_url URL}."
+        raise KimiUsageError(
+            f"{addresses.origin(self.base_url)} is not encrypted: whoever is on the way could read {what}; "
+            "nothing was sent",
+            hint=f"Use https, or allow it with {{@allow_http}}.{no_key * is_private}",
+        )
 
     @property
     def host(self) -> str:
@@ -66,9 +106,23 @@ class Connection:
 
     def excerpt(self, body: bytes | str, limit: int = LONGEST_EXCERPT) -> str:
         """What came from outside on one line of at most `limit` characters: no markup, controls or key."""
-        text = body if isinstance(body, str) else body.decode("utf-8", "replace")
-        text = self.redact(text)[:LONGEST_QUOTED]
+        text = body if isinstance(body, str) else body[:LONGEST_QUOTED].decode("utf-8", "replace")
+        text = self.redact(text[:LONGEST_QUOTED])
         if text.lstrip().startswith("<"):
-            text = re.sub(r"(?is)<(script|style)\b.*?</\1\s*>|<[^>]*>", " ", text)
+            text = _without_markup(text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())
         return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _without_markup(page: str) -> str:
+    """The text of a web page: without tags, scripts and styles. In one pass, whatever is left open in it."""
+    parts, at, left_open = [], 0, set()
+    while tag := _TAG.search(page, at):
+        parts += [page[at : tag.start()], " "]
+        at, name = tag.end(), (tag[1] or "").lower()
+        if name and name not in left_open:
+            if end := _END[name].search(page, at):
+                at = end.end()
+            else:
+                left_open.add(name)
+    return "".join([*parts, page[at:]])

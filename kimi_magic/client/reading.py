@@ -8,14 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import zlib
 from collections.abc import AsyncIterator, Callable
-from importlib.util import find_spec
-from typing import Literal
+from typing import Any, Literal
 
 import httpx
 
 from kimi_magic import errors, sse
-from kimi_magic.client.connection import LONGEST_EXCERPT, Connection
+from kimi_magic.client.connection import LONGEST_EXCERPT, LONGEST_QUOTED, Connection
 from kimi_magic.client.refusals import AGAIN, refused
 from kimi_magic.client.transports import SILENCE_TIMEOUT
 from kimi_magic.messages import (
@@ -36,7 +36,9 @@ READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups,
 FULL_READ_SIZE = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
 BODY_END_TIMEOUT = 0.1  # s to wait after [DONE] for the end of the body, so that the connection can be reused
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
+LARGEST_PIECE = 2**20  # bytes that are unpacked at once of a packed body
 LARGEST_STREAM = 512 * 2**20  # bytes of a stream: some 2 million chunks, of which a few hold many letters
+LONGEST_NAME = 200  # characters of the name of a model, and of the reason why an answer ended
 BAD_BYTES_NOTICE = "The answer held bytes that are no UTF-8; each was replaced by U+FFFD."
 HEARTBEATS = (b"", b"null", b"ping", b"[ping]")  # payloads that only keep the connection open
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -55,7 +57,7 @@ def check_coding(response: httpx.Response, connection: Connection) -> None:
     """
     codings = [word.strip().lower() for word in response.headers.get("content-encoding", "").split(",")]
     codings = [word for word in codings if word not in ("", "identity")]
-    unknown = [word for word in codings if word not in _CODINGS or not _CODINGS[word]()]
+    unknown = [word for word in codings if word not in _CODINGS]
     if unknown or len(codings) > 1:
         raise errors.KimiStreamError(
             f"{connection.host} sent its answer compressed as {', '.join(codings)}, which was not asked for",
@@ -63,17 +65,37 @@ def check_coding(response: httpx.Response, connection: Connection) -> None:
         )
 
 
-def _has(*packages: str) -> Callable[[], bool]:
-    return lambda: any(find_spec(package) is not None for package in packages)
+async def parts(response: httpx.Response) -> AsyncIterator[bytes]:
+    """The body as it comes. We ask for no compression, but who compresses all the same is understood.
+
+    It is unpacked in pieces: 64 kB of a packed body may hold 64 MB.
+
+    Raises:
+        httpx.DecodingError: It is not packed as it says.
+    """
+    if response.is_stream_consumed:  # somebody has read it whole
+        yield response.content
+        return
+    coding = response.headers.get("content-encoding", "").strip().lower()
+    if coding not in _CODINGS:
+        async for part in response.aiter_raw():
+            yield part
+        return
+    unpacker, is_first = zlib.decompressobj(_CODINGS[coding]), True
+    async for part in response.aiter_raw():
+        if is_first and coding == "deflate" and part[:1] and part[0] & 15 != zlib.DEFLATED:
+            unpacker = zlib.decompressobj(-zlib.MAX_WBITS)  # as some send it: without its two bytes in front
+        is_first, packed = is_first and not part, part
+        try:
+            while piece := unpacker.decompress(packed, LARGEST_PIECE):
+                yield piece
+                packed = unpacker.unconsumed_tail
+        except zlib.error as error:
+            raise httpx.DecodingError(str(error)) from None
 
 
-# The codings that httpx unpacks, some of them with packages that it does not need otherwise.
-_CODINGS = {
-    "gzip": _has("zlib"),
-    "deflate": _has("zlib"),
-    "br": _has("brotli", "brotlicffi"),
-    "zstd": _has("zstandard"),
-}
+# The codings that are unpacked, and what zlib calls them. Of others the pieces cannot be bounded.
+_CODINGS = {"gzip": zlib.MAX_WBITS | 16, "deflate": zlib.MAX_WBITS}
 
 
 async def read(
@@ -124,7 +146,9 @@ async def read(
 
 async def _read_parts(response: httpx.Response, body: _Body, *, pauses: bool) -> None:
     has_paused = False
-    async for part in _parts(response):
+    async for part in parts(response):
+        if body.failed:  # nothing that follows matters, and the connection is not used again
+            return
         new_read, last_size = not body.undecoded, body.size
         body.add(part)
         if not new_read:
@@ -134,11 +158,6 @@ async def _read_parts(response: httpx.Response, body: _Body, *, pauses: bool) ->
             has_paused = True
         else:
             has_paused = False
-
-
-def _parts(response: httpx.Response) -> AsyncIterator[bytes]:
-    """The body as it comes; we ask for no compression, but who compresses all the same is understood."""
-    return response.aiter_bytes() if "content-encoding" in response.headers else response.aiter_raw()
 
 
 class _Body:
@@ -151,7 +170,7 @@ class _Body:
         self._emit = emit
         self._loop = asyncio.get_running_loop()
         self._decoder = sse.Decoder()
-        self._head = b""  # what came until the kind was known; all of it where that is not a stream
+        self._head = bytearray()  # what came until the kind was known; all of it where that is not a stream
         self._kind: Literal["unknown", "stream", "json", "page"] = "unknown"
         self._opened: list[Event] = []  # held back until there is something to show with it
         self._has_answer = False
@@ -161,7 +180,7 @@ class _Body:
         self.size = 0  # bytes of the last read
         self.has_emitted = False  # something was emitted
         self._choices_begun: set[int] = set()  # the choices that were heard of
-        self._halves: dict[tuple[type[TextDelta | ReasoningDelta], int], str] = {}  # of characters
+        self._halves: dict[tuple[Any, ...], str] = {}  # of characters, by kind, choice and call
         self._readers: dict[int, tuple[marks.Reader, marks.Reader]] = {}
         self._choices_ended: set[int] = set()  # those that gave their reason
         self.on_piece: Callable[[], None] = lambda: None  # called when a piece of the answer has come
@@ -172,6 +191,11 @@ class _Body:
     def ended(self) -> bool:
         """Whether what follows does not matter any more."""
         return self._done or self._failure is not None
+
+    @property
+    def failed(self) -> bool:
+        """Whether it is certain that no whole answer comes."""
+        return self._failure is not None
 
     @property
     def finished(self) -> bool:
@@ -209,7 +233,7 @@ class _Body:
         if self._kind == "unknown":
             data = self._take_head(data)
         if self._kind == "stream":
-            self._head = self._head or data[:LONGEST_EXCERPT]  # to be quoted if no answer is in it
+            self._head = self._head or bytearray(data[:LONGEST_EXCERPT])  # to be quoted if it has no answer
             self._total += len(data)
             try:
                 payloads = self._decoder.feed(data)
@@ -223,13 +247,15 @@ class _Body:
                 self._fail_at(LARGEST_STREAM, "a stream")
         else:
             self._head += data
-            if len(self._head) > LARGEST_ANSWER:
+            if self._kind == "page" and len(self._head) > LONGEST_QUOTED:
+                self._fail(self._page_error())
+            elif len(self._head) > LARGEST_ANSWER:
                 self._fail_at(LARGEST_ANSWER, "an answer in one piece")
 
     def release(self) -> None:
         """Emit what was held back because more of it might come."""
         rest = [event for index in self._readers for event in self._rest(index)]
-        rest += [kind("\ufffd", index) for kind, index in self._halves]
+        rest += [kind("\ufffd", index) for kind, index, call in self._halves if call is None]
         self._halves.clear()
         if rest:
             self._emit(rest)
@@ -246,14 +272,11 @@ class _Body:
                     f"{host} answered with nothing at all (an empty body)", hint="{@again}."
                 )
             case "page":
-                page = self._connection.excerpt(self._head)
-                raise errors.KimiStreamError(
-                    f"{host} sent a web page instead of an answer: {page}", hint=hint
-                )
+                raise self._page_error()
             case "json" if self._failure is None:
-                self._take([self._head])
+                self._take([bytes(self._head)])
                 if not (self._has_answer or self._failure):
-                    text = self._connection.excerpt(self._head, 200)
+                    text = self._connection.excerpt(bytes(self._head), 200)
                     raise errors.KimiStreamError(
                         f"{host} sent JSON without an answer in it: {text}", hint=hint
                     )
@@ -264,7 +287,7 @@ class _Body:
         if self._failure is not None:
             raise self._failure
         if self._kind == "stream" and not self._has_answer:
-            excerpt = self._connection.excerpt(self._head)
+            excerpt = self._connection.excerpt(bytes(self._head))
             raise errors.KimiStreamError(f"{host} sent no answer, but: {excerpt}", hint=hint)
         if not (self.finished or (self._done and self._has_answer)):
             raise errors.KimiStreamError(
@@ -274,13 +297,14 @@ class _Body:
 
     def _take_head(self, data: bytes) -> bytes:
         """Tell the kind by the first character that is neither a BOM nor white space."""
-        data, self._head = self._head + data, b""
+        data, self._head = bytes(self._head + data), bytearray()
         start = data.removeprefix(_BOM).lstrip()
-        if not start or _BOM.startswith(data):
-            self._kind = "unknown"
-        else:
-            self._kind = "page" if start[:1] == b"<" else "json" if start[:1] == b"{" else "stream"
-        return data if self._kind in ("unknown", "stream") else start
+        if _BOM.startswith(data):
+            return data
+        if not start:  # blanks without end are not kept
+            return b"\n" if data.endswith((b"\n", b"\r")) else b" "
+        self._kind = "page" if start[:1] == b"<" else "json" if start[:1] == b"{" else "stream"
+        return data if self._kind == "stream" else start
 
     def _take(self, payloads: list[bytes]) -> None:
         """Emit the events of payloads, up to [DONE] or the first that is an error."""
@@ -311,7 +335,8 @@ class _Body:
         chunk, notices = _chunk(payload, self._connection)
         if chunk.choices and not self._has_answer:
             self._has_answer = True
-            self._opened.append(Opened(chunk.id or "", chunk.model or ""))
+            model = self._connection.excerpt(chunk.model or "", LONGEST_NAME)
+            self._opened.append(Opened(chunk.id or "", model))
         for choice in chunk.choices or ():
             if self._count == 1:
                 choice.index = 0
@@ -325,10 +350,14 @@ class _Body:
                 case TextDelta(_, index) | ReasoningDelta(_, index):
                     for whole in self._whole_characters(event):
                         events += self._reader(type(whole), index).feed(whole.text)
-                case Finished(_, index):
+                case ToolCallDelta(id, name, arguments, call, index):
+                    name = self._whole(name, ToolCallDelta, index, "name")
+                    arguments = self._whole(arguments, ToolCallDelta, index, call or 0)
+                    events.append(ToolCallDelta(id, name, arguments, call, index))
+                case Finished(reason, index):
                     self._choices_ended.add(index)
                     events += self._rest(index)
-                    events.append(event)
+                    events.append(Finished(self._connection.excerpt(reason, LONGEST_NAME), index))
                 case _:
                     events.append(event)
 
@@ -358,14 +387,26 @@ class _Body:
 
     def _whole_characters(self, event: TextDelta | ReasoningDelta) -> list[TextDelta | ReasoningDelta]:
         """The event without a half of a character at its end, which is kept for the next one."""
-        key = (type(event), event.index)
-        text = self._halves.pop(key, "") + event.text
-        if not _SURROGATE.search(text):
+        text = self._whole(event.text, type(event), event.index, None)
+        if text == event.text:
             return [event]
-        if "\ud800" <= text[-1] <= "\udbff":
-            text, self._halves[key] = text[:-1], text[-1]
-        text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         return [type(event)(text, event.index)] if text else []
+
+    def _whole(self, text: str, *place: Any) -> str:
+        """`text` behind the half that came before it at its place, without the half at its own end."""
+        text = self._halves.pop(place, "") + text
+        if not _SURROGATE.search(text):
+            return text
+        if "\ud800" <= text[-1] <= "\udbff":
+            text, self._halves[place] = text[:-1], text[-1]
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+    def _page_error(self) -> errors.KimiError:
+        host, page = self._connection.host, self._connection.excerpt(bytes(self._head[:LONGEST_QUOTED]))
+        return errors.KimiStreamError(
+            f"{host} sent a web page instead of an answer: {page}",
+            hint=f"Check the base URL with {{@settings}}; it is {self._connection.base_url}",
+        )
 
     def _fail_at(self, limit: int, what: str) -> None:
         self._fail(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
 
 import httpx
 
@@ -17,6 +17,7 @@ from kimi_magic import errors, simulator
 from kimi_magic._version import __version__
 from kimi_magic.bridge import IO_THREAD_NAME
 from kimi_magic.client.connection import Connection
+from kimi_magic.keys import Key
 
 CONNECT_TIMEOUT = 10.0  # s until a connection stands
 SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
@@ -46,6 +47,29 @@ class _QuietInCells(logging.Filter):
 # A filter does not hold for the loggers below: these are all that log.
 for _name in ("httpx", *(f"httpcore.{part}" for part in ("connection", "http11", "http2", "proxy", "socks"))):
     logging.getLogger(_name).addFilter(_QuietInCells())
+
+
+class Bearer(httpx.Auth):
+    """Writes the key into a request when it leaves, so that no variable of ours holds the header.
+
+    It is also what keeps `httpx` from looking for a password elsewhere where there is no key.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Add the header.
+
+        Raises:
+            KimiUsageError: Whoever is on the way could read it, and the person has not allowed that.
+        """
+        self._connection.check_exposure()
+        if self._connection.key:
+            request.headers["Authorization"] = f"Bearer {self._connection.key.reveal()}"
+        for name, value in self._connection.headers:
+            request.headers[name] = value.reveal() if isinstance(value, Key) else value
+        yield request
 
 
 class Transports:

@@ -80,7 +80,7 @@ class Blocks:
             rest = self._open[len(finished) :]
         else:
             self._tail = _html(tokens)
-            if len(self._open) <= LONGEST_OPEN and len(self._tail.encode()) <= LARGEST_OPEN:
+            if len(self._open) <= LONGEST_OPEN and len(self._tail.encode("utf-8", "replace")) <= LARGEST_OPEN:
                 return ""
             finished, rest = _break(tokens, starts, lines)
         self._open, self._parsed = rest, None

@@ -27,7 +27,7 @@ _FORBIDDEN_WORDS = """
     DeclarePairedDelimiter DeclarePairedDelimiters DeclarePairedDelimiterX DeclarePairedDelimitersX
     DeclarePairedDelimiterXPP DeclarePairedDelimitersXPP newtagform renewtagform usetagform mathtoolsset
     newcounter setcounter addtocounter newlength setlength addtolength newtheorem definecolor colorlet
-    Newextarrow newextarrow csname expandafter catcode input include write openout read loop
+    Newextarrow newextarrow newcolumntype csname expandafter catcode input include write openout read loop
     require unicode mmlToken xmlToken href url style class cssId data html htmlClass htmlData htmlId htmlStyle
     bbox includegraphics texttip tooltip mathtip enclose toggle action mathchoice javascript script
     begingroupSandbox begingroupReset
@@ -100,7 +100,9 @@ def _fits(formula: str) -> bool:
                 depth -= 1
             case "&" | "\\\\" | "cr":
                 cells += 1
-            case "color" | "textcolor" | "colorbox" | "fcolorbox" if not _COLOUR.match(formula, token.end()):
+            case (
+                "color" | "textcolor" | "colorbox" | "fcolorbox" | "cellcolor" | "rowcolor" | "columncolor"
+            ) if not _COLOUR.match(formula, token.end()):
                 return False
         if command in _READING and formula[token.end() : token.end() + 1] not in ("{", "["):
             reading += 1

@@ -7,6 +7,8 @@ from typing import Literal
 
 import msgspec
 
+from kimi_magic.errors import one_line, printable
+
 ChoiceState = Literal["waiting", "reasoning", "answering", "ended"]
 
 # The values of `finish_reason` that the services document. Others may come.
@@ -26,7 +28,7 @@ class ToolCall(msgspec.Struct, frozen=True):
 
 
 class Choice:
-    """One answer, growing while it streams. `str(choice)` is the text.
+    """One answer, growing while it streams. `str(choice)` is the text as it can be printed.
 
     `index` is its number as the service counts, from 0; `text` and `reasoning` are what has arrived so far;
     `tool_calls` are the functions that the model wants to run; `finish_reason` is the service's word for why
@@ -46,6 +48,7 @@ class Choice:
         self._text = [text] if text else []
         self._reasoning = [reasoning] if reasoning else []
         self._calls: list[_GrowingCall] = []
+        self._calls_by: dict[int | str, _GrowingCall] = {}  # by position, and by id
         self._first_text: float | None = None
         self._first_reasoning: float | None = None
         self._ended: float | None = None
@@ -77,7 +80,9 @@ class Choice:
     def add_call(self, position: int | None, id: str, name: str, arguments: str) -> None:
         """Append a piece of a tool call; `position` counts the calls of this answer, None if not counted."""
         call = self._call_at(position, id)
-        call.id = call.id or id  # some services repeat id and name; neither comes in pieces
+        if id and not call.id:  # some services repeat id and name; neither comes in pieces
+            call.id = id
+            self._calls_by.setdefault(id, call)
         call.name = call.name or name
         call.arguments.append(arguments)
         self.state = "answering"
@@ -88,19 +93,20 @@ class Choice:
         if call is not None:
             self._text = [call.arguments]
             self._calls.clear()
+            self._calls_by.clear()
             self.finish_reason = STOP if self.finish_reason == CALLS else self.finish_reason
 
     def _call_at(self, position: int | None, id: str) -> _GrowingCall:
         """The call that a piece belongs to: by position, else by id, else the last one; or a new call."""
-        if position is not None:
-            known = next((call for call in self._calls if call.position == position), None)
-        elif id:
-            known = next((call for call in self._calls if call.id == id), None)
+        if position is not None or id:
+            known = self._calls_by.get(id if position is None else position)
         else:
             known = self._calls[-1] if self._calls else None
         if known is None:
-            known = _GrowingCall(position)
+            known = _GrowingCall()
             self._calls.append(known)
+            if position is not None:
+                self._calls_by[position] = known
         return known
 
     def end(self, finish_reason: str | None = None) -> None:
@@ -151,17 +157,17 @@ class Choice:
         return bool(self.text) and not self.tool_calls and self.finish_reason != FILTER
 
     def __str__(self) -> str:
-        return self.text
+        return printable(self.text)
 
     def __repr__(self) -> str:
-        return f"<Choice {self.index} {shortened(self.text)!r} {self.finish_reason or self.state}>"
+        end = one_line(self.finish_reason or self.state)
+        return f"<Choice {self.index} {shortened(self.text)!r} {end}>"
 
 
 class _GrowingCall:
     """A tool call whose arguments arrive in pieces."""
 
-    def __init__(self, position: int | None) -> None:
-        self.position = position
+    def __init__(self) -> None:
         self.id = ""
         self.name = ""
         self.arguments: list[str] = []

@@ -5,12 +5,14 @@ Parsing, checking, help, completion and did-you-mean come from it. Imports nothi
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Protocol
 
+from kimi_magic import hosts, keys
 from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.options.directions import no_option, of_prefix, unknown_flag
+from kimi_magic.options.directions import OTHER_WORDS, no_option, of_prefix, unknown_flag
 from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at, grouped
 from kimi_magic.options.values import whole
 from kimi_magic.options.words import begins_option, each_word, unescape, with_plain_dashes
@@ -19,6 +21,8 @@ __all__ = [
     "BY_NAME", "CELL", "CONFIG", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text", "nearest",
     "parse", "split", "split_prompt", "whole",
 ]  # fmt: skip
+
+_PLAIN = ("model", "host", "base_url", "unset", "out")  # of whose values no part is random
 
 
 FEW = 12  # options that need no groups in the help
@@ -77,6 +81,8 @@ def parse(
     others: list[str] = []
     words = iter(words)
     for typed in words:
+        if typed.startswith("-") or not positional:
+            _refuse_key(typed.lstrip("-").partition("=")[0])
         word = with_plain_dashes(typed, by_flag)
         if positional and word == "--":
             others += words
@@ -84,6 +90,8 @@ def parse(
             assignments.append(_assignment(word, words, by_flag))
         elif positional:
             others.append(word)
+        elif any(option.name == "login" for _, option, _ in assignments):
+            raise _key_on_the_line("--login")
         else:
             raise no_option(word, by_flag, assignments[-1] if assignments else None)
     if any(option.name == "raw" and value for _, option, value in assignments):
@@ -97,10 +105,13 @@ def _assignment(word: str, words: Iterator[str], by_flag: dict[str, Option]) -> 
     if not option.metavar:
         if attached is not None and option.may_say:
             return flag, option, option.check(attached, flag)
+        if attached is not None and option.name == "login":
+            raise _key_on_the_line(flag)
         if attached is not None:
-            raise KimiUsageError(f"{flag} takes no value, but got {attached!r}")
+            raise KimiUsageError(f"{flag} takes no value, but got {keys.without_keys(attached)!r}")
         return flag, option, not option.sets if flag in option.opposite else option.sets
     value = attached if attached is not None else next(words, None)
+    _refuse_key(value, in_part=option.name in _PLAIN)
     if value is None or (attached is None and value in by_flag):
         raise KimiUsageError(f"{flag} needs a value: {flag} {option.metavar}")
     return flag, option, value
@@ -145,6 +156,7 @@ def check(values: dict[str, Any], entry: str) -> dict[str, Any]:
             raise KimiUsageError(f"unknown option {name!r}{nearest(name, known)}")
     checked, faults = {}, []
     for name, value in values.items():
+        _refuse_key(value, in_part=name in _PLAIN)
         try:
             checked[name] = None if value is None else known[name].check(value)
         except KimiUsageError as fault:
@@ -152,6 +164,23 @@ def check(values: dict[str, Any], entry: str) -> dict[str, Any]:
     if faults:
         raise KimiUsageError("; ".join(faults))
     return {name: value for name, value in checked.items() if value is not None}
+
+
+def _refuse_key(value: object, *, in_part: bool = False) -> None:
+    """Refuse a word that looks like a key, or is one: it would be shown, saved, or sent somewhere."""
+    if not isinstance(value, str):
+        return
+    own = [text for name in hosts.KEY_VARIABLES if len(text := os.environ.get(name, "")) >= keys.PIECE]
+    if keys.looks_like_a_key(value.strip(), in_part=in_part) or any(text in value for text in own):
+        raise _key_on_the_line("an option")
+
+
+def _key_on_the_line(where: str) -> KimiUsageError:
+    return KimiUsageError(
+        f"{where} got what looks like a key, and takes none: it would be saved with the notebook",
+        hint="Delete this cell, and replace the key at the service if anybody may have seen it. "
+        "{@login} asks for one without showing it.",
+    )
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -172,7 +201,8 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
         if f"-{word.partition('=')[0]}" in by_flag:
             raise unknown_flag(word, by_flag)
         return word[:2], by_flag[word[:2]], word[2:].removeprefix("=")
-    if word == "--api-key" or word.startswith(("--key", "--api")):
+    names_a_key = flag.startswith(("--key", "--api", "--token", "--secret", "--password"))
+    if names_a_key and flag not in OTHER_WORDS:
         raise KimiUsageError(
             f"{flag} does not exist: a key on the line would be saved with the notebook",
             hint="Use %kimi_config --login, or set EVOLINK_API_KEY before starting.",

@@ -30,6 +30,7 @@ class Words(NamedTuple):
 CELL_WORDS = Words(
     "{flag} {value}",
     {
+        "allow_http": "--allow-http",
         "again": "Run the cell again",
         "continue": "--continue",
         "login": "%kimi_config --login",
@@ -48,6 +49,7 @@ PYTHON_WORDS = Words(
     "{name}={value}",
     {
         **CELL_WORDS.phrases,
+        "allow_http": "allow_http=True",
         "again": "Ask again",
         "no_history": "history=False",
         "offline": "offline=True",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Mapping
 
+from kimi_magic import keys
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.table import CONFIG, TABLE, USAGE, Option
 
@@ -81,6 +82,7 @@ def no_option(
     word: str, by_flag: Mapping[str, Option], last: tuple[str, Option, object] | None
 ) -> KimiUsageError:
     """The error for `word`, which stands where an option should; `last` is the flag before it."""
+    word = keys.without_keys(word)
     line = _magic_of(by_flag)
     name = word.partition("=")[0].strip(":")
     problem = f"{word!r} is no option"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from kimi_magic import hosts, models
+from kimi_magic import hosts, keys, models
 from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError, one_line
 from kimi_magic.options import values
@@ -62,7 +62,7 @@ class Option(NamedTuple):
         try:
             return self._each(value) if self.most else self.convert(value)
         except ValueError as error:
-            text = value.name if isinstance(value, Thing) else one_line(repr(value))
+            text = value.name if isinstance(value, Thing) else one_line(keys.without_keys(repr(value)))
             text = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
             text = f" {text}" if self.is_quoted else ""
             raise KimiUsageError(f"{shown or self.name}{text}: expected {error}") from None
@@ -276,6 +276,11 @@ TABLE: tuple[Option, ...] = (
         "base_url", ("--base-url",), "address of the service, of which nothing is assumed", "URL",
         entries=_CONFIG_PYTHON, subject="address",
     ),
+    Option(
+        "allow_http", ("--allow-http",),
+        "send key and prompt over plain http, which whoever is on the way can read", "", values.flag,
+        default=False,
+    ),
     Option("login", ("--login",), "ask for the key; kept in memory only", "", _action, entries=_CONFIG),
     Option(
         "remember", ("--remember",), "with --login: keep the key in the keyring of the system too", "",
@@ -323,8 +328,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "ask_again", "reset",
     )),
     ("Where to, and at what price", (
-        "offline", "speed", "record", "replay", "host", "base_url", "header", "login", "remember", "env_file",
-        "timeout", "budget", "models", "check", "balance",
+        "offline", "speed", "record", "replay", "host", "base_url", "allow_http", "header", "login", "remember",
+        "env_file", "timeout", "budget", "models", "check", "balance",
     )),
     ("Other", ()),
 )  # fmt: skip

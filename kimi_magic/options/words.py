@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from kimi_magic import keys
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.prompt.holes import end_of
 
@@ -100,7 +101,7 @@ def _quoted(line: str, place: int) -> tuple[str, int]:
         parts.append(sign)
         place += 1
     raise KimiUsageError(
-        f"the line has a quote that is not closed: {line.strip()}",
+        f"the line has a quote that is not closed: {keys.without_keys(line.strip())}",
         hint="Close the quote, or put a quote character inside quotes of the other kind.",
     )
 

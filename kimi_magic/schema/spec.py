@@ -17,6 +17,7 @@ from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, over
 
 import msgspec
 
+from kimi_magic import files
 from kimi_magic.json_text import JSONFault, read
 
 from .build import Validator, for_adapter, for_schema, for_type
@@ -28,6 +29,7 @@ from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
 
+LARGEST_FILE = 8 * 2**20  # bytes of a file with a schema
 JSON_INSTRUCTION = "Answer with one JSON object and nothing else."
 POSSIBLE = f"the name of a type, a JSON Schema or its file, or {EXAMPLE}"
 _KNOWN: dict[str, Any] = {
@@ -295,10 +297,9 @@ def _json_schema(text: str, what: str) -> dict[str, Any]:
 
 def _file(name: str) -> dict[str, Any]:
     try:
-        text = Path(name).expanduser().read_text(encoding="utf-8")
-    except (OSError, RuntimeError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ValueError(f"a file with a JSON Schema ({reason})") from None
+        text = files.read(name, LARGEST_FILE).decode("utf-8")
+    except ValueError as error:
+        raise ValueError(f"a file with a JSON Schema ({error})") from None
     return _json_schema(text, "a file with a JSON Schema")
 
 

@@ -22,6 +22,7 @@ from kimi_magic.view.words import (
     calls,
     for_export,
     heading,
+    on_one_line,
     printable,
     reasoning_title,
     without_controls,
@@ -98,7 +99,7 @@ def reasoning_html(title: str, text: str, *, opened: bool = False) -> str:
 
 def notice(text: str) -> str:
     """A sentence for the person, in a box."""
-    return f'<div class="kimi-notice" style="{css.NOTICE_CSS}">{inert(text)}</div>'
+    return f'<div class="kimi-notice" style="{css.NOTICE_CSS}">{inert(on_one_line(text))}</div>'
 
 
 def calls_html(calls: list[str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 from kimi_magic.markdown import inert
 from kimi_magic.view.css import QUIET_CSS
-from kimi_magic.view.words import printable
+from kimi_magic.view.words import on_one_line, printable
 
 MOST_ROWS = 20
 MOST_COLUMNS = 30
@@ -21,7 +21,9 @@ def html(frame: Any) -> str:
     """The first rows of a DataFrame of pandas or polars, and how many there are."""
     names = [str(name) for name in frame.columns]
     rows = frame.itertuples(index=False, name=None) if hasattr(frame, "itertuples") else frame.iter_rows()
-    head = "".join(f'<th style="text-align:start">{_cell(name)}</th>' for name in names[:MOST_COLUMNS])
+    head = "".join(
+        f'<th style="text-align:start">{_cell(on_one_line(name))}</th>' for name in names[:MOST_COLUMNS]
+    )
     body = "".join(f"<tr>{_row(row)}</tr>" for row in islice(rows, MOST_ROWS))
     count, width = frame.shape
     size = f"{count:,} rows × {width:,} columns"

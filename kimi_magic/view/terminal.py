@@ -160,4 +160,4 @@ class TerminalView:
         return drawing.draw(text, self._out.size()[0], colours=self._out.colours)
 
     def _write_quiet(self, text: str) -> None:
-        self._err.write(text, dim=True)
+        self._err.write(words.printable(text), dim=True)

@@ -4,22 +4,24 @@ from __future__ import annotations
 
 import re
 
+from kimi_magic import errors, hosts
 from kimi_magic.conversation import Turn
 from kimi_magic.markdown import hidden
 from kimi_magic.messages import Choice
 from kimi_magic.usage import dollars
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+MOST_CALLS = 100  # that are shown of one answer; nobody reads more, and a page with more is slow
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
 
 
 def printable(text: str) -> str:
     """`text` without control characters, and without those that let it be shown in another order."""
-    return hidden.without_reordering(without_controls(text))
+    return errors.printable(text)
 
 
 def without_controls(text: str) -> str:
-    """`text` without control characters (terminals obey them); LF and tabs are kept, CR is dropped."""
+    """`text` without control characters (terminals obey them) but LF and tabs, and without half ones."""
     return _CONTROL.sub("", text)
 
 
@@ -33,7 +35,7 @@ def for_export(html: str) -> str:
 
 def status(turn: Turn) -> str:
     """What happens at the moment."""
-    model, seconds = on_one_line(turn.step.model), f"{turn.seconds:.0f} s"
+    model, seconds = on_one_line(turn.step.model) + _place(turn), f"{turn.seconds:.0f} s"
     match turn.state:
         case "connecting" | "waiting" if turn.steps[-1].retrying is not None:
             again = turn.steps[-1].retrying
@@ -58,6 +60,12 @@ def status(turn: Turn) -> str:
     if turn.rejections:
         text += f" · repair {len(turn.rejections)}: {on_one_line(turn.rejections[-1])}"
     return text + " · offline simulator" * turn.step.simulated
+
+
+def _place(turn: Turn) -> str:
+    """Where the answer comes from, if that is none of the addresses that we know."""
+    step = turn.step
+    return "" if step.simulated or step.host in hosts.KNOWN_PLACES else f" at {on_one_line(step.host)}"
 
 
 def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
@@ -140,8 +148,11 @@ def repairs(turn: Turn) -> str:
 
 
 def calls(choice: Choice) -> list[str]:
-    """The functions that the model wants run, as `name(arguments)`."""
-    return [
+    """The functions that the model wants run, as `name(arguments)`; of very many the first."""
+    wanted = choice.tool_calls
+    shown = [
         f"{on_one_line(call.name) or '(no name)'}({on_one_line(call.arguments)})"
-        for call in choice.tool_calls
+        for call in wanted[:MOST_CALLS]
     ]
+    more = len(wanted) - len(shown)
+    return [*shown, f"… and {more:,} more"] if more else shown

@@ -154,7 +154,8 @@ ours => {
             for (const { name, value } of node.attributes) {
                 if (name.startsWith("on")) suspect.push(`${name}=${value}`)
                 if (/^(src|srcset|srcdoc|(form)?action|poster|background)$/.test(name)) suspect.push(value)
-                if (/href$/.test(name) && !/^(https?:\/\/|mailto:|#)/i.test(value)) suspect.push(value)
+                // JupyterLab's viewer of JSON makes links too, of broken addresses `http:/x`.
+                if (/href$/.test(name) && !/^(https?:\/|mailto:|#)/i.test(value)) suspect.push(value)
                 if (name === "style" && /url\(|fixed/i.test(value)) suspect.push(value)
             }
         }

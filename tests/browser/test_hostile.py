@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from playwright.sync_api import Page, expect
 
-from tests.browser import hostile
+from tests.browser import hostile, hostile_views
 from tests.browser.conftest import SUITE, Export, Open, Watch
 from tests.browser.manual_service import Beacon, ManualService
 
 pytestmark = SUITE
+ROOT = Path(__file__).parents[2]
+LIVE = ".widget-html-content, .widget-htmlmath-content"  # beside them stands, unseen, what is saved meanwhile
 
 LIVE = ".kimi-live"  # not what is put aside for a page that is never to see the end
 
@@ -91,3 +95,24 @@ def test_two_answers_and_errors(open_notebook: Open, service: ManualService, bea
     notebook.reopen()
     expect(notebook.output(1).locator(".kimi-answer")).to_have_count(2)
     hostile.assert_harmless(page, beacon)
+
+
+def test_every_payload_of_the_table_in_every_view(open_notebook: Open, beacon: Beacon, open_export: Export):
+    script = f"top.__pwned=1;alert(1);new Image().src='{beacon.address}/ran'"
+    notebook = open_notebook(
+        f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
+        f"from tests.browser import hostile_views; hostile_views.show({script!r}, {beacon.address!r})",
+    )
+    notebook.complete(1)
+    output = notebook.output(1)
+    expect(output.get_by_text(hostile_views.LAST_WORDS)).to_be_visible()
+    expect(output.locator("mjx-container")).not_to_have_count(0)
+    hostile.assert_harmless(notebook.page, beacon)
+    notebook.save()
+    notebook.shut_down_kernel()
+    notebook.reload()
+    expect(output.get_by_text(hostile_views.LAST_WORDS)).to_be_visible()
+    hostile.assert_harmless(notebook.page, beacon)
+    exported = open_export(notebook.path)
+    expect(exported.get_by_text(hostile_views.LAST_WORDS)).to_be_visible()
+    hostile.assert_harmless(exported, beacon)
