@@ -328,8 +328,8 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
         "ask_again", "reset",
     )),
     ("Where to, and at what price", (
-        "offline", "speed", "record", "replay", "host", "base_url", "allow_http", "header", "login", "remember",
-        "env_file", "timeout", "budget", "models", "check", "balance",
+        "offline", "speed", "record", "replay", "host", "base_url", "allow_http", "header", "login",
+        "remember", "env_file", "timeout", "budget", "models", "check", "balance",
     )),
     ("Other", ()),
 )  # fmt: skip

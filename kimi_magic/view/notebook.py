@@ -35,6 +35,7 @@ EMPTY = {"text/html": ""}  # nothing to see; without any type, exporters complai
 RELOAD_DELAY = 1.0  # s after a long answer until its widgets are closed
 KEEP_INTERVAL = 1.0  # s between two looks at whether the text so far is to be kept
 PROGRESS_DELAY = 0.5  # s until `ask` shows that it waits
+PROGRESS_INTERVAL = 0.5  # s between two looks of its line at least
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL_LENGTH = (
     300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
@@ -178,15 +179,18 @@ class ProgressView:
         self._delay = delay
         self._handle: Any = None
         self._shown = ""
+        self._next = 0.0  # when it is shown again at the earliest
 
     def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
         """Show nothing yet: a quick answer needs no line."""
 
     def update(self, turn: Turn) -> None:
         """Show what is new in the line."""
-        if turn.seconds < self._delay or (text := words.status(turn)) == self._shown:
+        if turn.seconds < self._delay or (now := monotonic()) < self._next:
             return
-        self._shown = text
+        if (text := words.status(turn)) == self._shown:
+            return
+        self._shown, self._next = text, now + PROGRESS_INTERVAL
         bundle = {"text/html": static.line(text), "text/plain": text}
         if self._handle is None:
             self._handle = display(bundle, raw=True, display_id=True)
