@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         KimiUsageError,
     )
     from kimi_magic.messages import Choice, ToolCall
+    from kimi_magic.prompt import prompt_filter
     from kimi_magic.reply import Reply
     from kimi_magic.usage import Usage
 
@@ -69,6 +70,7 @@ __all__ = [
     "ask",
     "chat",
     "last",
+    "prompt_filter",
     "read",
     "usage_records",
 ]
@@ -83,6 +85,7 @@ _MODULES = {
     "aask": "api",
     "ask": "api",
     "chat": "api",
+    "prompt_filter": "prompt",
     "read": "api",
     "usage_records": "api",
 }

@@ -34,6 +34,8 @@ _OF_A_KERNEL = (
     "append",
     "ask_again",
     "history_limit",
+    "raw",
+    "show_prompt",
 )  # a command has nothing that lasts
 ASK = (
     *(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL),
@@ -134,7 +136,15 @@ def _ask(words: list[str]) -> int:
     from kimi_magic import kernel, view
 
     text = " ".join(prompt) if prompt else _standard_input()
+    if values.pop("dry_run", False):
+        from kimi_magic import dry_run
+
+        plan = kernel.current.plan(text, values, is_dry=True)
+        view.show_preview(None, dry_run.preview(kernel.current, plan, values))
+        return 0
     plan = kernel.current.plan(text, values)
+    if plan.attachments:
+        view.show_prompt(None, plan.turn.prompt, plan.attachments, with_text=False)
     decided = plan.options
     kernel.current.run(plan, view.choose(None, "hidden" if decided.hide_reasoning else decided.reasoning))
     return 0

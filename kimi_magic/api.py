@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
-from kimi_magic import kernel, options, structured
+from kimi_magic import bridge, kernel, options, structured
 from kimi_magic.conversation import Conversation
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
@@ -14,6 +14,8 @@ from kimi_magic.reply import Reply, T
 
 if TYPE_CHECKING:
     from typing_extensions import TypeForm, Unpack
+
+    from kimi_magic.view import View
 
     class _Given(TypedDict, total=False):
         """The parameters of `ask` that its type does not depend on."""
@@ -32,8 +34,13 @@ if TYPE_CHECKING:
         schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None
         repair: int | None
         tools: Sequence[Mapping[str, Any]] | None
-        attach: str | Sequence[str] | None
+        attach: Any
+        image_size: int | None
+        force: bool | None
         prefix: str | None
+        extra: Mapping[str, Any] | None
+        header: str | Sequence[str] | None
+        progress: bool | None
         history: bool | str | Conversation
         history_reasoning: str | None
         stream: bool | None
@@ -96,20 +103,25 @@ def ask(
     frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
     tools: Sequence[Mapping[str, Any]] | None = None,
-    attach: str | Sequence[str] | None = None,
+    attach: Any = None,
+    image_size: int | None = None,
+    force: bool | None = None,
     prefix: str | None = None,
     history: bool | str | Conversation = False,
     history_reasoning: str | None = None,
     stream: bool | None = None,
     effort: str | None = None,
     thinking: str | None = None,
+    extra: Mapping[str, Any] | None = None,
+    header: str | Sequence[str] | None = None,
+    progress: bool | None = None,
     timeout: float | None = None,
     host: str | None = None,
     base_url: str | None = None,
     allow_http: bool | None = None,
     offline: bool | None = None,
 ) -> Reply[Any]:
-    """Ask once and wait for the whole reply; nothing is shown.
+    """Ask once and wait for the whole reply; nothing of it is shown.
 
     A parameter that is None follows `%kimi_config`, else the default that is named here.
 
@@ -138,7 +150,13 @@ def ask(
         repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,
             else 0.
         tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.
-        attach: Pictures by file or address, at most 16.
+        attach: What is sent with the prompt, one or a list of at most 16: the path of a file (a picture, a
+            PDF, a text in UTF-8), an address, or a value: a figure of matplotlib, a picture of PIL, an array
+            (height, width[, 3 or 4]) of bytes or of floats from 0 to 1, bytes, or what shows itself as one.
+        image_size: Larger pictures are scaled to this many pixels on the long side, 16 to 16,384, where
+            pillow is installed. Default 2048.
+        force: Send pictures to a model that is known to take none, and texts that look as if a secret were in
+            them. Default False.
         prefix: How the answer begins; it is part of its text.
         history: Continue a conversation and join it: by name, the one that `chat` gave, or the current one
             (True). Default False: the call stands alone.
@@ -146,6 +164,11 @@ def ask(
         stream: Receive the answer piece by piece. Default True.
         effort: How long to reason, where the model can be told: "low", "medium", "high" or "max".
         thinking: "on" or "off", where the model can be told.
+        extra: Further fields of the request, by name; those that have a parameter here are refused.
+        header: Headers for a gateway, 1 to 16 texts "NAME: VALUE". What is secret is only taken as $VARIABLE,
+            the name of a variable of the environment.
+        progress: Show a line while it waits, in a notebook on the thread of its cells. Default: where the
+            front end can update it; never in a script.
         timeout: Seconds of silence after which to give up, 0.1 to 86,400. Default 180.
         host: Who serves, by a name of `%kimi_config --host`. Its own key is used, and no other.
         base_url: Address of the service, of which nothing is assumed; it is asked also while `offline` is set
@@ -160,7 +183,17 @@ def ask(
     """
     values = {name: value for name, value in locals().items() if name != "prompt"}
     with in_words_of(PYTHON_WORDS):
-        return kernel.current.run(_plan(prompt, values))
+        plan = _plan(prompt, values)
+        return kernel.current.run(plan, _progress(plan))
+
+
+def _progress(plan: Plan) -> View | None:
+    """What shows that `ask` waits: in a notebook, on the thread of its cells, unless it is not wanted."""
+    if plan.options.progress is False or not bridge.is_main_thread():
+        return None
+    from kimi_magic import view
+
+    return view.progress()
 
 
 @overload

@@ -38,6 +38,11 @@ IO_THREAD_NAME = "kimi_magic I/O"
 STOPPED = "stopped; the part that arrived is kept"
 
 
+def is_main_thread() -> bool:
+    """Whether this is the thread that cells run on."""
+    return threading.current_thread() is threading.main_thread()
+
+
 class IOThread:
     """A daemon thread with an event loop, started at its first use."""
 

@@ -17,12 +17,17 @@ class CellRun:
         self.id = id
         self.counts: dict[Any, int] = {}  # prompts planned in this run, by conversation; None: standing alone
 
-    def next_id(self, conversation: Any) -> str:
-        """The id of the next prompt that this cell asks in `conversation`; "" where the cell has none."""
+    def next_id(self, conversation: Any, *, counts: bool = True) -> str:
+        """The id of the next prompt that this cell asks in `conversation`; "" where the cell has none.
+
+        It is the next one again if that prompt does not count, as one that is only shown.
+        """
         if not self.id:
             return ""
-        self.counts[conversation] = self.counts.get(conversation, 0) + 1
-        return prompt_id(self.id, self.counts[conversation])
+        number = self.counts.get(conversation, 0) + 1
+        if counts:
+            self.counts[conversation] = number
+        return prompt_id(self.id, number)
 
 
 def prompt_id(cell: str, number: int) -> str:

@@ -151,6 +151,7 @@ def _serve(folder: Path, first: str, own: Path, *, browser: bool, port: int | No
             "--LabApp.news_url=None",  # nothing is looked up on the way to the first lesson
             "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.extension_manager=readonly",
+            "--LabApp.expose_app_in_browser=True",  # for the button that puts code into a new cell
             "--Application.log_level=ERROR",
         ]
     )

@@ -13,17 +13,19 @@ from typing import Any, NamedTuple
 from msgspec import structs
 
 from kimi_magic import hosts, request, structured
+from kimi_magic.attachments import Attachment, fitted
 from kimi_magic.client.connection import Connection
 from kimi_magic.conversation import Conversation, Step, Turn, digest, message_tokens
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
+from kimi_magic.prompt import secrets
 from kimi_magic.request import Options
 from kimi_magic.structured import Structure
 
 # Options that may change where an answer is continued; the rest stays as it was asked.
 CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty",
               "stop", "effort", "thinking", "stream", "timeout", "speed", "reasoning", "hide_reasoning",
-              "out")  # fmt: skip
+              "out", "code")  # fmt: skip
 
 
 Composer = Callable[[], tuple[Request, list[str]]]
@@ -34,11 +36,11 @@ class Plan:
     """A turn that is ready to run: its first request, where it goes, and what becomes of the answer.
 
     `conversation` is where the turn will be kept, None if it stands alone; `start` is an answer that the
-    first request continues; `warnings` are sentences about options that are allowed but seldom wise. A turn
-    that `stands_alone` is none that `--pick` and `--continue` speak of. `compose` makes the first request
-    anew of what is in the conversation then, None where it is always the same; `changes` are those of the
-    conversation that the request was composed of. A turn that `asks_again` is sent although there is an
-    answer to the same that was kept.
+    first request continues; `attachments` are what is sent with the prompt; `warnings` are sentences about
+    options that are allowed but seldom wise. A turn that `stands_alone` is none that `--pick` and
+    `--continue` speak of. `compose` makes the first request anew of what is in the conversation then, None
+    where it is always the same; `changes` are those of the conversation that the request was composed of. A
+    turn that `asks_again` is sent although there is an answer to the same that was kept.
     """
 
     turn: Turn
@@ -53,6 +55,7 @@ class Plan:
     compose: Composer | None = None
     changes: int = 0
     asks_again: bool = False
+    attachments: tuple[Attachment, ...] = ()
 
 
 class Ask(NamedTuple):
@@ -82,7 +85,10 @@ def plan(
         KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
     """
     keep = conversation if options.history and isinstance(prompt, str) else None
-    messages = _messages(prompt, options, cell)
+    attachments = tuple(fitted(each, options.image_size) for each in options.attach or ())
+    if isinstance(prompt, str):
+        _check_attachments(attachments, options)
+    messages = _messages(prompt, options, cell, attachments)
     question = next((m for m in reversed(messages) if m.role == "user"), messages[0])
     structure = structured.structure_of(options, namespace)
     if options.prefix:
@@ -111,13 +117,13 @@ def plan(
     turn.fingerprint = _fingerprint(own, options, connection)
     compose = None if keep is None else _composer(turn, own, options, keep, build)
     first, notices = (own, notices) if compose is None else compose()
-    turn.notices = tuple(notices)
+    turn.notices = (*(each.notice for each in attachments if each.notice), *notices)
     warnings = request.warnings(options, first.messages)
     if structure is not None and options.stop:
         warnings.append(structured.STOP_WARNING)
     return Plan(
         turn, first, connection, options, structure, keep, warnings=tuple(warnings), compose=compose,
-        changes=conversation.changes,
+        changes=conversation.changes, attachments=attachments,
     )  # fmt: skip
 
 
@@ -272,16 +278,30 @@ def _fingerprint(own: Request, options: Options, connection: Connection) -> str:
     return digest(own.body().decode(), connection.provider, connection.via, address, *shown)
 
 
+def _check_attachments(attachments: Sequence[Attachment], options: Options) -> None:
+    request.check_attachments(options, attachments)
+    for each in attachments:
+        if each.text and not options.force and (reason := secrets.in_text(each.text)):
+            raise KimiUsageError(
+                f"{{@attach}} {each.name}: it looks as if a secret is in it ({reason}); nothing was sent",
+                hint="{@force} sends it anyway.",
+            )
+
+
 def _messages(
-    prompt: str | Sequence[Mapping[str, Any]], options: Options, cell: Mapping[str, Any]
+    prompt: str | Sequence[Mapping[str, Any]],
+    options: Options,
+    cell: Mapping[str, Any],
+    attachments: Sequence[Attachment],
 ) -> list[Message]:
-    """System message and prompt; or the messages of the person's own."""
+    """System message, and the prompt behind the texts that are attached; or the person's own messages."""
     if not isinstance(prompt, str):
         return request.given_messages(prompt, cell)
-    if not prompt.strip() and not options.attach:
+    if not prompt.strip() and not attachments:
         raise KimiUsageError("the prompt is empty", hint="{@write_prompt}.")
     system = [Message("system", options.system)] if options.system else []
-    return [*system, user_message(prompt, options.attach or ())]
+    text = "\n\n".join([*(each.fenced for each in attachments if each.text), prompt])
+    return [*system, user_message(text, [each.address for each in attachments if each.is_picture])]
 
 
 def _check_continuable(turn: Turn) -> None:

@@ -282,6 +282,33 @@ def checked_key(text: str, problem: str) -> Key:
     return Key(text)
 
 
+def headers_of(
+    headers: Iterable[str], variables: Mapping[str, str] = os.environ
+) -> tuple[tuple[str, str | Key], ...]:
+    """Headers `NAME: VALUE` with the value of each `$VARIABLE` in its place; such a value is secret.
+
+    Raises:
+        KimiUsageError: There is no such variable, or no header can carry its value.
+    """
+    found: list[tuple[str, str | Key]] = []
+    for header in headers:
+        name, _, text = header.partition(": ")
+
+        def value(match: re.Match[str], header: str = header) -> str:
+            if not (value := variables.get(match[1], "").strip()):
+                raise KimiUsageError(
+                    f"{{@header}} {header}: {match[1]} is not set",
+                    hint=f"Set {match[1]} in the environment before starting.",
+                )
+            return value
+
+        filled = re.sub(r"\$([A-Za-z_]\w*)", value, text)
+        if not re.fullmatch(r"[\x20-\x7e]+", filled):
+            raise KimiUsageError(f"{{@header}} {header}: the value has characters that no header carries")
+        found.append((name, filled if filled == text else Key(filled)))
+    return tuple(found)
+
+
 def base_url(text: str, name: str = "--base-url") -> str:
     """`text` as the address that paths such as `/chat/completions` are appended to.
 

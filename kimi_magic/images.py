@@ -53,6 +53,32 @@ def data_url(data: bytes) -> str:
     raise ValueError("a PNG, JPEG, GIF or WebP file")
 
 
+def kind(data: bytes) -> str:
+    """The media type of a picture that the service takes; "" for anything else."""
+    return next((f"image/{kind}" for start, kind, _ in _FORMATS if re.match(start, data, re.DOTALL)), "")
+
+
+def cleaned(data: bytes) -> bytes:
+    """A picture without what nobody sees in it; anything else as it is."""
+    return next((clean(data) for start, _, clean in _FORMATS if re.match(start, data, re.DOTALL)), data)
+
+
+def size(data: bytes) -> tuple[int, int] | None:
+    """Width and height of a PNG or GIF, whose first bytes say them; None for others."""
+    if data.startswith(_PNG) and len(data) >= 24:
+        width, height = struct.unpack(">2I", data[16:24])
+        return width, height
+    if data.startswith(b"GIF8") and len(data) >= 10:
+        width, height = struct.unpack("<2H", data[6:10])
+        return width, height
+    return None
+
+
+def data_address(kind: str, data: bytes) -> str:
+    """The `data:` address of a picture of this kind, as it is."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode('ascii')}"
+
+
 def clean_url(url: str) -> str:
     """A `data:` address with its picture as it is sent; one of another kind, or a broken one, as it is."""
     if (head := _DATA.match(url)) is None:

@@ -80,12 +80,14 @@ class Kernel:
         namespace: Mapping[str, Any] = _NO_NAMES,
         *,
         stands_alone: bool = False,
+        is_dry: bool = False,
     ) -> Plan:
         """A turn that is ready to run. Nothing is sent yet.
 
         `prompt` is the user's text, or all messages of a conversation of its own. `values` holds the checked
         options that were given with it; `namespace`, the names of the notebook. `--pick` and `--continue` do
-        not speak of a turn that `stands_alone`, unless it joins the conversation.
+        not speak of a turn that `stands_alone`, unless it joins the conversation. One that `is_dry` will not
+        run: it needs no key, and leaves its warnings to the next.
 
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
@@ -94,21 +96,23 @@ class Kernel:
         values, conversation, appends = self._chat_of(values)
         asks_again = values.pop("ask_again", False)
         decided = self.settings.options(values)
-        connection = self.settings.connection(decided)
+        connection = self.settings.connection(decided, needs_key=not is_dry)
         cell = cells.running.get()
         chat = conversation if decided.history and isinstance(prompt, str) else None
-        place = "" if cell is None or appends else cell.next_id(chat)
+        place = "" if cell is None or appends else cell.next_id(chat, counts=not is_dry)
         if place and chat is None:
             place += "~"  # it stands alone, and shares its cell with turns of conversations
         plan = engine.plan(
             prompt, decided, connection, conversation, cell=values, namespace=namespace, id=place
         )
+        if is_dry:
+            return plan
         warnings = filter(None, (*plan.warnings, connection.exposure))
         new = [warning for warning in warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
         alone = stands_alone and plan.conversation is None
-        return replace(plan, stands_alone=alone, asks_again=asks_again)
+        return replace(plan, stands_alone=alone, asks_again=asks_again or stands_alone)
 
     def _chat_of(self, values: Mapping[str, Any]) -> tuple[dict[str, Any], Conversation, bool]:
         """The options that are sent or decide what is, the conversation, and whether the turn is appended.

@@ -21,6 +21,7 @@ from kimi_magic import cells
 if TYPE_CHECKING:
     from kimi_magic.conversation import Turn
     from kimi_magic.engine import Plan
+    from kimi_magic.prompt import Failure
     from kimi_magic.reply import Reply
 
 CELL_USAGE = "%%kimi [options]   with the prompt below, or   %kimi [options] prompt"
@@ -34,10 +35,22 @@ USAGE_USAGE = "%kimi_usage [options]"
 USAGE_ABOUT = (
     "What the requests of this kernel used, by model: tokens and estimated cost. Without options: a table."
 )
+CELL_EXAMPLES = (
+    "%%kimi -t 0.7 --max-tokens 2000\nExplain {{ df | head(20) }} in two sentences.",
+    '%%kimi --schema "[name, population int]" --frame -o cities\nThe ten largest cities of Europe.',
+)
+FIX_USAGE = "%kimi_fix [options] [question]"
+FIX_ABOUT = (
+    "Ask what is wrong with the last cell that failed: its source, the traceback, near names, and shapes and "
+    "columns of the tables on the failing line are sent. --insert puts the corrected cell below."
+)
+FIX_EXAMPLES = ("%kimi_fix --insert", "%kimi_fix -m kimi-k3 Why is the column not found?")
+CONFIG_EXAMPLES = ("%kimi_config --model kimi-k3 --system 'Be brief.'", "%kimi_config --offline --speed 0")
+USAGE_EXAMPLES = ("%kimi_usage", "%kimi_usage -o records")
 ALONE = {"pick": "--pick", "show": "--show", "resume": "--continue"}  # options of a line without a prompt
 MAGICS = [
-    ("cell", "kimi"), ("line", "kimi"), ("line", "kimi_config"), ("cell", "kimi_chat"), ("line", "kimi_chat"),
-    ("line", "kimi_usage"),
+    ("cell", "kimi"), ("line", "kimi"), ("line", "kimi_fix"), ("line", "kimi_config"),
+    ("cell", "kimi_chat"), ("line", "kimi_chat"), ("line", "kimi_usage"),
 ]  # fmt: skip
 REPLY = ("kimi_magic.reply", "Reply")  # by name: its module need not be imported for it
 WARM_UP_DELAY = 0.1  # s after loading; sooner, and the imports slow the cell that loads
@@ -63,10 +76,17 @@ class KimiMagics(Magics):  # type: ignore[misc]
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_magic  # type: ignore[untyped-decorator]
+    def kimi_fix(self, line: str) -> Reply[Any] | None:
+        """(see `_help`)"""
+        reply: Reply[Any] | None = self.kimi(f"--fix {line}")
+        return reply
+
+    @no_var_expand  # type: ignore[untyped-decorator]
+    @line_magic  # type: ignore[untyped-decorator]
     def kimi_config(self, line: str) -> None:
         """(see `_help`)"""
         with _cell_words():
-            configure(line)
+            configure(line, self.shell)
 
     @no_var_expand  # type: ignore[untyped-decorator]
     @line_cell_magic  # type: ignore[untyped-decorator]
@@ -102,17 +122,18 @@ def _help(magic: str) -> str:
 
         return chats.help_text()
 
-    usage, about, entry = {
-        "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL),
-        "kimi_config": (CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG),
-        "kimi_usage": (USAGE_USAGE, USAGE_ABOUT, options.USAGE),
+    usage, about, entry, examples = {
+        "kimi": (CELL_USAGE, CELL_ABOUT, options.CELL, CELL_EXAMPLES),
+        "kimi_fix": (FIX_USAGE, FIX_ABOUT, options.CELL, FIX_EXAMPLES),
+        "kimi_config": (CONFIG_USAGE, CONFIG_ABOUT, options.CONFIG, CONFIG_EXAMPLES),
+        "kimi_usage": (USAGE_USAGE, USAGE_ABOUT, options.USAGE, USAGE_EXAMPLES),
     }[magic]
-    return options.help_text(usage, about, options.at(entry))
+    return options.help_text(usage, about, options.at(entry), examples)
 
 
 # IPython asks `getdoc` for what "?" shows. The table takes longer to load than all else here.
 for _name, _about in (
-    ("kimi", CELL_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kimi_chat", CHAT_ABOUT),
+    ("kimi", CELL_ABOUT), ("kimi_fix", FIX_ABOUT), ("kimi_config", CONFIG_ABOUT), ("kimi_chat", CHAT_ABOUT),
     ("kimi_usage", USAGE_ABOUT),
 ):  # fmt: skip
     _function: Any = getattr(KimiMagics, _name)
@@ -122,13 +143,17 @@ for _name, _about in (
 def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
     """The turn that a cell or line asks for; None where it asks for none."""
     from kimi_magic import options
+    from kimi_magic import prompt as prompts
 
+    filler = prompts.Filler(*prompts.names_of(shell))
     if cell is None:
         words, prompt = options.split_prompt(line, options.at(options.CELL))
     else:
         words, prompt = options.split(line), cell.rstrip("\n")
     typed = prompt
-    values, _ = options.parse(words, options.at(options.CELL), namespace=shell.user_ns)
+    values, _ = options.parse(
+        words, options.at(options.CELL), namespace=prompts.Things(shell), fill=filler.value
+    )
     if values.pop("help", False):
         print(_help("kimi"))  # noqa: T201
         return None
@@ -143,16 +168,46 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         kernel.current.pick(values["pick"])
         print(f"Answer {values['pick']} is in the conversation now.")  # noqa: T201
         return None
+    if values == {"code": True} and cell is None and not prompt:
+        _insert_last_code(shell, kernel.current.last)
+        return None
     if values.pop("resume", False):
         return kernel.current.continue_last(values)
+    if not values.get("raw", kernel.current.settings["raw"]):
+        prompt = filler.text(prompt)
+    if values.pop("fix", False):
+        prompt = prompts.fix_text(_failure(shell), prompt, force=values.get("force", False))
+    if (numbers := values.pop("cells", ())) and prompt.strip():
+        prompt = f"{prompts.cells_text(shell, numbers)}\n\n{prompt}"
+    if values.pop("dry_run", False):
+        from kimi_magic import dry_run
+
+        plan = kernel.current.plan(prompt, values, shell.user_ns, is_dry=True)
+        view.show_preview(shell, dry_run.preview(kernel.current, plan, values))
+        return None
     plan = kernel.current.plan(prompt, values, shell.user_ns)
     plan.turn.typed = typed
     return plan
 
 
+def _failure(shell: Any) -> Failure | None:
+    """The last cell that failed; the last error of the process where it came before the extension."""
+    import sys
+
+    from kimi_magic import prompt as prompts
+
+    cells = _cells_of(shell)
+    if cells is not None and cells.failure is not None:
+        return prompts.Failure(*cells.failure)
+    error = getattr(sys, "last_value", None)
+    return prompts.Failure("", error) if isinstance(error, BaseException) else None
+
+
 def _view(shell: Any, plan: Plan) -> Any:
     from kimi_magic import view
 
+    if plan.options.show_prompt or plan.attachments:
+        view.show_prompt(shell, plan.turn.prompt, plan.attachments, with_text=plan.options.show_prompt)
     return view.choose(shell, "hidden" if plan.options.hide_reasoning else plan.options.reasoning)
 
 
@@ -162,6 +217,36 @@ def _end(shell: Any, plan: Plan, reply: Reply[Any]) -> None:
         shell.push({plan.options.out: reply.data if reply.turn.parsed else reply})
     if (watch := _cells_of(shell)) is not None:
         watch.note_shown(reply.turn)
+    if plan.options.code:
+        insert_code(shell, reply)
+
+
+PYTHON = ("python", "python3", "py", "ipython", "ipython3")  # languages of blocks that a cell can run
+
+
+def _insert_last_code(shell: Any, reply: Reply[Any] | None) -> None:
+    from kimi_magic.errors import KimiUsageError
+
+    if reply is None:
+        raise KimiUsageError("--code: nothing was asked yet, there is no code to insert")
+    insert_code(shell, reply)
+
+
+def insert_code(shell: Any, reply: Reply[Any]) -> None:
+    """Put the Python code of a reply into the next cell, in a terminal into the next prompt; nothing is run.
+
+    Several blocks become one cell: JupyterLab takes one cell from an execution (`set_next_input`).
+    """
+    blocks = [block.text for block in reply.code if block.language in PYTHON]
+    blocks = blocks or [block.text for block in reply.code if not block.language]
+    others = {block.language for block in reply.code} - {"", *PYTHON}
+    if not blocks:
+        found = f"only {', '.join(sorted(others))}" if others else "no code block"
+        print(f"--code: the answer has {found}; nothing was inserted.")  # noqa: T201
+    elif callable(put := getattr(shell, "set_next_input", None)):
+        put("\n\n".join(blocks))
+    else:
+        print("--code: this front end takes no code for its next cell.")  # noqa: T201
 
 
 def _check_alone(name: str, values: dict[str, Any], prompt: str, cell: str | None) -> None:
@@ -187,13 +272,15 @@ async def run_cell(line: str, cell: str | None) -> None:
             _end(shell, plan, await kernel.current.arun(plan, _view(shell, plan), in_cell=True))
 
 
-def configure(line: str) -> None:
+def configure(line: str, shell: Any = None) -> None:
     """`%kimi_config`: everything is checked before anything is changed."""
     from kimi_magic import kernel, options
+    from kimi_magic import prompt as prompts
     from kimi_magic.errors import one_line
 
     settings = kernel.current.settings
-    values, _ = options.parse(options.split(line), options.at(options.CONFIG))
+    fill = prompts.Filler(*prompts.names_of(shell)).value if shell is not None else None
+    values, _ = options.parse(options.split(line), options.at(options.CONFIG), fill=fill)
     if values.pop("help", False):
         print(_help("kimi_config"))  # noqa: T201
         return
@@ -315,6 +402,8 @@ class _Cells:
         self._depth = 0
         self._run: cells.CellRun | None = None
         self._shown: Turn | None = None  # by the cell that runs
+        self.matcher: Any = None  # of the completer
+        self.failure: tuple[str, Exception] | None = None  # the last cell that failed, and why
         self._handle: Any = None  # of SIGINT, ours while a cell runs, and the one before
         self._handle_before: Any = None
 
@@ -354,6 +443,9 @@ class _Cells:
             signal.signal(signal.SIGINT, self._handle_before)
 
     def leave(self, result: Any = None, *_: object) -> None:
+        error = getattr(result, "error_in_exec", None) or getattr(result, "error_before_exec", None)
+        if isinstance(error, Exception):
+            self._note_failure(getattr(result.info, "raw_cell", ""), error)
         self._depth = max(0, self._depth - 1)  # loaded inside a cell, it sees only that one's end
         if not self._depth:
             self._hear_no_interrupts()
@@ -371,6 +463,13 @@ class _Cells:
 
             kernel.current.end_cell(run)
 
+    def _note_failure(self, source: str, error: Exception) -> None:
+        """Keep what `%kimi_fix` speaks of; that a question of ours failed is told by its own line."""
+        from kimi_magic.errors import KimiError
+
+        if not isinstance(error, KimiError):
+            self.failure = (source or "", error)
+
     def rewrite(self, lines: list[str]) -> list[str]:
         """`%%kimi` cells, and `%kimi` lines alone in their cell, as Python; all else as it is.
 
@@ -385,6 +484,8 @@ class _Cells:
             return [_call(line.strip(), "".join(lines[place + 1 :]), awaited=self._can_await)]
         if name == "%kimi" and not any(line.strip() for line in lines[place + 1 :]):
             return [_call(line.strip(), None, awaited=self._can_await)]
+        if name == "%kimi_fix" and not any(line.strip() for line in lines[place + 1 :]):
+            return [_call(f"--fix {line.strip()}", None, awaited=self._can_await)]
         return lines
 
     # What a terminal asks is whether the cell is complete: one that we have rewritten always is.
@@ -494,6 +595,52 @@ class _Assignment(MagicAssign):  # type: ignore[misc]
         return changed
 
 
+def _complete(shell: Any, context: Any) -> dict[str, Any]:
+    """What Tab offers in cells of ours, as a matcher of IPython's completer (its version 2)."""
+    from IPython.core.completer import SimpleCompletion
+
+    nothing: dict[str, Any] = {"completions": [], "suppress": False}
+    before = context.full_text.split("\n")[: context.cursor_line + 1]
+    before[-1] = before[-1][: context.cursor_position]
+    text = "\n".join(before)
+    if "%kimi" not in text:
+        return nothing
+    wait_for_warm_up()
+    from kimi_magic import kernel
+    from kimi_magic.options import completion
+
+    settings = kernel.current.settings
+    found = completion.offers(
+        text,
+        list(shell.user_ns),
+        attributes=shell.Completer.attr_matches,
+        host=settings["host"] or settings.options({}, asks=False).host,
+        chats=completion.chats_of(kernel.current),
+    )
+    if found is None:
+        return nothing
+    words = [SimpleCompletion(text=word, type="kimi") for word in found.words]
+    return {
+        "completions": words, "suppress": found.is_all, "ordered": True, "matched_fragment": found.fragment,
+    }  # fmt: skip
+
+
+def _matcher(shell: Any) -> Any:
+    """The matcher for `shell`, None where its IPython knows none of that kind (before 8.6)."""
+    try:
+        from IPython.core.completer import context_matcher
+    except ImportError:
+        return None
+
+    def complete(context: Any) -> dict[str, Any]:
+        try:
+            return _complete(shell, context)
+        except Exception:  # noqa: BLE001 - Python's own completion goes on, whatever is wrong here
+            return {"completions": [], "suppress": False}
+
+    return context_matcher(identifier="kimi_magic")(complete)
+
+
 LINE_TRANSFORMERS = (_Line, _Assignment)
 _warm_ups: list[threading.Timer] = []
 
@@ -528,6 +675,9 @@ def load(shell: Any) -> None:
     shell.events.register("pre_run_cell", watch.enter)
     shell.events.register("post_run_cell", watch.leave)
     shell._kimi_magic_cells = watch
+    if (matcher := _matcher(shell)) is not None:
+        shell.Completer.custom_matchers.append(matcher)
+        watch.matcher = matcher
     shell.display_formatter.formatters["text/html"].for_type_by_name(*REPLY, _html_of)
     warm_up = threading.Timer(WARM_UP_DELAY, _warm_up, args=(shell,))  # `bridge` would import asyncio now
     warm_up.name, warm_up.daemon = "kimi_magic warm-up", True
@@ -551,6 +701,8 @@ def unload(shell: Any) -> None:
     if (watch := shell.__dict__.pop("_kimi_magic_cells", None)) is None:
         return
     shell.input_transformers_cleanup.remove(watch.rewrite)
+    if watch.matcher in shell.Completer.custom_matchers:
+        shell.Completer.custom_matchers.remove(watch.matcher)
     for transformer in LINE_TRANSFORMERS:
         shell.input_transformer_manager.token_transformers.remove(transformer)
     shell.events.unregister("pre_run_cell", watch.enter)

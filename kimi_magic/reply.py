@@ -14,6 +14,8 @@ from kimi_magic.usage import Usage
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
 
+    from kimi_magic.markdown import CodeBlock
+
     T = TypeVar("T", default=Any)
 else:
     from typing import TypeVar
@@ -27,6 +29,7 @@ class Reply(Generic[T]):
     `str(reply)` is its text as it can be printed: without what a terminal obeys, and what reorders a line.
 
     - `text`, `reasoning`: what has arrived of the answer and of the reasoning before it
+    - `code`: the code blocks of the answer, each with `language` ("" where none is named) and `text`
     - `tool_calls`: the functions that the model wants to run
     - `finish_reason`: the service's word for why the answer ended, None until then or if it never said
     - `choices`: all answers if several were asked for; the attributes above are those of the first, or of
@@ -57,6 +60,13 @@ class Reply(Generic[T]):
     def reasoning(self) -> str:
         """The reasoning so far."""
         return self.turn.choice.reasoning
+
+    @property
+    def code(self) -> tuple[CodeBlock, ...]:
+        """The code between fences in the answer, in its order."""
+        from kimi_magic import markdown
+
+        return markdown.code_blocks(self.text)
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:

@@ -12,6 +12,7 @@ import msgspec
 from msgspec import structs
 
 from kimi_magic import hosts, models
+from kimi_magic.attachments import IMAGE_SIZE, LARGEST, Attachment
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import (
     Choice,
@@ -30,6 +31,8 @@ LEAST_TEMPERATURE_FOR_N = 0.3  # below it the service gives one answer only (Moo
 ROOMY_CAP = 16_000  # tokens, the least that Moonshot's thinking guide advises
 BEST_TEMPERATURE = 1.0  # the thinking models are made for it
 THINKING = {"on": {"type": "enabled"}, "off": {"type": "disabled"}}  # Moonshot's chat reference
+MOST_NAMES = 5  # of models that an error lists
+_OPTION_OF = {"reasoning_effort": "effort", "max_completion_tokens": "max_tokens"}
 _STANDS_IN_MESSAGES = ("system", "attach", "history")  # options that a list of messages leaves no place for
 
 
@@ -57,14 +60,22 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     frame: bool | str = False
     repair: int | None = None
     tools: tuple[dict[str, Any], ...] | None = None
-    attach: tuple[str, ...] | None = None
+    attach: tuple[Attachment, ...] | None = None
+    image_size: int = IMAGE_SIZE
+    force: bool = False
     prefix: str | None = None
+    raw: bool = False
+    show_prompt: bool = False
     out: str | None = None
+    code: bool = False
     history: bool = True
     history_limit: int | str = "all"
     history_reasoning: HistoryReasoning | None = None
     effort: str | None = None
     thinking: str | None = None
+    extra: dict[str, Any] | None = None
+    header: tuple[str, ...] | None = None
+    progress: bool | None = None
     stream: bool = True
     hide_reasoning: bool = False
     reasoning: str = "auto"
@@ -93,7 +104,7 @@ def decide(
         values["history_reasoning"] = model.history_reasoning
     if values.get("max_tokens") is None and model.max_tokens:
         values["max_tokens"] = min(model.max_tokens, _largest_cap(model, host) or model.max_tokens)
-    for name in ("stop", "tools", "attach"):
+    for name in ("stop", "tools", "attach", "header"):
         values[name] = tuple(values[name]) if values.get(name) else None
     return Options(**values)
 
@@ -124,6 +135,31 @@ def given_messages(dicts: Sequence[Mapping[str, Any]], cell: Mapping[str, Any]) 
     return list(messages)
 
 
+def check_attachments(options: Options, attachments: Sequence[Attachment]) -> None:
+    """Refuse pictures for a model that takes none, and more than the service takes.
+
+    Raises:
+        KimiUsageError: They cannot be sent.
+    """
+    model, pictures = model_of(options), [each for each in attachments if each.is_picture]
+    length = sum(len(each.data) * 4 // 3 for each in pictures)
+    if length > LARGEST:
+        raise KimiUsageError(
+            f"the pictures take {length / 1e6:,.0f} MB as they are sent; expected at most {LARGEST // 10**6}",
+            hint="Attach fewer, or smaller ones: {@image_size 1024}.",
+        )
+    if pictures and model.images is False and not options.force:
+        seeing = [
+            name for name in models.table().alive(options.host) if models.find(name, options.host).images
+        ]
+        others = ", ".join(seeing[:MOST_NAMES]) if seeing else f"none at {hosts.provider(options.host).title}"
+        raise KimiUsageError(
+            f"{pictures[0].name} is a picture, and {model.name} takes text only; models that see: {others}",
+            hint=("{@model " + seeing[0] + "} asks one that sees; " if seeing else "")
+            + "{@force} sends it anyway.",
+        )
+
+
 def build(
     options: Options, messages: Sequence[Message], response_format: ResponseFormat | None = None
 ) -> Request:
@@ -134,7 +170,7 @@ def build(
             all conflicts are named.
     """
     model = model_of(options)
-    conflicts = _conflicts(model, options)
+    conflicts = [*_conflicts(model, options), *_extra_conflicts(options)]
     if messages[-1].partial and response_format is not None and response_format.type != "text":
         conflicts.append("{@json} with {@prefix}: the service does not mix them; use one of the two")
     if conflicts:
@@ -151,6 +187,7 @@ def build(
         stream_options=StreamOptions() if options.stream and host.stream_options else None,
         reasoning_effort=options.effort,
         thinking=THINKING[options.thinking] if options.thinking else None,
+        extra=options.extra,
         **{model.cap_field or host.cap_field: options.max_tokens},
         **{name: getattr(options, name) for name in SAMPLING},
     )
@@ -249,6 +286,20 @@ def _thinking_conflicts(model: Model, options: Options) -> list[str]:
         conflicts.append(f"thinking off: {model.name} always thinks; leave it out")
     elif options.thinking and model.thinking == "never":
         conflicts.append(f"thinking {options.thinking}: {model.name} never thinks; leave it out")
+    return conflicts
+
+
+def _extra_conflicts(options: Options) -> list[str]:
+    """Further fields that are none: the request has them already, from an option or by itself."""
+    conflicts = []
+    for name in options.extra or ():
+        own = _OPTION_OF.get(name, name)
+        if name == "thinking" and options.thinking is None:
+            continue  # some services take more in it than on and off
+        if own in Options.__struct_fields__:
+            conflicts.append(f"extra {name}: it has an option of its own, {{@{own}}}")
+        elif name in Request.__struct_fields__:
+            conflicts.append(f"extra {name}: it is made of the other options")
     return conflicts
 
 

@@ -31,6 +31,7 @@ class Settings:
         self._values: dict[str, tuple[Any, str]] = {}
         self._login: tuple[str, Key] | None = None  # the origin that the key was typed for, and the key
         self._file: tuple[str, Mapping[str, str]] | None = None  # name and variables of the file with keys
+        self._header_origin = ""  # the origin that the headers were set for
         self._secrets: dict[str, str] = {}  # of Colab, by variable; asking for them takes a while
         self._remembered: dict[str, Key] = {}  # of the keyring, by origin
         self._faults: list[str] = []  # of the IPython configuration, until they are told
@@ -63,6 +64,8 @@ class Settings:
         address, host, _ = where(values["base_url"], values["host"], asks=asks)
         if values["replay"] and not values["host"]:
             host = self._recorded_host(values["replay"], host)
+        if "header" not in cell and values["header"] and self._header_origin != addresses.origin(address):
+            values["header"] = None  # what is secret in it is for that origin and no other
         return decide(values, {}, host=host, base_url=address)
 
     def source(self, name: str) -> str:
@@ -80,6 +83,13 @@ class Settings:
             self._read(values["env_file"])
         for name, value in values.items():
             self.set(name, value)
+        self._bind_headers(values, CONFIG)
+
+    def _bind_headers(self, values: Mapping[str, Any], source: str) -> None:
+        """Headers that were set are for the place that is set now, as the key of `--login` is."""
+        if values.get("header"):
+            self._header_origin = addresses.origin(self._place(self["base_url"], self["host"], asks=False)[0])
+            self.set("header", values["header"], f"{source}, for {self._header_origin}")
 
     def load(self, section: Mapping[str, Any]) -> None:
         """Take values from the `KimiMagic` section of the IPython configuration.
@@ -158,10 +168,13 @@ class Settings:
             return f"Keys: {', '.join(found)}."
         return f"No known key is in {self['env_file']}; known are {', '.join(hosts.KEY_VARIABLES)}."
 
-    def connection(self, decided: Options | None = None, *, asks: bool = True) -> Connection:
+    def connection(
+        self, decided: Options | None = None, *, asks: bool = True, needs_key: bool = True
+    ) -> Connection:
         """Where the next request goes, and with which key.
 
-        `asks`: whether keys are also looked for where that may open a dialogue.
+        `asks`: whether keys are also looked for where that may open a dialogue. `needs_key`: whether it is an
+        error that there is none.
 
         Raises:
             KimiAuthError: There is no key for the address.
@@ -193,9 +206,12 @@ class Settings:
             attempts=hosts.provider(decided.host).attempts,
             record=record,
             allows_http=decided.allow_http,
+            headers=hosts.headers_of(decided.header or ()),
         )
         connection.check_exposure()
-        if key_or_none is None and not (_is_near(decided.base_url) or connection.is_exposed):
+        if not needs_key or _is_near(decided.base_url) or connection.is_exposed:
+            return connection
+        if key_or_none is None:
             raise self._no_key(decided.base_url)
         return connection
 

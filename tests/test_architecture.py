@@ -27,6 +27,7 @@ LAYERS = {
         "chats",
         "restore",
         "check",
+        "dry_run",
         "api",
         "kernel",
         "cells",
@@ -34,9 +35,9 @@ LAYERS = {
         "options",
     ],
     "view": ["view"],
-    "work": ["engine", "structured", "reply", "conversation", "saved", "request", "hosts"],
+    "work": ["engine", "structured", "prompt", "reply", "conversation", "saved", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],
-    "formats": ["frames", "schema", "json_text", "markdown", "images", "sse"],
+    "formats": ["frames", "schema", "json_text", "markdown", "attachments", "images", "sse"],
     "vocabulary": ["timing", "messages", "usage", "models", "keys", "addresses", "files", "errors"],
 }
 # What a lower layer may import of a higher one: the version is a constant.

@@ -457,10 +457,13 @@ SENT = [
         "system", {"system": "Be brief."}, "-s 'Be brief.'",
         {"messages": [{"role": "system", "content": "Be brief."}, ASKED]},
     ),
-    Sent("a picture by its address", {"attach": WEB_URL}, f"-a '{WEB_URL}'", {"messages": pictured(WEB_URL)}),
     Sent(
-        "two pictures, one in a file", {"attach": [WEB_URL, "a.png"]}, f"--attach '{WEB_URL}' -a a.png",
-        {"messages": pictured(WEB_URL, PNG_URL)},
+        "a picture by its address", {"attach": WEB_URL, "force": True}, f"-a '{WEB_URL}' --force",
+        {"messages": pictured(WEB_URL)},
+    ),
+    Sent(
+        "two pictures, one in a file", {"attach": [WEB_URL, "a.png"], "force": True},
+        f"--attach '{WEB_URL}' -a a.png --force", {"messages": pictured(WEB_URL, PNG_URL)},
     ),
     Sent(
         "prefix", {"prefix": "One word:"}, "--prefix 'One word:'",

@@ -198,7 +198,7 @@ def test_a_port_that_is_taken_is_one_line_and_no_lesson_is_copied(installed: Pat
     [
         (["one", "two"], "demo takes one folder, but got 2: one two"),
         (["--port", "x"], "--port 'x': expected a whole number from 0 to 65535"),
-        (["--browser"], "unknown option --browser; did you mean --no-browser?"),
+        (["--browser"], "unknown option --browser\n--help lists all options."),
     ],
 )
 def test_what_is_typed_wrong_is_said_before_anything_begins(

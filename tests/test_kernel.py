@@ -245,7 +245,7 @@ def test_a_line_magic_works_among_other_lines(kernel: Kernel):
 
 
 def test_the_prompt_is_sent_as_typed(kernel: Kernel):
-    prompt = "Braces {x} {{y}} ${z} $5 \\frac{1}{2} 100% 'quotes\" # no comment\n\n  indented\n%time\n!ls\n?"
+    prompt = "Braces {x} {{{y}}} {{}} {{ ${z} $5 \\frac{1}{2} 100% 'quotes\" # none\n\n  in\n%time\n!ls\n?"
     kernel.run("x = 'changed'")
     kernel.run(f"%%kimi\n{prompt}")
     asked = kernel.value("__import__('kimi_magic.kernel').kernel.current.conversation.before()[0].content")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import base64
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kimi_magic
-from kimi_magic import images, kernel, models, options, request
+from kimi_magic import kernel, models, options, request
 from kimi_magic.conversation import Conversation, Step, Turn
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Finished, Message, ReasoningDelta, Request, TextDelta, user_message
-from kimi_magic.options.values import picture
 
 from .turns import cell_plan
 
@@ -321,85 +318,6 @@ def test_the_choice_is_an_option_of_cell_settings_and_python() -> None:
 
 
 # ---- pictures ----
-
-SAMPLES = {
-    "image/png": base64.b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
-    ),
-    "image/jpeg": b"\xff\xd8\xff\xdb\x00\x04\x00\x01\xff\xda\x00\x03\x01ab\xff\x00c\xff\xd0d\xff\xd9",
-    "image/gif": b"GIF89a\x01\x00\x01\x00\x00\x00\x00,\0\0\0\0\x01\0\x01\0\0\x02\x01\x00\x00;",
-    "image/webp": b"RIFF\x10\x00\x00\x00WEBPVP8L\x04\x00\x00\x00/\0\0\0",
-}
-
-
-@pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("HOME", str(tmp_path))
-    return tmp_path
-
-
-@pytest.mark.parametrize("kind", SAMPLES)
-@pytest.mark.parametrize("name", ["picture", "a b.png", "wrong.txt", "海.PNG"])
-def test_a_picture_is_told_by_its_content_and_not_by_its_name(kind: str, name: str, here: Path) -> None:
-    (here / name).write_bytes(SAMPLES[kind])
-    head, _, data = picture(name).partition(",")
-    assert head == f"data:{kind};base64"
-    assert base64.b64decode(data, validate=True) == SAMPLES[kind]
-
-
-def test_a_path_may_begin_with_the_home_directory(here: Path) -> None:
-    (here / "a.png").write_bytes(SAMPLES["image/png"])
-    assert picture("~/a.png") == picture(str(here / "a.png"))
-
-
-@pytest.mark.parametrize(
-    "source",
-    [
-        "https://example.org/a%20b.svg?x=1#y",
-        "http://127.0.0.1/a",
-        "data:image/png;base64,AAAA",
-        "ms://file-1",
-    ],
-)
-def test_an_address_passes_through(source: str) -> None:
-    assert picture(source) == source
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        b"",
-        b"\x89PN",
-        b"<svg xmlns='http://www.w3.org/2000/svg'/>",
-        b"%PDF-1.7",
-        b"RIFF\x1a\x00\x00\x00AVI LIST",
-        b"My photoWEBP is the format of it",
-        b"BM\x00\x00",
-        "海".encode(),
-    ],
-    ids=["nothing", "three bytes", "SVG", "PDF", "AVI", "a text with WEBP in it", "BMP", "a text"],
-)
-def test_a_file_of_another_kind_is_refused_with_the_kinds_that_there_are(content: bytes, here: Path) -> None:
-    (here / "a.png").write_bytes(content)
-    with pytest.raises(ValueError, match="a PNG, JPEG, GIF or WebP file"):
-        picture("a.png")
-
-
-@pytest.mark.parametrize("source", ["missing.png", ".", "~/missing.png", "~nobody-has-this-name/a.png"])
-def test_a_file_that_is_not_there_is_told_in_one_line(source: str) -> None:
-    with pytest.raises(KimiUsageError, match="a picture file of at most 20 MB, or an address") as caught:
-        options.check({"attach": source}, options.PYTHON)
-    assert source in caught.value.message
-    assert "\n" not in caught.value.message
-
-
-def test_a_file_that_is_too_large_is_refused(here: Path) -> None:
-    with (here / "large.png").open("wb") as file:
-        file.write(SAMPLES["image/png"])
-        file.truncate(images.LARGEST + 1)
-    with pytest.raises(ValueError, match=r"at most 20 MB, or an address \(it has 20,971,521 bytes"):
-        picture("large.png")
 
 
 def test_pictures_stand_before_the_text_and_a_text_alone_is_no_list() -> None:

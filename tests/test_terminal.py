@@ -76,6 +76,11 @@ def test_the_answer_streams_as_text_with_the_reasoning_dimmed(terminal: Terminal
     assert first_line in " ".join(shown.split())
 
 
+def test_code_of_an_answer_is_said_where_no_prompt_takes_it(terminal: Terminal):
+    shown = terminal.run("%%kimi --code", "Why is the sky blue?", "", "")
+    assert "the answer has no code block" in shown
+
+
 @pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_ctrl_c_closes_the_connection_and_the_next_cell_works(terminal: Terminal, server: Server):
     terminal.send("%%kimi", "Write 3000 words about rivers.", "", "")

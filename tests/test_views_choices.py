@@ -233,9 +233,12 @@ def test_what_is_to_know_of_the_end_is_said_plainly(
 
 
 @pytest.mark.parametrize("end", ["interrupted", "failed"])
-def test_of_a_reply_that_broke_off_the_byline_has_said_it_all(end: str) -> None:
+def test_a_reply_that_broke_off_is_told_how_it_goes_on_where_that_is_possible(end: str) -> None:
     reply = grown(TEXT, end=end)
-    assert endings.of_choice(reply, reply.choice) == ""
+    assert endings.of_choice(reply, reply.choice) == "Go on from here with %kimi --continue."
+    assert endings.of_choice(reply, reply.choice, lasting=False) == ""
+    nothing = grown(ReasoningDelta("Hm."), end=end)
+    assert endings.of_choice(nothing, nothing.choice) == ""
 
 
 def test_an_unknown_reason_is_named_in_the_byline() -> None:

@@ -30,10 +30,11 @@ class Connection:
     `base_url` is normalised and ends in `/v1` or what the service has in its place, or is the whole address
     of its chat completions; `key_source` names where the key came from, for error messages. `provider` is who
     serves there, by the name in the table of providers, "" where that is unknown; `attempts` is how often a
-    request is sent at most. `via` is how the request travels: over the network, to the simulator inside
-    this process, which gives `speed` events a second (0: as fast as possible), or to the `recording` in a
-    file (0: at once, else at its own pace). `record` is a file that gets each answer, "" for none.
-    `allows_http` says that the person accepts that whoever is on the way can read what is sent.
+    request is sent at most; `headers` are the person's own, for a gateway, with a `Key` for what is secret.
+    `via` is how the request travels: over the network, to the simulator inside this process, which gives
+    `speed` events a second (0: as fast as possible), or to the `recording` in a file (0: at once, else at its
+    own pace). `record` is a file that gets each answer, "" for none. `allows_http` says that the person
+    accepts that whoever is on the way can read what is sent.
     """
 
     base_url: str
@@ -46,6 +47,7 @@ class Connection:
     recording: str = ""
     record: str = ""
     allows_http: bool = False
+    headers: tuple[tuple[str, str | Key], ...] = ()
 
     @property
     def is_recorded(self) -> bool:
@@ -93,9 +95,11 @@ class Connection:
         if not self.is_exposed or self.allows_http:
             return
         is_private = addresses.is_private(self.base_url)
-        if is_private and not self.key:
+        has_secret = any(isinstance(value, Key) for _, value in self.headers)
+        if is_private and not self.key and not has_secret:
             return
         what = f"the key from {self.key_source or '{@login}'}" if self.key else "the prompt"
+        what = "a header that is secret" if has_secret and not self.key else what
         no_key = " A service in a network of your own gets no key if you name it with {@base_url URL}."
         raise KimiUsageError(
             f"{addresses.origin(self.base_url)} is not encrypted: whoever is on the way could read {what}; "
@@ -110,10 +114,16 @@ class Connection:
             return f"the recording {PurePath(self.recording).name}"
         return "the offline simulator" if self.is_simulated else urlsplit(self.base_url).netloc
 
+    def redact(self, text: str) -> str:
+        """`text`, which came from outside, without the key and without what is secret in a header."""
+        for value in (self.key, *(value for _, value in self.headers)):
+            text = value.redact(text) if isinstance(value, Key) else text
+        return text
+
     def excerpt(self, body: bytes | str, limit: int = LONGEST_EXCERPT) -> str:
         """What came from outside on one line of at most `limit` characters: no markup, controls or key."""
         text = body if isinstance(body, str) else body[:LONGEST_QUOTED].decode("utf-8", "replace")
-        text = self.key.redact(text[:LONGEST_QUOTED])
+        text = self.redact(text[:LONGEST_QUOTED])
         if text.lstrip().startswith("<"):
             text = _without_markup(text)
         text = " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -197,19 +197,19 @@ def transport_error(
             )
         case httpx.ConnectError() if "certificate" in str(error).lower():
             return errors.KimiConnectionError(
-                f"the certificate of {host} is not trusted: {connection.key.redact(str(error))}",
+                f"the certificate of {host} is not trusted: {connection.redact(str(error))}",
                 hint="Set SSL_CERT_FILE to a file (PEM) with the certificates of your network; restart.",
             )
         case httpx.ConnectError() | httpx.InvalidURL() | httpx.UnsupportedProtocol():
             return errors.KimiConnectionError(
-                f"cannot reach {host}: {connection.key.redact(str(error))}",
+                f"cannot reach {host}: {connection.redact(str(error))}",
                 hint=f"Check the network and the base URL ({{@settings}}), {_OFFLINE}",
                 passing=isinstance(error, httpx.ConnectError),
             )
         case _:
             return errors.KimiConnectionError(
                 f"the connection to {host} was lost before an answer came "
-                f"({connection.key.redact(str(error)) or type(error).__name__})",
+                f"({connection.redact(str(error)) or type(error).__name__})",
                 hint="{@again}.",
                 passing=isinstance(error, httpx.NetworkError | httpx.RemoteProtocolError),
             )

@@ -17,6 +17,7 @@ from kimi_magic import errors, simulator
 from kimi_magic._version import __version__
 from kimi_magic.bridge import IO_THREAD_NAME
 from kimi_magic.client.connection import Connection
+from kimi_magic.keys import Key
 
 CONNECT_TIMEOUT = 10.0  # s until a connection stands
 SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
@@ -66,6 +67,8 @@ class Bearer(httpx.Auth):
         self._connection.check_exposure()
         if self._connection.key:
             request.headers["Authorization"] = f"Bearer {self._connection.key.reveal()}"
+        for name, value in self._connection.headers:
+            request.headers[name] = value.reveal() if isinstance(value, Key) else value
         yield request
 
 

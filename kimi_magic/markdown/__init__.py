@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import zlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kimi_magic.markdown.code import language_of
 from kimi_magic.markdown.formulas import inert, open_block
 from kimi_magic.markdown.parser import parser
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["Blocks", "inert", "render"]
+__all__ = ["Blocks", "CodeBlock", "code_blocks", "inert", "render"]
 
 LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
 LARGEST_OPEN = 6_000  # bytes of their HTML
@@ -32,6 +33,19 @@ def render(text: str, place: str = "") -> str:
     """
     name = f"{zlib.crc32(f'{place} {text}'.encode('utf-8', 'replace')):08x}"
     return str(parser(footnotes=True).render(text, {"place": f"-{name}-"}))
+
+
+class CodeBlock(NamedTuple):
+    """Code between fences: its language in lower letters, "" where the fence names none, and the code."""
+
+    language: str
+    text: str
+
+
+def code_blocks(text: str) -> tuple[CodeBlock, ...]:
+    """The code between fences in `text` (Markdown), in its order; also in lists and quotations."""
+    tokens = parser().parse(text.replace("\r\n", "\n"))
+    return tuple(CodeBlock(language_of(t.info), t.content.rstrip("\n")) for t in tokens if t.type == "fence")
 
 
 class Blocks:

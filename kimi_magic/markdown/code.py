@@ -54,6 +54,12 @@ def coloured_runs(code: str, info: str) -> list[tuple[str, str]]:
     return [("", code)] if scanner is None else list(_merged(_scanned(code, scanner)))
 
 
+def language_of(info: str) -> str:
+    """The language that stands behind an opening fence, in lower letters; "" for none."""
+    name = _LANGUAGE.match(info)
+    return name[1].lower() if name else ""
+
+
 # ---- fences ----
 
 _OPENING = re.compile(r"(`{3,})([^`]*)\Z|(~{3,})(.*)\Z")

@@ -171,6 +171,7 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
     thinking: dict[str, str] | None = None
     stream: bool = False
     stream_options: StreamOptions | None = None
+    extra: Mapping[str, Any] | None = None  # further fields, which stand beside these
 
     @property
     def cap(self) -> int | None:
@@ -190,7 +191,9 @@ class Request(msgspec.Struct, frozen=True, omit_defaults=True):
             UnicodeEncodeError: A text holds a lone surrogate, which Python allows and UTF-8 cannot hold.
             TypeError: A value is none that JSON can hold. `sendable` names its place.
         """
-        return msgspec.json.encode(self)
+        if self.extra is None:
+            return msgspec.json.encode(self)
+        return msgspec.json.encode({**msgspec.to_builtins(structs.replace(self, extra=None)), **self.extra})
 
 
 def sendable(request: Request) -> Request:

@@ -6,12 +6,14 @@ Parsing, checking, help, completion and did-you-mean come from it. Imports nothi
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Protocol
 
 from kimi_magic import hosts, keys
+from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at
+from kimi_magic.options.directions import OTHER_WORDS, no_option, of_prefix, unknown_flag
+from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at, grouped
 from kimi_magic.options.values import whole
 from kimi_magic.options.words import begins_option, each_word, unescape, with_plain_dashes
 
@@ -21,6 +23,17 @@ __all__ = [
 ]  # fmt: skip
 
 _PLAIN = ("model", "host", "base_url", "unset", "out")  # of whose values no part is random
+
+
+FEW = 12  # options that need no groups in the help
+WIDEST = 34  # characters of flags in the help that move the texts of all others
+
+
+class Fill(Protocol):
+    """What gives a value that was written with `{{ }}`; see `prompt.Filler.value`."""
+
+    def __call__(self, text: str, where: str, literal: Callable[[str], str], *, as_text: bool) -> Any:
+        """The value of `text`, which stands at `where`."""
 
 
 def split(line: str) -> list[str]:
@@ -33,7 +46,8 @@ def split_prompt(line: str, options: Iterable[Option]) -> tuple[list[str], str]:
 
     The prompt begins at the first word that is no option, or after `--`.
     """
-    takes_value = {flag: bool(option.metavar) for option in options for flag in option.flags}
+    by_flag = {flag: option for option in options for flag in (*option.flags, *option.opposite)}
+    takes_value = {flag: bool(option.metavar) for flag, option in by_flag.items()}
     before: list[str] = []
     end, rest = 0, each_word(line)
     while begins_option(line, end, takes_value):
@@ -41,7 +55,8 @@ def split_prompt(line: str, options: Iterable[Option]) -> tuple[list[str], str]:
         if word == "--":
             break
         before.append(word)
-        if takes_value.get(with_plain_dashes(word, takes_value)) and (value := next(rest, None)):
+        flag = with_plain_dashes(word, takes_value)
+        if takes_value.get(of_prefix(flag, by_flag) or flag) and (value := next(rest, None)):
             before.append(value.text)
             end = value.end
     return before, line[end:].strip()
@@ -53,8 +68,11 @@ def parse(
     *,
     positional: bool = False,
     namespace: Mapping[str, Any] | None = None,
+    fill: Fill | None = None,
 ) -> tuple[dict[str, Any], list[str]]:
     """Values by option name, and the positional words; `namespace` has the variables that may be named.
+
+    `fill` gives the values of texts with `{{ }}` in them, unless the option `raw` is among the words.
 
     `KimiUsageError` for anything not in `options`, and one for all values that are not as expected.
     """
@@ -69,22 +87,19 @@ def parse(
         if positional and word == "--":
             others += words
         elif word.startswith("-") and len(word) > 1:
-            assignments.append(_assignment(word, words, by_flag, namespace or {}))
+            assignments.append(_assignment(word, words, by_flag))
         elif positional:
             others.append(word)
         elif any(option.name == "login" for _, option, _ in assignments):
             raise _key_on_the_line("--login")
         else:
-            raise KimiUsageError(
-                f"{keys.without_keys(word)!r} is no option",
-                hint="The prompt goes below the %%kimi line; a model is -m NAME.",
-            )
-    return _values_of(assignments), others
+            raise no_option(word, by_flag, assignments[-1] if assignments else None)
+    if any(option.name == "raw" and value for _, option, value in assignments):
+        fill = None
+    return _values_of(assignments, namespace or {}, fill), others
 
 
-def _assignment(
-    word: str, words: Iterator[str], by_flag: dict[str, Option], namespace: Mapping[str, Any]
-) -> tuple[str, Option, object]:
+def _assignment(word: str, words: Iterator[str], by_flag: dict[str, Option]) -> tuple[str, Option, object]:
     """The flag that `word` is, its option and its value, which may be the next of `words`."""
     flag, option, attached = _find(word, by_flag)
     if not option.metavar:
@@ -99,16 +114,27 @@ def _assignment(
     _refuse_key(value, in_part=option.name in _PLAIN)
     if value is None or (attached is None and value in by_flag):
         raise KimiUsageError(f"{flag} needs a value: {flag} {option.metavar}")
-    if option.named and value in namespace:
-        return flag, option, namespace[value]
-    return flag, option, unescape(value) if option.escapes else value
+    return flag, option, value
 
 
-def _values_of(assignments: list[tuple[str, Option, object]]) -> dict[str, Any]:
+def _meaning(flag: str, option: Option, text: str, namespace: Mapping[str, Any], fill: Fill | None) -> object:
+    """What was meant by `text` behind a flag: a variable, a text with its escapes, a filled one."""
+    if option.named and text in namespace:
+        return Thing(text, namespace[text]) if option.name == "attach" else namespace[text]
+    literal = unescape if option.escapes else str
+    return fill(text, flag, literal, as_text=option.is_text) if fill is not None else literal(text)
+
+
+def _values_of(
+    assignments: list[tuple[str, Option, object]], namespace: Mapping[str, Any], fill: Fill | None
+) -> dict[str, Any]:
     """The values by name; all that are not as expected are told at once."""
     values: dict[str, Any] = {}
     faults: list[str] = []
-    for flag, option, value in assignments:
+    for flag, option, typed in assignments:
+        value = typed
+        if option.metavar and isinstance(typed, str):
+            value = _meaning(flag, option, typed, namespace, fill)
         try:
             checked: Any = option.check(value, flag) if option.metavar else value
         except KimiUsageError as fault:
@@ -172,26 +198,41 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
     if flag in by_flag:
         return flag, by_flag[flag], attached if equals else None
     if not word.startswith("--") and by_flag.get(word[:2], BY_NAME["help"]).metavar:
-        return word[:2], by_flag[word[:2]], word[2:]
-    if word == "--api-key" or word.startswith(("--key", "--api", "--token", "--secret", "--password")):
+        if f"-{word.partition('=')[0]}" in by_flag:
+            raise unknown_flag(word, by_flag)
+        return word[:2], by_flag[word[:2]], word[2:].removeprefix("=")
+    names_a_key = flag.startswith(("--key", "--api", "--token", "--secret", "--password"))
+    if names_a_key and flag not in OTHER_WORDS:
         raise KimiUsageError(
             f"{flag} does not exist: a key on the line would be saved with the notebook",
             hint="Use %kimi_config --login, or set EVOLINK_API_KEY before starting.",
         )
-    raise KimiUsageError(f"unknown option {flag}{nearest(flag, by_flag)}")
+    if whole := of_prefix(flag, by_flag):
+        return whole, by_flag[whole], attached if equals else None
+    raise unknown_flag(flag, by_flag)
 
 
 # ---- help ----
 
 
-def help_text(usage: str, about: str, table: Iterable[Option]) -> str:
-    """The help of one entry point, from its options."""
-    rows = []
-    for option in table:
-        flags = ", ".join((*option.flags, *option.opposite))
-        flags += f" {option.metavar}" if option.metavar else ""
-        default = "" if option.default in (None, True, False) else f" (default {option.default})"
-        rows.append((flags, option.help + default))
-    width = max(len(flags) for flags, _ in rows)
-    lines = "\n".join(f"  {flags:<{width}}  {text}" for flags, text in rows)
-    return f"{about}\n\nUsage: {usage}\n\n{lines}\n"
+def help_text(usage: str, about: str, table: Iterable[Option], examples: Iterable[str] = ()) -> str:
+    """The help of one entry point, from its options: in groups where there are many, then examples."""
+    table = list(table)
+    groups = grouped(table) if len(table) > FEW else [("", table)]
+    flags = {option.name: ", ".join((*option.flags, *option.opposite)) for option in table}
+    left = {option.name: f"{flags[option.name]} {option.metavar}".rstrip() for option in table}
+    width = min(max(map(len, left.values())), WIDEST)
+    parts = [about, f"Usage: {usage}"]
+    for title, options in groups:
+        lines = [f"  {left[option.name]:<{width}}  {_help_of(option)}" for option in options]
+        parts.append("\n".join([f"{title}:", *lines] if title else lines))
+    if examples := list(examples):
+        parts.append(
+            "\n".join(["Examples:", *(f"  {line}" for each in examples for line in each.split("\n"))])
+        )
+    return "\n\n".join(parts) + "\n"
+
+
+def _help_of(option: Option) -> str:
+    default = "" if option.default in (None, True, False) else f" (default {option.default})"
+    return option.help + default

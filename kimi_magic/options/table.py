@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 from kimi_magic import hosts, keys, models
-from kimi_magic.errors import KimiUsageError
+from kimi_magic.attachments import Thing
+from kimi_magic.errors import KimiUsageError, one_line
 from kimi_magic.options import values
 
 CELL, CONFIG, PYTHON, USAGE = "cell", "config", "python", "usage"
@@ -38,6 +39,7 @@ class Option(NamedTuple):
     subject: str = ""
     may_say: bool = False  # whether a flag may have a value attached: --frame=polars
     opposite: tuple[str, ...] = ()  # flags that set the opposite of `sets`
+    is_quoted: bool = True  # whether an error quotes its value, which may be secret
     escapes: bool = False  # whether `\n` on a line stands for a line end
 
     @property
@@ -45,18 +47,30 @@ class Option(NamedTuple):
         """Whether it has a value to keep; an action such as `--login` has none."""
         return self.convert is not _action
 
+    @property
+    def is_text(self) -> bool:
+        """Whether its value is a text and nothing else."""
+        return self.convert is values.text
+
+    @property
+    def choices(self) -> tuple[str, ...]:
+        """The words that its value may be, where there are only some."""
+        return getattr(self.convert, "choices", ())
+
     def check(self, value: object, shown: str = "") -> Any:
         """`value` as this option wants it, or `KimiUsageError`."""
         try:
             return self._each(value) if self.most else self.convert(value)
         except ValueError as error:
-            text = keys.without_keys(repr(value))
+            text = value.name if isinstance(value, Thing) else one_line(keys.without_keys(repr(value)))
             text = text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
-            raise KimiUsageError(f"{shown or self.name} {text}: expected {error}") from None
+            text = f" {text}" if self.is_quoted else ""
+            raise KimiUsageError(f"{shown or self.name}{text}: expected {error}") from None
 
     def _each(self, value: object) -> list[Any]:
-        items = [value] if isinstance(value, str) else value
-        if isinstance(items, list | tuple) and 1 <= len(items) <= self.most:
+        is_list = isinstance(value, list | tuple) and not hasattr(value, "_fields")
+        items: Any = value if is_list else [value]
+        if 1 <= len(items) <= self.most:
             return [self.convert(each) for each in items]
         raise ValueError(f"1 to {self.most} of them")
 
@@ -69,7 +83,7 @@ _CELL, _CONFIG = frozenset({CELL}), frozenset({CONFIG})
 _CELL_CONFIG, _CELL_PYTHON = frozenset({CELL, CONFIG}), frozenset({CELL, PYTHON})
 _CONFIG_PYTHON = frozenset({CONFIG, PYTHON})
 
-TABLE = (
+TABLE: tuple[Option, ...] = (
     # What is sent: the names are the service's own.
     Option(
         "model", ("-m", "--model"),
@@ -135,18 +149,52 @@ TABLE = (
         "LIST", values.tools, named=True,
     ),
     Option(
-        "attach", ("-a", "--attach"), "a picture, by file or address; may be repeated", "FILE",
-        values.picture, entries=_CELL_PYTHON, most=values.MOST_PICTURES,
+        "attach", ("-a", "--attach"),
+        "a picture or a text: a file, an address, a variable or Out[n]; may be repeated", "THING",
+        values.attachment, entries=_CELL_PYTHON, most=values.MOST_ATTACHMENTS, named=True,
+    ),
+    Option(
+        "image_size", ("--image-size",), "scale attached pictures to at most this on the long side", "PIXELS",
+        values.whole(16, 16_384), default=2048,
+    ),
+    Option(
+        "force", ("--force",), "send pictures to a model that takes none, and what looks like a secret", "",
+        values.flag, default=False, entries=_CELL_PYTHON,
     ),
     Option(
         "prefix", ("--prefix",), "how the answer begins: the model goes on from there", "TEXT",
         entries=_CELL_PYTHON, escapes=True,
+    ),
+    Option(
+        "fix", ("--fix",), "send the last error and its cell, with the question if there is one", "", _action,
+        entries=_CELL,
+    ),
+    Option(
+        "raw", ("--raw",), "send the prompt as typed: {{ }} means nothing", "", values.flag, default=False,
+        entries=_CELL_CONFIG,
+    ),
+    Option(
+        "cells", ("--cells",), "send source and text outputs of these cells before the prompt, as in 3-5",
+        "NUMBERS", values.cells, entries=_CELL,
+    ),
+    Option(
+        "dry_run", ("--dry-run",), "show the exact request, its settings and an estimate; send nothing", "",
+        _action, entries=_CELL,
+    ),
+    Option(
+        "show_prompt", ("--show-prompt",), "show the prompt as it is sent, above the answer", "", values.flag,
+        default=False, entries=_CELL_CONFIG,
     ),
     # What is done with the answer, and with the conversation.
     Option(
         "out", ("-o", "--out"), "store the reply, or the data of a JSON answer, in this variable", "NAME",
         values.name, entries=frozenset({CELL, USAGE}),
         help_at={USAGE: "store the records in this variable, ready for pandas.DataFrame(NAME)"},
+    ),
+    Option(
+        "code", ("--insert", "--code"),
+        "put Python code of the answer into the next cell; alone: of the last one", "",
+        values.flag, default=False, entries=_CELL_CONFIG,
     ),
     Option(
         "pick", ("--pick",), "alone: let this answer of the last cell, from 1, enter the conversation", "N",
@@ -199,6 +247,18 @@ TABLE = (
         values.choice("on", "off"),
     ),
     Option(
+        "extra", ("--extra",), "further fields of the request: JSON, or the name of a variable", "JSON",
+        values.extra, named=True, is_quoted=False,
+    ),
+    Option(
+        "header", ("--header",), "a header for a gateway; what is secret only as $VARIABLE; up to 16 times",
+        "'NAME: VALUE'", values.header, most=values.MOST_HEADERS, is_quoted=False,
+    ),
+    Option(
+        "progress", ("--progress",), "show a line while ask() waits in a notebook (on where it can be)", "",
+        values.flag, entries=_CONFIG_PYTHON,
+    ),
+    Option(
         "stream", ("--no-stream",), "wait for the whole answer", "", values.flag, default=True, sets=False
     ),
     Option(
@@ -223,7 +283,7 @@ TABLE = (
     # Where to.
     Option(
         "offline", ("--offline",), "answers come from the simulator: no key, no network", "", values.flag,
-        default=False, opposite=("--no-offline",), subject="answers",
+        default=False, opposite=("--no-offline", "--online"), subject="answers",
     ),
     Option(
         "record", ("--record",), "add each answer that comes whole to this file, with its pace", "FILE",
@@ -281,6 +341,54 @@ TABLE = (
     Option("help", ("-h", "--help"), "show this help", "", _action, entries=_CELL_CONFIG | {USAGE}),
 )  # fmt: skip
 
+# What the help is divided into; an option that is in no group stands under the last.
+GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Model and sampling", (
+        "model", "system", "temperature", "max_tokens", "effort", "thinking", "top_p", "top_k", "n",
+        "presence_penalty", "frequency_penalty", "stop", "prefix", "tools", "extra",
+    )),
+    ("The notebook in the prompt", (
+        "attach", "image_size", "force", "cells", "fix", "raw", "dry_run", "show_prompt",
+    )),
+    ("JSON", ("json", "schema", "schema_mode", "frame", "repair", "response_format")),
+    ("The answer", ("out", "code", "stream", "hide_reasoning", "reasoning", "progress")),
+    ("Conversation", (
+        "history", "history_limit", "history_reasoning", "chat", "append", "pick", "resume", "show", "keep",
+        "ask_again", "reset",
+    )),
+    ("Where to, and at what price", (
+        "offline", "speed", "record", "replay", "host", "base_url", "allow_http", "header", "login",
+        "remember", "env_file", "timeout", "budget", "models", "check", "balance",
+    )),
+    ("Other", ()),
+)  # fmt: skip
+
+
+def grouped(options: Iterable[Option]) -> list[tuple[str, list[Option]]]:
+    """The options by group, in the order of the groups, without those that are empty."""
+    group_of = {name: title for title, names in GROUPS for name in names}
+    groups: dict[str, list[Option]] = {title: [] for title, _ in GROUPS}
+    for option in options:
+        groups[group_of.get(option.name, GROUPS[-1][0])].append(option)
+    return [(title, found) for title, found in groups.items() if found]
+
+
+def _with_twins(table: tuple[Option, ...]) -> tuple[Option, ...]:
+    """Each flag that sets something with one for the opposite: `--json`, `--no-json`."""
+    taken = {flag for option in table for flag in (*option.flags, *option.opposite)}
+    twins = []
+    for option in table:
+        if option.metavar or option.convert not in (values.flag, values.frame):
+            twins.append(option)
+            continue
+        long = option.flags[-1]
+        twin = f"--{long.removeprefix('--no-')}" if long.startswith("--no-") else f"--no-{long[2:]}"
+        new = () if twin in taken else (twin,)
+        twins.append(option._replace(opposite=(*new, *option.opposite)))
+    return tuple(twins)
+
+
+TABLE = _with_twins(TABLE)
 BY_NAME = {option.name: option for option in TABLE}
 
 

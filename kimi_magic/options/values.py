@@ -14,10 +14,21 @@ if TYPE_CHECKING:
 
 Convert = Callable[[object], Any]
 
-# The service's own limits, from EvoLink's API reference; only that of pictures is ours.
+# The service's own limits, from EvoLink's API reference; only that of attachments is ours.
 LONGEST_STOP = 32  # bytes
 MOST_STOPS = 5
-MOST_PICTURES = 16
+MOST_ATTACHMENTS = 16
+MOST_HEADERS = 16
+_FIXED_HEADERS = (
+    "host",
+    "content-length",
+    "content-type",
+    "transfer-encoding",
+    "accept-encoding",
+    "connection",
+)
+_SECRET_HEADERS = ("authorization", "proxy-authorization", "cookie", "x-api-key", "api-key")
+MOST_CELLS = 200  # whose texts one prompt takes
 _TAKEN_NAMES = ("In", "Out", "get_ipython", "exit", "quit")  # IPython works with them
 
 
@@ -161,6 +172,7 @@ def choice(*choices: str) -> Convert:
             return str.__str__(value)
         raise ValueError("one of " + ", ".join(choices))
 
+    convert.choices = choices  # type: ignore[attr-defined]
     return convert
 
 
@@ -171,22 +183,11 @@ def stop(value: object) -> str:
     raise ValueError(f"a text of 1 to {LONGEST_STOP} bytes in UTF-8")
 
 
-def picture(value: object) -> str:
-    """The address of a picture (`https:`, `data:`, `ms:`), also of one in a file: as `data:`."""
-    import os
+def attachment(value: object) -> Any:
+    """A picture or a text, by file, address or value."""
+    from kimi_magic.attachments import attachment
 
-    from kimi_magic import files, images
-
-    source = text(os.fspath(value) if isinstance(value, os.PathLike) else value)
-    if source.startswith(("https://", "http://", "ms://")):
-        return source
-    if source.startswith("data:image/"):
-        return images.clean_url(source)
-    try:
-        data = files.read(source, images.LARGEST)
-    except ValueError as error:
-        raise ValueError(f"a picture file of at most 20 MB, or an address ({error})") from None
-    return images.data_url(data)
+    return attachment(value)
 
 
 def response_format(value: object) -> ResponseFormat:
@@ -201,6 +202,57 @@ def tools(value: object) -> tuple[dict[str, Any], ...]:
     from kimi_magic.messages.sent import tools_from
 
     return tools_from(_json(value) if isinstance(value, str) else value)
+
+
+def extra(value: object) -> dict[str, Any]:
+    """Further fields of the request: an object, also as JSON text. A key of the service is none."""
+    from collections.abc import Mapping
+
+    from kimi_magic.messages.sent import plain
+    from kimi_magic.prompt import secrets
+
+    fields = _json(value) if isinstance(value, str) else value
+    if not isinstance(fields, Mapping) or not fields or not all(isinstance(key, str) for key in fields):
+        raise ValueError("""an object such as '{"seed": 7}', as JSON or the name of a variable""")
+    fields = plain(fields, "extra")
+    if reason := secrets.in_text(repr(fields)):
+        raise ValueError(f"no secret ({reason}); a key goes into --header as $VARIABLE")
+    return dict(fields)
+
+
+def header(value: object) -> str:
+    """A header of HTTP for a gateway: `NAME: VALUE`, where `$VARIABLE` stands for what is secret."""
+    import re
+
+    from kimi_magic.prompt import secrets
+
+    found = re.fullmatch(r"([A-Za-z0-9!#$%&'*+.^_`|~-]+)\s*:\s*([\x20-\x7e]*[\x21-\x7e])\s*", str(value))
+    if not isinstance(value, str) or found is None:
+        raise ValueError("NAME: VALUE in ASCII, such as 'X-Team: research' or 'X-Api-Key: $GATEWAY_KEY'")
+    name, text = found[1], found[2]
+    if name.lower() in _FIXED_HEADERS:
+        raise ValueError(f"another name: {name} is made with each request")
+    open_text = re.sub(r"\$[A-Za-z_]\w*", "", text)
+    is_secret = secrets.is_secret_name(name) or name.lower() in _SECRET_HEADERS
+    if (is_secret and open_text.strip() not in ("", "Bearer")) or secrets.in_text(text):
+        raise ValueError(f"a variable of the environment for what is secret, as in '{name}: $GATEWAY_KEY'")
+    return f"{name}: {text}"
+
+
+def cells(value: object) -> tuple[int, ...]:
+    """Numbers of cells: `3`, `3-5`, `3,7-9`; each once, in the order in which they were named."""
+    import re
+
+    numbers: dict[int, None] = {}
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    for part in value.split(",") if isinstance(value, str) else [""]:
+        found = re.fullmatch(r"\s*(\d{1,6})(?:\s*[-–:]\s*(\d{1,6}))?\s*", part)
+        first, last = (int(found[1]), int(found[2] or found[1])) if found else (1, 0)
+        if not 1 <= first <= last or last - first >= MOST_CELLS:
+            raise ValueError(f"numbers of cells such as 3, 3-5 or 3,7-9, at most {MOST_CELLS} of them")
+        numbers.update(dict.fromkeys(range(first, last + 1)))
+    return tuple(numbers)
 
 
 def _json(text: str) -> Any:

@@ -1,7 +1,8 @@
 """The words of an option line: quotes as a shell reads them, backslashes as people write them.
 
 On the line of a magic nobody can type a line end, and many a path is one of Windows. So a backslash is kept
-unless a quote or white space follows it, and what `\\n` means is left to the option: `unescape`.
+unless a quote or white space follows it, and what `\\n` means is left to the option: `unescape`. What stands
+in `{{ }}` is Python and stays one piece.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import NamedTuple
 
 from kimi_magic import keys
 from kimi_magic.errors import KimiUsageError
+from kimi_magic.prompt.holes import end_of
 
 _QUOTES = {'"': '"', "'": "'", "“": "”", "„": "“”", "‘": "’", "«": "»"}  # what may close each of them
 _PLAIN_QUOTES = "\"'"
@@ -60,7 +62,10 @@ def _word(line: str, place: int, last: dict[str, int]) -> tuple[str, int]:
     first, parts, length = place, [], len(line)
     while place < length and not (sign := line[place]).isspace():
         following = line[place + 1 : place + 2]
-        if sign == "\\" and following and (following in _PLAIN_QUOTES or following.isspace()):
+        if sign == "{" and (end := end_of(line, place)) > place:
+            parts.append(line[place:end])
+            place = end
+        elif sign == "\\" and following and (following in _PLAIN_QUOTES or following.isspace()):
             parts.append(following)
             place += 2
         elif sign in _QUOTES and (sign in _PLAIN_QUOTES or _opens(line, first, place, last)):
@@ -84,6 +89,10 @@ def _quoted(line: str, place: int) -> tuple[str, int]:
     place += 1
     while place < len(line):
         sign = line[place]
+        if sign == "{" and (end := end_of(line, place)) > place:
+            parts.append(line[place:end])
+            place = end
+            continue
         if sign in closing:
             return "".join(parts), place + 1
         if sign == "\\" and quote == '"' and line[place + 1 : place + 2] == '"':

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kimi_magic.conversation import Conversation, Turn
 from kimi_magic.messages import Message
 from kimi_magic.usage import Ledger
+
+if TYPE_CHECKING:
+    from kimi_magic.attachments import Attachment
+    from kimi_magic.view.preview import Preview
 
 
 class View(Protocol):
@@ -47,6 +51,17 @@ def choose(shell: Any, reasoning: str = "auto") -> View:
 
     # Without a shell the process ends with the answer.
     return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hidden, lasting=shell is not None)
+
+
+def progress() -> View | None:
+    """A line while `ask` waits, which goes when it has ended; None where no front end would update it."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    if not is_notebook(shell) or is_captured(shell) or not is_updated(shell):
+        return None
+    from kimi_magic.view import notebook
+
+    return notebook.ProgressView()
 
 
 def is_notebook(shell: Any) -> bool:
@@ -134,6 +149,23 @@ def is_inert(html: str) -> bool:
     from kimi_magic.view.read_back import is_inert
 
     return is_inert(html)
+
+
+def show_preview(shell: Any, preview: Preview) -> None:
+    """A request that is not sent."""
+    from kimi_magic.view import preview as previews
+
+    _show(shell, previews.html(preview), previews.plain(preview))
+
+
+def show_prompt(
+    shell: Any, prompt: Message, attachments: Sequence[Attachment] = (), *, with_text: bool = True
+) -> None:
+    """The prompt as it is sent, above the answer: what is attached, and its text."""
+    from kimi_magic.view import preview
+
+    text = preview.content(prompt) if with_text else ""
+    _show(shell, preview.prompt_html(text, attachments), preview.prompt_plain(text, attachments))
 
 
 def bundle(turn: Turn) -> dict[str, str]:

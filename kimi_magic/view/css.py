@@ -1,26 +1,41 @@
 """Styles of what is shown. Inline, because a saved page has no style sheet of ours; they follow the theme."""
 
 # Where scripts may run, code has a button that copies it; elsewhere this is nothing, and nothing is missing.
-# The button floats over a wrapper, because what stands in a `pre` scrolls with it.
+# Where the page gives scripts its application (`expose_app_in_browser`), another puts it into a new cell.
+# The buttons float over a wrapper, because what stands in a `pre` scrolls with it.
 COPY_SCRIPT = """
 for (const pre of document.currentScript.parentNode.querySelectorAll("pre")) {
-  const [around, button] = ["div", "button"].map(name => document.createElement(name))
+  const [around, row] = ["div", "div"].map(name => document.createElement(name))
   const code = pre.innerText.replace(/\\n$/, "")
+  const add = (name, done, act) => {
+    const button = document.createElement("button")
+    button.style = "margin-left:4px;padding:0 .5em;font:inherit;font-size:.8em;cursor:pointer;color:inherit;\
+background:var(--jp-layout-color1,Canvas);border:1px solid;border-radius:3px;opacity:.7"
+    button.type = "button"
+    button.textContent = name
+    button.onclick = async () => {
+      await act()
+      button.textContent = done
+    }
+    row.append(button)
+  }
   around.style = "position:relative"
-  button.style = "position:absolute;top:2px;right:2px;padding:0 .5em;font:inherit;font-size:.8em;cursor:\
-pointer;color:inherit;background:var(--jp-layout-color1,Canvas);border:1px solid;border-radius:3px;opacity:.7"
-  button.type = "button"
-  button.textContent = "Copy"
-  button.onclick = async () => {
+  row.style = "position:absolute;top:2px;right:2px"
+  if (window.jupyterapp) add("Insert below", "Inserted", async () => {
+    const cells = jupyterapp.shell.currentWidget.content
+    cells.activeCellIndex = cells.widgets.findIndex(cell => cell.node.contains(pre))
+    await jupyterapp.commands.execute("notebook:insert-cell-below")
+    cells.activeCell.model.sharedModel.setSource(code)
+  })
+  add("Copy", "Copied", async () => {
     if (isSecureContext) await navigator.clipboard.writeText(code)
     else {
       getSelection().selectAllChildren(pre)
       document.execCommand("copy")
     }
-    button.textContent = "Copied"
-  }
+  })
   pre.before(around)
-  around.append(pre, button)
+  around.append(pre, row)
 }
 """
 QUIET_CSS = "opacity:.7;font-size:.87em;margin:.4em 0"

@@ -14,7 +14,9 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
 
     `lasting` says whether there is a session in which the answer can be continued.
     """
-    if not turn.has_ended or (turn.state != "complete" and choice.finish_reason in (None, STOP)):
+    if turn.has_ended and turn.state != "complete" and choice.finish_reason in (None, STOP):
+        return _broken(turn, choice) if lasting else ""
+    if not turn.has_ended:
         return ""
     if choice.finish_reason == LENGTH:
         return _cut(turn, choice, lasting)
@@ -59,6 +61,12 @@ def of_turn(turn: Turn, *, lasting: bool = True) -> list[str]:
     elif lasting and not turn.choice.fits_history and any(choice.fits_history for choice in turn.choices):
         sentences.append("Answer 1 cannot enter the conversation; %kimi --pick N chooses another.")
     return sentences
+
+
+def _broken(turn: Turn, choice: Choice) -> str:
+    """The way on from an answer that was stopped or lost with its connection."""
+    can_go_on = choice is turn.choice and choice.finish_reason is None and choice.text and not turn.wants_json
+    return "Go on from here with %kimi --continue." if can_go_on else ""
 
 
 def _cut(turn: Turn, choice: Choice, lasting: bool) -> str:

@@ -34,6 +34,8 @@ REPAINT_INTERVAL = 1 / 20  # s between two repaints at least
 EMPTY = {"text/html": ""}  # nothing to see; without any type, exporters complain
 RELOAD_DELAY = 1.0  # s after a long answer until its widgets are closed
 KEEP_INTERVAL = 1.0  # s between two looks at whether the text so far is to be kept
+PROGRESS_DELAY = 0.5  # s until `ask` shows that it waits
+PROGRESS_INTERVAL = 0.5  # s between two looks of its line at least
 WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same, for the sake of the button
 CALL_LENGTH = (
     300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
@@ -188,6 +190,40 @@ class NotebookView:
 
     def _status_bundle(self) -> dict[str, str]:
         return {"text/html": static.line(self._shown), "text/plain": self._shown}
+
+
+class ProgressView:
+    """One line that says how far a request is, from a moment after it was sent to its end."""
+
+    def __init__(self, delay: float = PROGRESS_DELAY) -> None:
+        self._delay = delay
+        self._handle: Any = None
+        self._shown = ""
+        self._next = 0.0  # when it is shown again at the earliest
+
+    def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
+        """Show nothing yet: a quick answer needs no line."""
+
+    def update(self, turn: Turn) -> None:
+        """Show what is new in the line."""
+        if turn.seconds < self._delay or (now := monotonic()) < self._next:
+            return
+        if (text := words.status(turn)) == self._shown:
+            return
+        self._shown, self._next = text, now + PROGRESS_INTERVAL
+        bundle = {"text/html": static.line(text), "text/plain": text}
+        if self._handle is None:
+            self._handle = display(bundle, raw=True, display_id=True)
+        else:
+            self._handle.update(bundle, raw=True)
+
+    def repeat(self, turn: Turn) -> None:
+        """Show nothing: what is asked for from Python is not kept."""
+
+    def close(self, turn: Turn) -> None:
+        """Take the line away."""
+        if self._handle is not None:
+            self._handle.update(EMPTY, raw=True)
 
 
 class EndView(NotebookView):

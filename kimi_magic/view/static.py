@@ -43,7 +43,7 @@ def html(turn: Turn, *, hide_reasoning: bool = False, open_reasoning: Container[
         shown = _choice(turn, choice, hide_reasoning, choice.index in open_reasoning)
         title = f"<h4>{inert(heading(turn, choice, number))}</h4>"
         parts.append(f'<div class="kimi-choice">{title}{shown}</div>' if several else shown)
-    parts += [_notice(notice) for notice in endings.notices(turn)]
+    parts += map(notice, endings.notices(turn))
     if any("<pre" in part for part in parts):
         parts.append(f"<script>{css.COPY_SCRIPT}</script>")
     return for_export(f'<div class="kimi-reply">{"".join(parts)}</div>')
@@ -54,7 +54,7 @@ def so_far(turn: Turn, hidden_class: str, *, hide_reasoning: bool = False) -> st
 
     A page in which the reply is live hides `hidden_class`.
     """
-    parts = [_notice("The page or the kernel went away while this was written; what follows had come.")]
+    parts = [notice("The page or the kernel went away while this was written; what follows had come.")]
     for choice in turn.choices:
         for text in ("" if hide_reasoning else choice.reasoning, choice.text):
             if text:
@@ -73,7 +73,7 @@ def _choice(turn: Turn, choice: Choice, hide_reasoning: bool, opened: bool) -> s
         parts.append(f'<div class="kimi-answer">{answer}</div>')
     parts.append(calls_html(calls(choice)))
     if ending := endings.of_choice(turn, choice):
-        parts.append(_notice(ending))
+        parts.append(notice(ending))
     return "".join(parts)
 
 
@@ -99,7 +99,8 @@ def reasoning_html(title: str, text: str, *, opened: bool = False) -> str:
     )
 
 
-def _notice(text: str) -> str:
+def notice(text: str) -> str:
+    """A sentence for the person, in a box."""
     return f'<div class="kimi-notice" style="{css.NOTICE_CSS}">{inert(on_one_line(text))}</div>'
 
 
