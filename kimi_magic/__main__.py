@@ -21,7 +21,9 @@ Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, i
        kimi-magic ask --help                 the options; serve and demo have theirs
 """
 _OF_A_KERNEL = ("out", "history", "pick", "resume", "show")  # a command has nothing that lasts
-ASK = tuple(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL)
+ASK = tuple(
+    option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL and not option.of_map
+)
 SERVE = (
     options.Option(
         "port", ("--port",), "port on 127.0.0.1; 0 takes a free one", "N", options.whole(0, 65535)

@@ -53,37 +53,53 @@ class Ask(NamedTuple):
     start: Choice | None = None
 
 
-def plan(
-    prompt: str | Sequence[Mapping[str, Any]],
-    options: Options,
-    connection: Connection,
-    conversation: Conversation,
-    *,
-    cell: Mapping[str, Any],
-    namespace: Mapping[str, Any],
-) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Form:
+    """All of a turn but its prompt: what the prompts of many turns share.
+
+    `cell` holds the options that were given with the prompt; `mode` is how a schema is asked for.
+    """
+
+    options: Options
+    connection: Connection
+    structure: Structure | None
+    mode: hosts.SchemaMode
+    cell: Mapping[str, Any]
+
+
+def form(
+    options: Options, connection: Connection, *, cell: Mapping[str, Any], namespace: Mapping[str, Any]
+) -> Form:
+    """What turns with these options share; `namespace` holds the names of the notebook.
+
+    Raises:
+        KimiUsageError: The schema is none, or options exclude each other.
+    """
+    structure = structured.structure_of(options, namespace)
+    is_offline = connection.is_simulated
+    served_by = options.host if is_offline else hosts.provider_at(connection.base_url)
+    mode = hosts.schema_mode(options.schema_mode, served_by, request.model_of(options), simulated=is_offline)
+    return Form(options, connection, structure and structure._replace(mode=mode), mode, cell)
+
+
+def plan(prompt: str | Sequence[Mapping[str, Any]], form: Form, conversation: Conversation) -> Plan:
     """A turn for `prompt`: the user's text, or all messages of a conversation of the person's own.
 
-    `cell` holds the options that were given with the prompt, `namespace` the names of the notebook. With a
-    text and the option `history`, the turn continues `conversation` and will be kept there.
+    With a text and the option `history`, the turn continues `conversation` and will be kept there.
 
     Raises:
         KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
     """
+    options, structure = form.options, form.structure
     keep = conversation if options.history and isinstance(prompt, str) else None
     if isinstance(prompt, str):
         messages = _messages(prompt, options, keep)
     else:
-        messages = request.given_messages(prompt, cell)
+        messages = request.given_messages(prompt, form.cell)
     question = next((m for m in reversed(messages) if m.role == "user"), messages[0])
-    structure = structured.structure_of(options, namespace)
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
-    is_offline = connection.is_simulated
-    served_by = options.host if is_offline else hosts.provider_at(connection.base_url)
-    mode = hosts.schema_mode(options.schema_mode, served_by, request.model_of(options), simulated=is_offline)
-    structure = structure and structure._replace(mode=mode)
-    needs = structured.needs(structure, messages, options, mode)
+    needs = structured.needs(structure, messages, options, form.mode)
     first = request.build(
         structs.replace(options, tools=needs.tools or options.tools), needs.messages, needs.response_format
     )
@@ -97,7 +113,7 @@ def plan(
     warnings = request.warnings(options, messages)
     if structure is not None and options.stop:
         warnings.append(structured.STOP_WARNING)
-    return Plan(turn, first, connection, options, structure, keep, warnings=tuple(warnings))
+    return Plan(turn, first, form.connection, options, structure, keep, warnings=tuple(warnings))
 
 
 def continue_plan(last: Plan, cell: Mapping[str, Any]) -> Plan:

@@ -20,7 +20,7 @@ from msgspec.structs import asdict
 from kimi_magic import bridge, engine, options
 from kimi_magic.client import Client
 from kimi_magic.conversation import Conversation, End, Step, Turn
-from kimi_magic.engine import Plan
+from kimi_magic.engine import Form, Plan
 from kimi_magic.errors import KimiBudgetError, KimiInterrupted, KimiUsageError
 from kimi_magic.messages import Choice, Event
 from kimi_magic.options.advice import phrase
@@ -44,6 +44,7 @@ class Kernel:
         # The last turn of a cell or of the conversation, which `--pick` and `--continue` speak of. An `ask`
         # that stands alone is none.
         self.last_plan: Plan | None = None
+        self._answers: Any = None
         self._warnings: set[str] = set()  # that the person has read
         self._growing: dict[Turn, View] = {}  # turns that are shown and have not ended
         self.connect()
@@ -82,14 +83,22 @@ class Kernel:
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
-        self.settings.complain()
-        decided = self.settings.options(values)
-        connection = self.settings.connection(decided)
-        plan = engine.plan(prompt, decided, connection, self.conversation, cell=values, namespace=namespace)
+        plan = engine.plan(prompt, self.form(values, namespace), self.conversation)
         new = [warning for warning in plan.warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
         return replace(plan, stands_alone=stands_alone and plan.conversation is None)
+
+    def form(self, values: Mapping[str, Any], namespace: Mapping[str, Any] = _NO_NAMES) -> Form:
+        """What turns with these options share: `values` are checked, `namespace` has names of the notebook.
+
+        Raises:
+            KimiUsageError, KimiAuthError: Something cannot be used.
+        """
+        self.settings.complain()
+        decided = self.settings.options(values)
+        connection = self.settings.connection(decided)
+        return engine.form(decided, connection, cell=values, namespace=namespace)
 
     def continue_last(self, values: Mapping[str, Any]) -> Plan:
         """A turn that goes on with the last answer, which was cut or stopped, and takes its place.
@@ -115,6 +124,19 @@ class Kernel:
         """Begin a new conversation. What was asked before can no longer be continued or picked from."""
         self.conversation.clear()
         self.last_plan = None
+
+    @property
+    def answers(self) -> Any:
+        """The answers to the rows of maps that were asked in this kernel, a `batch.Memory`."""
+        if self._answers is None:
+            from kimi_magic.batch import Memory
+
+            self._answers = Memory()
+        return self._answers
+
+    def note(self, step: Step) -> None:
+        """Let a request that has ended stand in the ledger; from any thread."""
+        self.ledger.add(_record(step))
 
     # ---- running a turn ----
 

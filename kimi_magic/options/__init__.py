@@ -9,13 +9,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at
+from kimi_magic.options.table import BY_NAME, CELL, CONFIG, MAP, PYTHON, TABLE, USAGE, Option, at
 from kimi_magic.options.values import whole
 from kimi_magic.options.words import begins_option, each_word, unescape, with_plain_dashes
 
 __all__ = [
-    "BY_NAME", "CELL", "CONFIG", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text", "nearest",
-    "parse", "split", "split_prompt", "whole",
+    "BY_NAME", "CELL", "CONFIG", "MAP", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text",
+    "nearest", "parse", "split", "split_prompt", "whole",
 ]  # fmt: skip
 
 
@@ -110,9 +110,9 @@ def _values_of(assignments: list[tuple[str, Option, object]]) -> dict[str, Any]:
     return values
 
 
-def check(values: dict[str, Any], entry: str) -> dict[str, Any]:
-    """Options given as Python values, checked; None means not given."""
-    known = {option.name: option for option in at(entry) if option.is_setting}
+def check(values: dict[str, Any], *entries: str) -> dict[str, Any]:
+    """Options of any of `entries` given as Python values, checked; None means not given."""
+    known = {option.name: option for entry in entries for option in at(entry) if option.is_setting}
     for name in values:
         if name not in known:
             raise KimiUsageError(f"unknown option {name!r}{nearest(name, known)}")

@@ -23,7 +23,7 @@ from .build import Validator, for_adapter, for_schema, for_type
 from .example import example
 from .faults import Mismatch, SchemaFault, Steps
 from .lossless import Lossless, is_decimal, settled
-from .service import Columns, accepted, closed, columns, has_rows, is_strict, name_for, parts
+from .service import Columns, accepted, closed, columns, has_rows, is_strict, name_for, parts, record_columns
 from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
@@ -159,6 +159,11 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
             case _:
                 made = self._build(value, ())
         return typing.cast("T", made)
+
+    @property
+    def record(self) -> Columns:
+        """Name and kind of each column where an answer is one row; empty where it is none."""
+        return record_columns(self.raw)
 
     @property
     def prompt(self) -> str:

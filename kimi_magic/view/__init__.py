@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from kimi_magic.conversation import Turn
 from kimi_magic.messages import Message
 from kimi_magic.usage import Ledger
+
+if TYPE_CHECKING:
+    from kimi_magic.view.batch import BatchView
 
 
 class View(Protocol):
@@ -44,6 +47,31 @@ def choose(shell: Any, reasoning: str = "auto") -> View:
 
     # Without a shell the process ends with the answer.
     return TerminalView(sys.stdout, sys.stderr, hide_reasoning=hidden, lasting=shell is not None)
+
+
+def choose_batch(shell: Any = None) -> BatchView | None:
+    """Where it is shown how far a map is: in the notebook, in a terminal, or nowhere.
+
+    `shell` is the running IPython shell, None to look for it.
+    """
+    from kimi_magic.view import batch
+
+    if shell is None and "IPython" in sys.modules:
+        from IPython.core.getipython import get_ipython
+
+        shell = get_ipython()
+    if is_notebook(shell):
+        from kimi_magic.view import notebook
+
+        return notebook.batch_view()
+    return batch.for_terminal() if sys.stderr.isatty() else None
+
+
+def show_frame(shell: Any, frame: Any) -> None:
+    """The first rows of a DataFrame."""
+    from kimi_magic.view import table, words
+
+    _show(shell, words.for_export(table.html(frame)), words.printable(str(frame)))
 
 
 def is_notebook(shell: Any) -> bool:

@@ -1,0 +1,185 @@
+"""One prompt over many rows, for whoever asks: `api.map` and `%%kimi --map`. Plans, runs, hands back."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kimi_magic import batch, bridge, kernel
+from kimi_magic.batch import Limits, MapResult, Progress, Work
+from kimi_magic.errors import KimiInterrupted, KimiUsageError
+from kimi_magic.options.advice import current, in_words_of, phrase
+
+if TYPE_CHECKING:
+    from kimi_magic.view.batch import BatchView
+
+# Options of a map; all others are those of its turns.
+OWN = ("concurrency", "rpm", "tpm", "cache", "on_error", "budget", "limit", "column_prefix", "dry_run")
+MOST_AT_ONCE = 32  # requests, where nothing was said
+
+
+def names_of_notebook() -> Mapping[str, Any]:
+    """The variables of the notebook or script: IPython keeps those of a notebook in `__main__` too."""
+    return vars(sys.modules["__main__"])
+
+
+def near(name: str, names: Mapping[str, Any]) -> str:
+    """`, did you mean …?`, or nothing."""
+    from difflib import get_close_matches
+
+    close = get_close_matches(name, [each for each in names if not each.startswith("_")], n=1)
+    return f", did you mean {close[0]}?" if close else ""
+
+
+class Map:
+    """A planned map: nothing is sent until it is run."""
+
+    def __init__(
+        self, prompt: Any, data: Any, values: Mapping[str, Any], names: Mapping[str, Any] | None = None
+    ) -> None:
+        """Plan it. `values` are the checked options that were given; `names` the variables of the notebook.
+
+        Raises:
+            KimiUsageError, KimiAuthError: Something cannot be used. Nothing was sent.
+        """
+        own = {name: values[name] for name in OWN if name in values}
+        turn_values = {name: value for name, value in values.items() if name not in OWN}
+        if unfit := [name for name in batch.UNFIT if turn_values.get(name)]:
+            raise KimiUsageError(f"{{@{unfit[0]}}} cannot be used where a prompt goes over rows")
+        if not (callable(prompt) or isinstance(prompt, str)):
+            raise KimiUsageError(
+                f"prompt {prompt!r}: expected a text with {{{{column}}}} in it, or a function of a row"
+            )
+        names = names_of_notebook() if names is None else names
+        rows = batch.rows_of(data, own.get("limit"))
+        form = kernel.current.form({**turn_values, "history": False}, names)
+        self._cache = _cache(own.get("cache"))
+        self._limits = Limits(
+            own.get("concurrency", MOST_AT_ONCE),
+            own.get("rpm"),
+            own.get("tpm"),
+            own.get("budget"),
+            own.get("on_error") == "stop",
+        )
+        self.work = batch.over_rows(
+            prompt,
+            rows,
+            form,
+            cache=self._cache,
+            namespace=names,
+            prefix=own.get("column_prefix", ""),
+        )
+        if self._limits.budget is not None and self.work.cost is None:
+            raise KimiUsageError(
+                f"{{@budget {self._limits.budget:g}}}: the price of {form.options.model} at "
+                f"{form.connection.host} is unknown, so that a budget cannot be kept"
+            )
+
+    def run(self, view: BatchView | None = None) -> MapResult[Any]:
+        """Run it to its end, blocking this thread. An interrupt ends it; what is there is handed back.
+
+        Raises:
+            KimiError: No row could be answered, for a reason that holds for all.
+        """
+        return self._run(self.work, view)
+
+    async def arun(self, view: BatchView | None = None, *, in_cell: bool = False) -> MapResult[Any]:
+        """Run it to its end, leaving the running loop free. `in_cell`: a cancellation is an interrupt.
+
+        Raises:
+            KimiError: No row could be answered, for a reason that holds for all.
+            asyncio.CancelledError: The current task was cancelled, and is no cell.
+        """
+        return await self._arun(self.work, view, in_cell=in_cell)
+
+    def _run(self, work: Work, view: BatchView | None = None) -> MapResult[Any]:
+        with self._running(work, view) as (job, deliver, stop, interrupted):
+            try:
+                bridge.listen(kernel.current.io, job, deliver, stop=stop, polls=view is not None)
+            except KimiInterrupted:
+                interrupted.append(True)
+        return self._result(work, interrupted=bool(interrupted))
+
+    async def _arun(
+        self, work: Work, view: BatchView | None = None, *, in_cell: bool = False
+    ) -> MapResult[Any]:
+        with self._running(work, view) as (job, deliver, stop, interrupted):
+            try:
+                await bridge.alisten(kernel.current.io, job, deliver, stop=stop, polls=view is not None)
+            except KimiInterrupted:
+                interrupted.append(True)
+            except asyncio.CancelledError:
+                if not in_cell:
+                    raise
+                if (task := asyncio.current_task()) is not None and task.cancelling():
+                    task.uncancel()
+                interrupted.append(True)
+        return self._result(work, interrupted=bool(interrupted))
+
+    @contextlib.contextmanager
+    def _running(self, work: Work, view: BatchView | None) -> Any:
+        """The job that answers what is open, what takes its progress, and what stops it."""
+        this, limits = kernel.current, self._left()
+        stop, interrupted = bridge.Stop(), list[bool]()
+        latest: list[Progress] = []
+
+        async def job(emit: bridge.Emit[Progress]) -> None:
+            await batch.run(work.batch, this.client, self._cache, limits, note=this.note, emit=emit)
+
+        def deliver(progress: list[Progress]) -> None:
+            latest[:] = progress[-1:] or latest
+            if view is not None and latest:
+                view.update(latest[0])
+
+        if view is not None:
+            view.open(str(work), stop)
+        try:
+            yield job, deliver, stop, interrupted
+        finally:
+            if isinstance(self._cache, batch.File):
+                self._cache.close()
+            if view is not None:
+                view.close(latest[0] if latest else None)
+
+    def _left(self) -> Limits:
+        """The limits, with what is left of the kernel's own budget."""
+        budget = kernel.current.settings["budget"]
+        if budget is None or self.work.form.connection.is_simulated:
+            return self._limits
+        left = max(0.0, budget - kernel.current.ledger.spent)
+        mine = self._limits.budget
+        return replace(self._limits, budget=left if mine is None else min(mine, left))
+
+    def _result(self, work: Work, *, interrupted: bool) -> MapResult[Any]:
+        stopped = work.batch.stopped
+        if stopped is not None and all(row.error is stopped for row in work.batch.found.values()):
+            raise stopped  # nothing was paid for
+        words = current()
+        for row in work.batch.found.values():
+            if row.error is not None:
+                row.error.message, row.error.hint = phrase(row.error.message), phrase(row.error.hint)
+
+        def again(rest: Work) -> MapResult[Any]:
+            with in_words_of(words):
+                return self._run(rest)
+
+        async def again_later(rest: Work) -> MapResult[Any]:
+            with in_words_of(words):
+                return await self._arun(rest)
+
+        return MapResult(work, interrupted=interrupted, again=again, again_later=again_later)
+
+
+def _cache(where: Any) -> batch.Cache | None:
+    """Where answers are kept: a file, nowhere (False), or in this kernel."""
+    if where is False:
+        return None
+    if where is None:
+        memory: batch.Cache = kernel.current.answers
+        return memory
+    return batch.File(os.fspath(where))
