@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from typing import Any
+
 import pytest
 
 from tests.conftest import PACED, Server
-from tests.kernel import WIDGETS_LEFT, Kernel
+from tests.kernel import WIDGET, WIDGETS_LEFT, Kernel
+from tests.test_kernel_view import click
 
 DATA = "import pandas as pd\ndf = pd.DataFrame({'place': [f'Rome {n}' for n in range(COUNT)]})"
 CELL = "%%kimi --map df --schema 'city, year int' -o found\nCity and year in: {{place}}"
+
+
+def has_answers(message: dict[str, Any]) -> bool:
+    """Whether the line says that some of 12 rows are answered, and not yet most."""
+    return re.search(r"'[1-6] of 12 requests", str(message["content"].get("data"))) is not None
 
 
 def test_a_cell_goes_over_the_rows_and_stores_the_result(kernel: Kernel) -> None:
@@ -53,7 +62,7 @@ def test_an_interrupt_keeps_what_was_answered_and_the_cell_goes_on(kernel: Kerne
     kernel.run(DATA.replace("COUNT", "12"))
     line = CELL.replace("--map df", "--map df --concurrency 2")
     request = kernel.send(line)
-    before = kernel.wait_until(request, lambda message: "1 of 12" in str(message["content"].get("data")))
+    before = kernel.wait_until(request, has_answers)
     kernel.interrupt()
     cell = kernel.finish(request, before)
     assert (cell.status, cell.reply["ename"]) == ("error", "KimiInterrupted")
@@ -65,3 +74,24 @@ def test_an_interrupt_keeps_what_was_answered_and_the_cell_goes_on(kernel: Kerne
     assert kernel.value("len(found.errors)") == 0
     sent = kernel.value("[row['state'] for row in __import__('kimi_magic').usage_records()]")
     assert sent.count("complete") == 12
+
+
+@pytest.mark.parametrize("server", [PACED], indirect=True)
+def test_the_stop_button_does_the_same_and_goes_away(kernel: Kernel) -> None:
+    kernel.run(DATA.replace("COUNT", "12"))
+    request = kernel.send(CELL.replace("--map df", "--map df --concurrency 2"))
+    buttons = []
+
+    def looks(message: dict[str, Any]) -> bool:
+        state = message["content"].get("data", {}).get("state", {})
+        if isinstance(state, dict) and state.get("description") == "Stop":
+            buttons.append(message)
+        return has_answers(message)
+
+    before = kernel.wait_until(request, looks)
+    click(kernel, buttons[0])
+    cell = kernel.finish(request, before)
+    assert cell.reply["ename"] == "KimiInterrupted"
+    assert kernel.value("(found.is_partial, found.interrupted)") == (True, True)
+    assert kernel.value(WIDGETS_LEFT) == 0
+    assert not [output for output in cell.outputs if WIDGET in output.get("data", {})]

@@ -12,6 +12,7 @@ from kimi_magic.errors import one_line
 from kimi_magic.markdown import inert
 from kimi_magic.usage import dollars
 from kimi_magic.view import css
+from kimi_magic.view.words import printable
 
 BAR_WIDTH = 20  # characters of the bar in a terminal
 REPAINT_INTERVAL = 0.1  # s between two repaints at least
@@ -83,7 +84,7 @@ def shown(progress: Progress, seconds: float, *, ended: bool = False) -> _Shown:
     bad = ""
     if progress.last_bad is not None:
         row, why = progress.last_bad
-        bad = f"row {row}: {one_line(why)}"
+        bad = printable(f"row {row}: {one_line(why)}")
     return _Shown(ready / total if total else 1.0, " · ".join(parts), bad)
 
 
