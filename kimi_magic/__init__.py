@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from kimi_magic._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kimi_magic.api import aask, amap, ask, estimate, read, usage_records
+    from kimi_magic.api import aask, amap, ask, estimate, grid, read, usage_records
     from kimi_magic.api import map as map  # noqa: A004
-    from kimi_magic.batch import MapResult
+    from kimi_magic.batch import GridResult, MapResult
     from kimi_magic.errors import (
         KimiAuthError,
         KimiBudgetError,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Choice",
+    "GridResult",
     "KimiAuthError",
     "KimiBudgetError",
     "KimiConnectionError",
@@ -69,6 +70,7 @@ __all__ = [
     "amap",
     "ask",
     "estimate",
+    "grid",
     "last",
     "read",
     "usage_records",
@@ -77,6 +79,7 @@ __all__ = [
 # `map` is not in `__all__`: `import *` would put it in the place of Python's own.
 _MODULES = {
     "Choice": "messages",
+    "GridResult": "batch",
     "MapResult": "batch",
     "Reply": "reply",
     "ToolCall": "messages",
@@ -85,6 +88,7 @@ _MODULES = {
     "amap": "api",
     "ask": "api",
     "estimate": "api",
+    "grid": "api",
     "map": "api",
     "read": "api",
     "usage_records": "api",

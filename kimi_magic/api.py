@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from kimi_magic import kernel, mapping, options, structured
-from kimi_magic.batch import MapResult, Work
+from kimi_magic.batch import Grader, GridResult, MapResult, Work
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
@@ -305,6 +305,61 @@ async def amap(prompt: Any, data: Any, **given: Any) -> MapResult[Any]:
         return await planned.arun(view)
 
 
+def grid(
+    prompts: str | Sequence[str] | Mapping[str, str],
+    *,
+    models: str | Sequence[str] | None = None,
+    samples: int = 1,
+    graders: Grader | Sequence[Grader] | Mapping[str, Grader] = (),
+    schema: object = None,
+    progress: bool | None = None,
+    **options_of_map: Any,
+) -> GridResult[Any]:
+    """Ask prompts with every combination of models and options, and compare the answers.
+
+    Parameters:
+        prompts: One prompt, several, or several by a name that stands for them in the frame.
+        models: Models that answer. Default None: the one that is set.
+        samples: How often each combination is asked, at least 1. Default 1.
+        graders: Functions that are given the value of an answer, and if they take two arguments the
+            combination as a dict; what they return is a column called as they are.
+        schema: What each answer shall be, as in `ask`.
+        progress: Show how far it is. Default None: in a notebook and a terminal.
+        options_of_map: Parameters of `ask` and `map`. A list of values makes combinations:
+            `temperature=[0.3, 1.0]`; where one value is a list itself (stop, attach), a list of lists.
+
+    Returns:
+        A `MapResult` whose rows are the combinations; `agreement` says how far the answers agree.
+
+    Raises:
+        KimiUsageError: Something cannot be used; nothing was sent.
+        KimiError: No combination could be answered, for a reason that holds for all.
+    """
+    with in_words_of(PYTHON_WORDS):
+        if not isinstance(samples, int) or samples < 1:
+            raise KimiUsageError(f"samples {samples!r}: expected a whole number of at least 1")
+        of_map = {option.name for option in options.at(options.MAP)}
+        axes = {"model": [models] if isinstance(models, str) else list(models)} if models is not None else {}
+        values = {"schema": schema}
+        for name, value in options_of_map.items():
+            is_list = isinstance(value, list | tuple) and name not in of_map
+            holds_lists = is_list and all(isinstance(each, list | tuple) for each in value)
+            if holds_lists if name in ("stop", "attach") else is_list:
+                axes[name] = list(value)
+            else:
+                values[name] = value
+        if empty := [name for name, axis in axes.items() if not axis]:
+            raise KimiUsageError(f"{empty[0]} []: expected at least one value")
+        planned = mapping.over_combinations(
+            mapping.named_prompts(prompts),
+            axes,
+            options.check(values, options.PYTHON, options.MAP),
+            samples=samples,
+            graders=mapping.named_graders(graders),
+        )
+        return planned.run(None if progress is False else _batch_view())  # type: ignore[return-value]
+
+
 def estimate(prompt: str | Callable[[dict[str, Any]], Any], data: Any, **given: Any) -> Work:
     """What `map` with these parameters would send; nothing is sent.
 
@@ -382,14 +437,16 @@ def _plan(prompt: Any, values: dict[str, Any]) -> Plan:
     return kernel.current.plan(prompt, options.check(values, options.PYTHON), stands_alone=True)
 
 
-def _map(prompt: Any, data: Any, given: dict[str, Any]) -> tuple[mapping.Map, Any]:
+def _map(prompt: Any, data: Any, given: dict[str, Any]) -> tuple[mapping.Run, Any]:
     """A planned map, and where it is shown how far it is."""
     more = given.pop("options_of_ask", {})
     progress = given.pop("progress", None)
     checked = options.check({**given, **more}, options.PYTHON, options.MAP)
-    planned = mapping.Map(prompt, data, checked)
-    if progress is False:
-        return planned, None
+    planned = mapping.over_rows(prompt, data, checked)
+    return planned, None if progress is False else _batch_view()
+
+
+def _batch_view() -> Any:
     from kimi_magic import view
 
-    return planned, view.choose_batch()
+    return view.choose_batch()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kimi_magic.batch import MapResult
     from kimi_magic.conversation import Turn
     from kimi_magic.engine import Plan
-    from kimi_magic.mapping import Map
+    from kimi_magic.mapping import Run
     from kimi_magic.reply import Reply
 
 CELL_USAGE = "%%kimi [options]   with the prompt below, or   %kimi [options] prompt"
@@ -134,7 +134,7 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | _MapOfCell | None:
 class _MapOfCell(NamedTuple):
     """A map that a cell asks for: what is to be run, where it is shown, and what becomes of the result."""
 
-    map: Map
+    map: Run
     view: Any
     end: Callable[[MapResult[Any]], None]
 
@@ -152,7 +152,7 @@ def _map(shell: Any, prompt: str, values: dict[str, Any]) -> _MapOfCell | None:
         raise KimiUsageError(f"{own[0].flags[-1]} is for a prompt that goes over rows: add --map NAME")
     if name not in shell.user_ns:
         raise KimiUsageError(f"--map {name}: there is no variable {name}{mapping.near(name, shell.user_ns)}")
-    planned = mapping.Map(prompt, shell.user_ns[name], values, shell.user_ns)
+    planned = mapping.over_rows(prompt, shell.user_ns[name], values, shell.user_ns)
     if dry:
         print(f"{planned.work}\n\n{planned.work.shown()}")  # noqa: T201
         return None

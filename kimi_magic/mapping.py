@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
-from kimi_magic import batch, bridge, kernel
-from kimi_magic.batch import Limits, MapResult, Progress, Work
+from kimi_magic import batch, bridge, kernel, options
+from kimi_magic.batch import Grader, GridResult, Limits, MapResult, Progress, Work
 from kimi_magic.errors import KimiInterrupted, KimiUsageError
 from kimi_magic.options.advice import current, in_words_of, phrase
 
@@ -36,47 +38,127 @@ def near(name: str, names: Mapping[str, Any]) -> str:
     return f", did you mean {close[0]}?" if close else ""
 
 
-class Map:
-    """A planned map: nothing is sent until it is run."""
+def over_rows(
+    prompt: Any, data: Any, values: Mapping[str, Any], names: Mapping[str, Any] | None = None
+) -> Run:
+    """A map that is ready to run. `values` are the checked options; `names` the variables of the notebook.
+
+    Raises:
+        KimiUsageError, KimiAuthError: Something cannot be used. Nothing was sent.
+    """
+    if not (callable(prompt) or isinstance(prompt, str)):
+        raise KimiUsageError(
+            f"prompt {prompt!r}: expected a text with {{{{column}}}} in it, or a function of a row"
+        )
+    names = names_of_notebook() if names is None else names
+    rows = batch.rows_of(data, values.get("limit"))
+    form = kernel.current.form(_of_turns(values), names)
+    cache = _cache(values.get("cache"))
+    prefix = values.get("column_prefix", "")
+    work = batch.over_rows(prompt, rows, form, cache=cache, namespace=names, prefix=prefix)
+    return Run(work, cache, _limits(values), MapResult)
+
+
+def over_combinations(
+    prompts: Mapping[str, str],
+    axes: Mapping[str, Sequence[Any]],
+    values: Mapping[str, Any],
+    *,
+    samples: int,
+    graders: Mapping[str, Grader],
+) -> Run:
+    """A grid that is ready to run: each prompt with each combination of the values of `axes`.
+
+    Raises:
+        KimiUsageError, KimiAuthError: Something cannot be used. Nothing was sent.
+    """
+    combinations = [dict(zip(axes, chosen, strict=True)) for chosen in product(*axes.values())]
+    common = _of_turns(values)
+    names = names_of_notebook()
+    checked = [options.check(each, options.PYTHON) for each in combinations]
+    forms = [kernel.current.form({**common, **each}, names) for each in checked]
+    numbers = {"sample": range(1, samples + 1)} if samples > 1 else {"sample": (None,)}
+    records = [
+        {"prompt": name, "model": form.options.model, **each} | ({} if number is None else {"sample": number})
+        for name in prompts
+        for form, each in zip(forms, combinations, strict=True)
+        for number in numbers["sample"]
+    ]
+    cache = _cache(values.get("cache"))
+    work = batch.over_combinations(list(prompts.values()), forms, batch.rows_of(records), samples, cache)
+    return Run(work, cache, _limits(values), partial(GridResult, graders=graders))
+
+
+def named_prompts(prompts: Any) -> dict[str, str]:
+    """The prompts of a grid by the name that stands for them, their own text where they have none."""
+    if isinstance(prompts, str):
+        prompts = [prompts]
+    is_list = isinstance(prompts, list | tuple)
+    named = {str(each): each for each in prompts} if is_list else prompts
+    if (
+        not isinstance(named, Mapping)
+        or not named
+        or not all(isinstance(each, str) and each.strip() for each in named.values())
+    ):
+        raise KimiUsageError(f"prompts {prompts!r}: expected at least one text, a list or a dict of texts")
+    return dict(named)
+
+
+def named_graders(graders: Any) -> dict[str, Grader]:
+    """The graders of a grid by name."""
+    if callable(graders):
+        graders = [graders]
+    named = graders if isinstance(graders, Mapping) else {_name_of(each): each for each in graders}
+    if wrong := [each for each in named.values() if not callable(each)]:
+        raise KimiUsageError(f"graders {wrong[0]!r}: expected a function of an answer")
+    return {str(name): grader for name, grader in named.items()}
+
+
+def _name_of(grader: Any) -> str:
+    return getattr(grader, "__name__", None) or repr(grader)
+
+
+def _of_turns(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of the turns alone, which have no conversation."""
+    of_turns = {name: value for name, value in values.items() if name not in OWN}
+    if unfit := [name for name in batch.UNFIT if of_turns.get(name)]:
+        raise KimiUsageError(f"{{@{unfit[0]}}} cannot be used where a prompt goes over rows")
+    return {**of_turns, "history": False}
+
+
+def _limits(values: Mapping[str, Any]) -> Limits:
+    return Limits(
+        values.get("concurrency", MOST_AT_ONCE),
+        values.get("rpm"),
+        values.get("tpm"),
+        values.get("budget"),
+        values.get("on_error") == "stop",
+    )
+
+
+class Run:
+    """A planned batch: nothing is sent until it is run."""
 
     def __init__(
-        self, prompt: Any, data: Any, values: Mapping[str, Any], names: Mapping[str, Any] | None = None
+        self,
+        work: Work,
+        cache: batch.Cache | None,
+        limits: Limits,
+        result: Callable[..., MapResult[Any]],
     ) -> None:
-        """Plan it. `values` are the checked options that were given; `names` the variables of the notebook.
+        """`result` makes what is handed back.
 
         Raises:
-            KimiUsageError, KimiAuthError: Something cannot be used. Nothing was sent.
+            KimiUsageError: There is a budget, and no price.
         """
-        own = {name: values[name] for name in OWN if name in values}
-        turn_values = {name: value for name, value in values.items() if name not in OWN}
-        if unfit := [name for name in batch.UNFIT if turn_values.get(name)]:
-            raise KimiUsageError(f"{{@{unfit[0]}}} cannot be used where a prompt goes over rows")
-        if not (callable(prompt) or isinstance(prompt, str)):
+        self.work = work
+        self._cache = cache
+        self._limits = limits
+        self._kind = result
+        if limits.budget is not None and work.cost is None:
+            form = work.form
             raise KimiUsageError(
-                f"prompt {prompt!r}: expected a text with {{{{column}}}} in it, or a function of a row"
-            )
-        names = names_of_notebook() if names is None else names
-        rows = batch.rows_of(data, own.get("limit"))
-        form = kernel.current.form({**turn_values, "history": False}, names)
-        self._cache = _cache(own.get("cache"))
-        self._limits = Limits(
-            own.get("concurrency", MOST_AT_ONCE),
-            own.get("rpm"),
-            own.get("tpm"),
-            own.get("budget"),
-            own.get("on_error") == "stop",
-        )
-        self.work = batch.over_rows(
-            prompt,
-            rows,
-            form,
-            cache=self._cache,
-            namespace=names,
-            prefix=own.get("column_prefix", ""),
-        )
-        if self._limits.budget is not None and self.work.cost is None:
-            raise KimiUsageError(
-                f"{{@budget {self._limits.budget:g}}}: the price of {form.options.model} at "
+                f"{{@budget {limits.budget:g}}}: the price of {form.options.model} at "
                 f"{form.connection.host} is unknown, so that a budget cannot be kept"
             )
 
@@ -172,7 +254,7 @@ class Map:
             with in_words_of(words):
                 return await self._arun(rest)
 
-        return MapResult(work, interrupted=interrupted, again=again, again_later=again_later)
+        return self._kind(work, interrupted=interrupted, again=again, again_later=again_later)
 
 
 def _cache(where: Any) -> batch.Cache | None:

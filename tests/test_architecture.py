@@ -39,7 +39,7 @@ SERVICE_FIELDS = {
     "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "include_usage",
     "image_url", "tool_call_id",
 }  # fmt: skip
-PUBLIC_OF_THE_TOP = {"ask", "aask", "amap", "estimate", "last", "map", "read", "usage_records"}
+PUBLIC_OF_THE_TOP = {"ask", "aask", "amap", "estimate", "grid", "last", "map", "read", "usage_records"}
 
 
 def modules(package: Path) -> dict[str, Path]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from kimi_magic import models
 from kimi_magic.batch import template
@@ -103,14 +103,49 @@ def over_rows(
             return parsed.fill(rows.columns, number)
 
     batch = Batch([form], [], lambda job: fill(job.row))
-    places, refused, sizes, first = _jobs(batch, rows.count, fill)
-    if refused and len(refused) == rows.count:
-        raise refused[0]
+    return _work(rows, batch, _jobs(batch, rows.count, fill), cache, names=names, prefix=prefix)
+
+
+def over_combinations(
+    prompts: Sequence[str], forms: Sequence[Form], rows: Rows, samples: int, cache: Cache | None
+) -> Work:
+    """The batch that asks each of `prompts` in each of `forms`, `samples` times; `rows` describes each.
+
+    The rows go through the samples first, then the forms, then the prompts.
+    """
+    names = _check_names(rows, forms[0], "")
+    cases = [
+        (form, prompt, sample)
+        for prompt in prompts
+        for form in range(len(forms))
+        for sample in range(samples)
+    ]
+    batch = Batch(forms, [], lambda job: cases[job.row][1])
+    jobs = _jobs(batch, rows.count, lambda n: cases[n][1], lambda n: (cases[n][0], cases[n][2]))
+    return _work(rows, batch, jobs, cache, names=names, prefix="")
+
+
+def _work(
+    rows: Rows, batch: Batch, planned: _Planned, cache: Cache | None, *, names: Sequence[str], prefix: str
+) -> Work:
+    """The batch with what is kept of it in `cache`, and what the rest may cost.
+
+    Raises:
+        KimiUsageError: No row can be sent.
+    """
+    if planned.refused and len(planned.refused) == rows.count:
+        raise planned.refused[0]
     find_kept(batch, cache)
-    open_sizes = [size for number, size in enumerate(sizes) if number not in batch.found]
-    tokens = sum(open_sizes) // BYTES_OF_TOKEN
-    estimate = _cost(form, tokens, len(open_sizes))
-    return Work(rows, batch, places, refused, tokens, estimate, first, names, prefix)
+    tokens, dollars_known = 0, True
+    total = 0.0
+    for number, (job, size) in enumerate(zip(batch.jobs, planned.sizes, strict=True)):
+        if number not in batch.found:
+            tokens += size // BYTES_OF_TOKEN
+            price = _cost(batch.forms[job.form], size // BYTES_OF_TOKEN)
+            dollars_known = dollars_known and price is not None
+            total += price or 0.0
+    estimate = total if dollars_known and _cost(batch.forms[0], 0) is not None else None
+    return Work(rows, batch, planned.places, planned.refused, tokens, estimate, planned.first, names, prefix)
 
 
 def find_kept(batch: Batch, cache: Cache | None) -> None:
@@ -123,12 +158,23 @@ def find_kept(batch: Batch, cache: Cache | None) -> None:
         batch.found[number] = row_of(entry, batch.forms[batch.jobs[number].form])
 
 
+class _Planned(NamedTuple):
+    """The places of rows among the jobs, why some have none, the jobs' sizes in bytes, and one request."""
+
+    places: list[int | None]
+    refused: dict[int, KimiError]
+    sizes: list[int]
+    first: Request | None
+
+
 def _jobs(
-    batch: Batch, count: int, fill: Callable[[int], Prompt]
-) -> tuple[list[int | None], dict[int, KimiError], list[int], Request | None]:
-    """Add a job for each different prompt; return the rows' places, faults, sizes in bytes, and the first."""
-    form, scratch = batch.forms[0], Conversation()
-    address = form.connection.base_url
+    batch: Batch,
+    count: int,
+    fill: Callable[[int], Prompt],
+    form_and_sample: Callable[[int], tuple[int, int]] = lambda _: (0, 0),
+) -> _Planned:
+    """Add a job for each different request of the rows."""
+    scratch = Conversation()
     jobs: list[Job] = batch.jobs  # type: ignore[assignment]
     by_key: dict[str, int] = {}
     places: list[int | None] = []
@@ -136,6 +182,8 @@ def _jobs(
     sizes: list[int] = []
     first = None
     for number in range(count):
+        place, sample = form_and_sample(number)
+        form = batch.forms[place]
         try:
             request = plan(fill(number), form, scratch).request
         except KimiUsageError as fault:
@@ -143,13 +191,13 @@ def _jobs(
             places.append(None)
             continue
         first = first or request
-        key = key_of(request, address)
+        key = key_of(request, form.connection.base_url, sample)
         if key not in by_key:
             by_key[key] = len(jobs)
-            jobs.append(Job(key, 0, number))
+            jobs.append(Job(key, place, number))
             sizes.append(sum(len(message.text.encode("utf-8", "replace")) for message in request.messages))
         places.append(by_key[key])
-    return places, refused, sizes, first
+    return _Planned(places, refused, sizes, first)
 
 
 def _prompt_of(prompt: PromptFunction, rows: Rows, number: int) -> Prompt:
@@ -181,7 +229,8 @@ def bookkeeping_name(name: str, rows: Rows, prefix: str) -> str:
     return prefix + name if name in rows.columns else name
 
 
-def _cost(form: Form, tokens: int, count: int) -> float | None:
+def _cost(form: Form, tokens: int) -> float | None:
+    """US dollars for one answer to so many tokens, None where the price is unknown."""
     name = form.options.model
     price = models.price(name, name, form.connection.provider)
-    return None if price is None else cost(Usage(tokens, count * TYPICAL_ANSWER), price)
+    return None if price is None else cost(Usage(tokens, TYPICAL_ANSWER), price)

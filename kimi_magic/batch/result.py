@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
@@ -123,8 +125,6 @@ class MapResult(Generic[T]):
         return await self._again_later(self._without_errors())
 
     def _without_errors(self) -> Work:
-        from dataclasses import replace
-
         batch = self._work.batch
         good = {number: row for number, row in batch.found.items() if row.error is None}
         return replace(self._work, batch=replace(batch, found=good, stopped=None, spent=0.0))
@@ -142,6 +142,73 @@ class MapResult(Generic[T]):
         if self.is_partial:
             parts.append("stopped: the rest was not sent")
         return ", ".join(parts)
+
+
+Grader = Callable[..., Any]
+
+
+class GridResult(MapResult[T]):
+    """The answers to each prompt in each combination of options: a `MapResult` whose rows are combinations.
+
+    - `frame` has a column for each grader too: what it returned for the value of the row, None where there
+      is none
+    - `agreement`: for each prompt and field of the answer, the most frequent value among all combinations,
+      and the share of the answers that have it
+    """
+
+    def __init__(self, work: Work, *, graders: Mapping[str, Grader], **more: Any) -> None:
+        self._graders = graders
+        super().__init__(work, **more)
+
+    @cached_property
+    def frame(self) -> Any:
+        """A row for each combination, with what the graders say."""
+        made = super().frame
+        for name, grader in self._graders.items():
+            grades = [
+                None if row.data is None else _grade(grader, row.data, self._work.rows.row(number))
+                for number, row in enumerate(self._rows)
+            ]
+            if hasattr(made, "with_columns"):  # polars, whose frames do not change
+                made = made.with_columns(frames.frame([{name: grade} for grade in grades])[name])
+            else:
+                made[name] = grades
+        return made
+
+    @cached_property
+    def agreement(self) -> Any:
+        """One row for each prompt and field: `value`, its share as `agreement`, and how many `answers`."""
+        by_prompt: dict[str, list[Any]] = {}
+        for prompt, row in zip(self._work.rows.columns["prompt"], self._rows, strict=True):
+            by_prompt.setdefault(prompt, []).extend([] if row.data is None else [row.data])
+        schema = self._work.form.structure.schema if self._work.form.structure else None
+        is_record = schema is not None and bool(schema.record)
+        records = []
+        for prompt, answers in by_prompt.items():
+            for name in self._work.names:
+                values = [_part(answer, name) if is_record else answer for answer in answers]
+                ranked = Counter(map(repr, values)).most_common(1)  # not every value has a hash
+                best = next((value for value in values if repr(value) == ranked[0][0]), None)
+                records.append(
+                    {
+                        "prompt": prompt,
+                        "field": name,
+                        "value": best,
+                        "agreement": ranked[0][1] / len(values) if values else None,
+                        "answers": len(values),
+                    }
+                )
+        return frames.frame(records, columns={"agreement": "number"})
+
+
+def _part(record: Any, name: str) -> Any:
+    return record.get(name) if isinstance(record, Mapping) else getattr(record, name, None)
+
+
+def _grade(grader: Grader, value: Any, combination: Mapping[str, Any]) -> Any:
+    """What a grader says of a value; one that takes two arguments is also given the combination."""
+    takes_two = len(inspect.signature(grader).parameters) > 1
+    return grader(value, combination) if takes_two else grader(value)
 
 
 def _kind(error: KimiError) -> str:
