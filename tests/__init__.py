@@ -5,5 +5,8 @@ which takes seconds in every process.
 """
 
 import sys
+from typing import Any
 
-sys.modules.setdefault("rfc3987_syntax", None)
+modules: dict[str, Any] = dict.fromkeys(["rfc3987_syntax"])  # None: importing it fails
+for name in modules.keys() - sys.modules.keys():
+    sys.modules[name] = modules[name]
