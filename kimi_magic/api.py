@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
 from kimi_magic import kernel, mapping, options, structured
-from kimi_magic.batch import Grader, GridResult, MapResult, Work
+from kimi_magic.batch import Grader, GridResult, MapResult, Work, library_of
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
@@ -248,7 +248,9 @@ def map(
         prompt: A text with `{{column}}` for the values of the row, or names of variables; or a function that
             is given a row as a dict and returns a text, or messages as `ask` takes them.
         data: A DataFrame or Series of pandas or polars, a list of dicts, or a list of texts, whose column is
-            called `text`.
+            called `text`. A dask DataFrame gives a dask DataFrame in place of the result: nothing is sent
+            until it is computed, each worker uses the key of its own environment, and `cache` is a folder
+            with a file for each partition.
         schema: What each answer shall be, as in `ask`; made into `result.data`. Default None: the text.
         concurrency: How many requests at once, 1 to 256. Default 32. Fewer while the service refuses more.
         rpm: Requests a minute at most. Default None: as many as the service takes.
@@ -275,6 +277,10 @@ def map(
     """
     given = {name: value for name, value in locals().items() if name not in ("prompt", "data")}
     with in_words_of(PYTHON_WORDS):
+        if library_of(data) == "dask":
+            from kimi_magic import cluster
+
+            return cluster.over_partitions(prompt, data, _checked(given)[0], mapping.names_of_notebook())  # type: ignore[no-any-return]
         planned, view = _map(prompt, data, given)
         return planned.run(view)
 
@@ -439,11 +445,16 @@ def _plan(prompt: Any, values: dict[str, Any]) -> Plan:
 
 def _map(prompt: Any, data: Any, given: dict[str, Any]) -> tuple[mapping.Run, Any]:
     """A planned map, and where it is shown how far it is."""
-    more = given.pop("options_of_ask", {})
-    progress = given.pop("progress", None)
-    checked = options.check({**given, **more}, options.PYTHON, options.MAP)
+    checked, progress = _checked(given)
     planned = mapping.over_rows(prompt, data, checked)
     return planned, None if progress is False else _batch_view()
+
+
+def _checked(given: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """The checked options of a map, and whether it is shown how far it is."""
+    more = given.pop("options_of_ask", {})
+    progress = given.pop("progress", None)
+    return options.check({**given, **more}, options.PYTHON, options.MAP), progress
 
 
 def _batch_view() -> Any:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kimi_magic import batch, bridge, kernel, options
 from kimi_magic.batch import Grader, GridResult, Limits, MapResult, Progress, Work
-from kimi_magic.errors import KimiInterrupted, KimiUsageError
+from kimi_magic.errors import KimiBudgetError, KimiInterrupted, KimiUsageError
 from kimi_magic.options.advice import current, in_words_of, phrase
 
 if TYPE_CHECKING:
@@ -46,13 +46,13 @@ def over_rows(
     Raises:
         KimiUsageError, KimiAuthError: Something cannot be used. Nothing was sent.
     """
-    if not (callable(prompt) or isinstance(prompt, str)):
+    if not (callable(prompt) or isinstance(prompt, str | batch.Template)):
         raise KimiUsageError(
             f"prompt {prompt!r}: expected a text with {{{{column}}}} in it, or a function of a row"
         )
     names = names_of_notebook() if names is None else names
     rows = batch.rows_of(data, values.get("limit"))
-    form = kernel.current.form(_of_turns(values), names)
+    form = kernel.current.form(of_turns(values), names)
     cache = _cache(values.get("cache"))
     prefix = values.get("column_prefix", "")
     work = batch.over_rows(prompt, rows, form, cache=cache, namespace=names, prefix=prefix)
@@ -73,7 +73,7 @@ def over_combinations(
         KimiUsageError, KimiAuthError: Something cannot be used. Nothing was sent.
     """
     combinations = [dict(zip(axes, chosen, strict=True)) for chosen in product(*axes.values())]
-    common = _of_turns(values)
+    common = of_turns(values)
     names = names_of_notebook()
     checked = [options.check(each, options.PYTHON) for each in combinations]
     forms = [kernel.current.form({**common, **each}, names) for each in checked]
@@ -118,12 +118,12 @@ def _name_of(grader: Any) -> str:
     return getattr(grader, "__name__", None) or repr(grader)
 
 
-def _of_turns(values: Mapping[str, Any]) -> dict[str, Any]:
+def of_turns(values: Mapping[str, Any]) -> dict[str, Any]:
     """The options of the turns alone, which have no conversation."""
-    of_turns = {name: value for name, value in values.items() if name not in OWN}
-    if unfit := [name for name in batch.UNFIT if of_turns.get(name)]:
+    turns = {name: value for name, value in values.items() if name not in OWN}
+    if unfit := [name for name in batch.UNFIT if turns.get(name)]:
         raise KimiUsageError(f"{{@{unfit[0]}}} cannot be used where a prompt goes over rows")
-    return {**of_turns, "history": False}
+    return {**turns, "history": False}
 
 
 def _limits(values: Mapping[str, Any]) -> Limits:
@@ -152,6 +152,7 @@ class Run:
             KimiUsageError: There is a budget, and no price.
         """
         self.work = work
+        self.keeps_budget_errors = False  # whether rows for which nothing is left are rows with an error
         self._cache = cache
         self._limits = limits
         self._kind = result
@@ -161,6 +162,10 @@ class Run:
                 f"{{@budget {limits.budget:g}}}: the price of {form.options.model} at "
                 f"{form.connection.host} is unknown, so that a budget cannot be kept"
             )
+
+    def set_budget(self, budget: float) -> None:
+        """Let the next `run` cost so much at most, in US dollars; what was answered stays."""
+        self._limits = replace(self._limits, budget=budget)
 
     def run(self, view: BatchView | None = None) -> MapResult[Any]:
         """Run it to its end, blocking this thread. An interrupt ends it; what is there is handed back.
@@ -239,7 +244,8 @@ class Run:
 
     def _result(self, work: Work, *, interrupted: bool) -> MapResult[Any]:
         stopped = work.batch.stopped
-        if stopped is not None and all(row.error is stopped for row in work.batch.found.values()):
+        is_kept = isinstance(stopped, KimiBudgetError) and self.keeps_budget_errors
+        if stopped is not None and not is_kept and all(r.error is stopped for r in work.batch.found.values()):
             raise stopped  # nothing was paid for
         words = current()
         for row in work.batch.found.values():

@@ -20,7 +20,18 @@ PACKAGE = ROOT / "kimi_magic"
 # Imports only go down. Within a layer a module may import those that stand after it.
 LAYERS = {
     "public": ["__init__", "_version"],
-    "entry": ["__main__", "demo", "magics", "check", "api", "mapping", "kernel", "settings", "options"],
+    "entry": [
+        "__main__",
+        "demo",
+        "magics",
+        "check",
+        "api",
+        "cluster",
+        "mapping",
+        "kernel",
+        "settings",
+        "options",
+    ],
     "view": ["view"],
     "work": ["batch", "engine", "structured", "reply", "conversation", "request", "hosts"],
     "transport": ["client", "bridge", "simulator"],

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from kimi_magic import models
-from kimi_magic.batch import template
 from kimi_magic.batch.cache import Cache, key_of
 from kimi_magic.batch.rows import Rows
 from kimi_magic.batch.run import BYTES_OF_TOKEN, TYPICAL_ANSWER, Batch, Job, Prompt, row_of
+from kimi_magic.batch.template import Template, parse
 from kimi_magic.conversation import Conversation
 from kimi_magic.engine import Form, plan
 from kimi_magic.errors import KimiError, KimiUsageError
@@ -71,7 +71,7 @@ class Work:
 
 
 def over_rows(
-    prompt: str | PromptFunction,
+    prompt: str | Template | PromptFunction,
     rows: Rows,
     form: Form,
     *,
@@ -86,13 +86,13 @@ def over_rows(
     Raises:
         KimiUsageError: The prompt cannot be filled, or columns would have the same name. Nothing was sent.
     """
-    names = _check_names(rows, form, prefix)
+    names = column_names(rows, form, prefix)
     prompts: dict[int, Prompt] = {}
     if callable(prompt):
         prompts = {number: _prompt_of(prompt, rows, number) for number in range(rows.count)}
         fill: Callable[[int], Prompt] = prompts.__getitem__
     else:
-        parsed = template.parse(prompt, rows.columns, namespace)
+        parsed = prompt if isinstance(prompt, Template) else parse(prompt, rows.columns, namespace)
         if not parsed.names and rows.count > 1:
             raise KimiUsageError(
                 "the prompt has no {{column}} in it, so that all rows would be asked the same; "
@@ -113,7 +113,7 @@ def over_combinations(
 
     The rows go through the samples first, then the forms, then the prompts.
     """
-    names = _check_names(rows, forms[0], "")
+    names = column_names(rows, forms[0], "")
     cases = [
         (form, prompt, sample)
         for prompt in prompts
@@ -209,8 +209,12 @@ def _prompt_of(prompt: PromptFunction, rows: Rows, number: int) -> Prompt:
     return made
 
 
-def _check_names(rows: Rows, form: Form, prefix: str) -> list[str]:
-    """The columns that answers add, by their own names."""
+def column_names(rows: Rows, form: Form, prefix: str) -> list[str]:
+    """The columns that answers add, by their own names.
+
+    Raises:
+        KimiUsageError: Columns would have the same name.
+    """
     schema = form.structure.schema if form.structure else None
     names = list(schema.record) if schema is not None and schema.record else [ANSWER_COLUMN]
     added = [prefix + name for name in names]

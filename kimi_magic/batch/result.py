@@ -10,8 +10,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
 from kimi_magic import frames
-from kimi_magic.batch.plan import ANSWER_COLUMN, BOOKKEEPING, Work, bookkeeping_name
-from kimi_magic.batch.run import Row
+from kimi_magic.batch.plan import ANSWER_COLUMN, BOOKKEEPING, Work, bookkeeping_name, column_names
+from kimi_magic.batch.rows import Rows
+from kimi_magic.batch.run import Batch, Row
+from kimi_magic.engine import Form
 from kimi_magic.errors import KimiError, KimiUsageError
 from kimi_magic.usage import Usage, dollars, sum_of
 
@@ -231,6 +233,14 @@ def frame_of(work: Work, rows: list[Row]) -> Any:
     for part in parts[1:]:
         part.index = source.index
     return module.concat(parts, axis=1)
+
+
+def frame_without_answers(rows: Rows, form: Form, prefix: str) -> Any:
+    """The frame of a result in which no row has a value: all columns, of types that hold what is missing."""
+    refused = dict.fromkeys(range(rows.count), KimiUsageError(NOT_SENT))
+    batch = Batch([form], [], lambda _: "")
+    names = column_names(rows, form, prefix)
+    return MapResult(Work(rows, batch, [None] * rows.count, refused, names=names, prefix=prefix)).frame
 
 
 def _answers(work: Work, rows: list[Row], choice: str) -> Any:
