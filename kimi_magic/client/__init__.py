@@ -54,7 +54,7 @@ class Client:
         Raises:
             KimiConnectionError: The environment names a proxy or certificates that cannot be used.
         """
-        self._transports.client(connection)
+        self._transports.open(connection)
 
     async def aclose(self) -> None:
         """Close all connections. The client can be used again."""
@@ -144,17 +144,17 @@ class Client:
         found: list[T] = []
 
         async def attempt(connect_timeout: float) -> None:
-            client = self._transports.client(connection)
             timeout = httpx.Timeout(silence, connect=connect_timeout)
-            async with client.stream(
-                "GET",
-                connection.url(path),
-                headers=_headers(connection),
-                timeout=timeout,
-                extensions={"simulator_profile": connection.provider},
-            ) as response:
-                check_coding(response, connection)
-                body = await _explanation(response, LARGEST_LIST)
+            with self._transports.client(connection) as client:
+                async with client.stream(
+                    "GET",
+                    connection.url(path),
+                    headers=_headers(connection),
+                    timeout=timeout,
+                    extensions={"simulator_profile": connection.provider},
+                ) as response:
+                    check_coding(response, connection)
+                    body = await _explanation(response, LARGEST_LIST)
             if not response.is_success:
                 raise _refusal(response, body[:LARGEST_ERROR], connection)
             try:
@@ -211,21 +211,22 @@ class Client:
         if connection.is_simulated:
             extensions["simulator_speed"] = connection.speed
             extensions["simulator_profile"] = connection.provider
-        async with self._transports.client(connection).stream(
-            "POST",
-            connection.url("/chat/completions"),
-            content=request.body(),
-            headers=_headers(connection),
-            timeout=limits,
-            extensions=extensions,
-        ) as response:
-            check_coding(response, connection)
-            if not response.is_success:  # 201 and 203 with an answer are answers
-                body = await _explanation(response, LARGEST_ERROR)
-                raise _refusal(response, body, connection, request.model)
-            await read(
-                response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
-            )
+        with self._transports.client(connection) as client:
+            async with client.stream(
+                "POST",
+                connection.url("/chat/completions"),
+                content=request.body(),
+                headers=_headers(connection),
+                timeout=limits,
+                extensions=extensions,
+            ) as response:
+                check_coding(response, connection)
+                if not response.is_success:  # 201 and 203 with an answer are answers
+                    body = await _explanation(response, LARGEST_ERROR)
+                    raise _refusal(response, body, connection, request.model)
+                await read(
+                    response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
+                )
 
 
 def _refusal(
