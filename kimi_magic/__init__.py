@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Any
 from kimi_magic._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kimi_magic.api import aask, ask, chat, read, usage_records
+    from kimi_magic.api import aask, amap, ask, chat, estimate, grid, read, usage_records
+    from kimi_magic.api import map as map  # noqa: A004
+    from kimi_magic.batch import GridResult, MapResult
     from kimi_magic.conversation import Conversation, Turn
     from kimi_magic.errors import (
         KimiAuthError,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Choice",
     "Conversation",
+    "GridResult",
     "KimiAuthError",
     "KimiBudgetError",
     "KimiConnectionError",
@@ -62,30 +65,41 @@ __all__ = [
     "KimiStreamError",
     "KimiTimeoutError",
     "KimiUsageError",
+    "MapResult",
     "Reply",
     "ToolCall",
     "Turn",
     "Usage",
     "aask",
+    "amap",
     "ask",
     "chat",
+    "estimate",
+    "grid",
     "last",
     "prompt_filter",
     "read",
     "usage_records",
 ]
 
+# `map` is not in `__all__`: `import *` would put it in the place of Python's own.
 _MODULES = {
     "Choice": "messages",
     "Conversation": "conversation",
+    "GridResult": "batch",
+    "MapResult": "batch",
     "Reply": "reply",
     "ToolCall": "messages",
     "Turn": "conversation",
     "Usage": "usage",
     "aask": "api",
+    "amap": "api",
     "ask": "api",
     "chat": "api",
     "prompt_filter": "prompt",
+    "estimate": "api",
+    "grid": "api",
+    "map": "api",
     "read": "api",
     "usage_records": "api",
 }
@@ -93,7 +107,7 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     """Public names, imported when they are first used; `last` is the last reply of this kernel."""
-    if name not in __all__:
+    if name not in __all__ and name not in _MODULES:
         raise AttributeError(f"module 'kimi_magic' has no attribute {name!r}")
     import importlib
     import sys
@@ -110,7 +124,9 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted([*__all__, "__version__", "load_ipython_extension", "unload_ipython_extension"])
+    return sorted(
+        [*{*__all__, *_MODULES}, "__version__", "load_ipython_extension", "unload_ipython_extension"]
+    )
 
 
 def load_ipython_extension(shell: Any) -> None:

@@ -38,7 +38,7 @@ _OF_A_KERNEL = (
     "show_prompt",
 )  # a command has nothing that lasts
 ASK = (
-    *(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL),
+    *(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL and not option.of_map),
     options.BY_NAME["record"],
     options.BY_NAME["replay"],
 )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 
-from kimi_magic import bridge, kernel, options, structured
+from kimi_magic import bridge, kernel, mapping, options, structured
+from kimi_magic.batch import Grader, GridResult, MapResult, Work, library_of
 from kimi_magic.conversation import Conversation
 from kimi_magic.engine import Plan
 from kimi_magic.errors import KimiUsageError
@@ -52,7 +54,21 @@ if TYPE_CHECKING:
         effort: Literal["low", "medium", "high", "max"] | None
         thinking: Literal["on", "off"] | None
 
+    class _MapGiven(_Given, total=False):
+        """The parameters of `map` that its type does not depend on."""
+
+        concurrency: int | None
+        rpm: float | None
+        tpm: float | None
+        cache: str | os.PathLike[str] | Literal[False] | None
+        on_error: Literal["keep", "stop"]
+        budget: float | None
+        limit: int | None
+        column_prefix: str | None
+        progress: bool | None
+
     Prompt = str | Sequence[Mapping[str, Any]]
+    RowPrompt = str | Callable[[dict[str, Any]], Any]
     One = Literal[1] | None
     Many = Literal[2, 3, 4, 5]
     NoFrame = Literal[False] | None
@@ -237,6 +253,173 @@ async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> 
 
 
 @overload
+def map(prompt: RowPrompt, data: Any, *, schema: type[T], **given: Unpack[_MapGiven]) -> MapResult[T]: ...
+@overload
+def map(prompt: RowPrompt, data: Any, *, schema: TypeForm[T], **given: Unpack[_MapGiven]) -> MapResult[T]: ...
+@overload
+def map(
+    prompt: RowPrompt, data: Any, *, schema: object = None, **given: Unpack[_MapGiven]
+) -> MapResult[Any]: ...
+def map(
+    prompt: str | Callable[[dict[str, Any]], Any],
+    data: Any,
+    *,
+    schema: object = None,
+    concurrency: int | None = None,
+    rpm: float | None = None,
+    tpm: float | None = None,
+    cache: str | os.PathLike[str] | Literal[False] | None = None,
+    on_error: Literal["keep", "stop"] = "keep",
+    budget: float | None = None,
+    repair: int | None = None,
+    limit: int | None = None,
+    column_prefix: str | None = None,
+    progress: bool | None = None,
+    **options_of_ask: Any,
+) -> MapResult[Any]:
+    """Ask one prompt for each row, many at once, and wait for all answers.
+
+    A row without an answer that can be used has an error, and the others are not touched by it. Rows with
+    the same prompt are sent once. An interrupt (Ctrl-C, ■) ends it: the result has what is there, and calling
+    it again goes on, for answers are kept (see `cache`).
+
+    Parameters:
+        prompt: A text with `{{column}}` for the values of the row, or names of variables; or a function that
+            is given a row as a dict and returns a text, or messages as `ask` takes them.
+        data: A DataFrame or Series of pandas or polars, a list of dicts, or a list of texts, whose column is
+            called `text`. A dask DataFrame gives a dask DataFrame in place of the result: nothing is sent
+            until it is computed, each worker uses the key of its own environment, and `cache` is a folder
+            with a file for each partition.
+        schema: What each answer shall be, as in `ask`; made into `result.data`. Default None: the text.
+        concurrency: How many requests at once, 1 to 256. Default 32. Fewer while the service refuses more.
+        rpm: Requests a minute at most. Default None: as many as the service takes.
+        tpm: Tokens a minute at most; a request counts with its prompt and its cap. Default None.
+        cache: File that each answer is appended to (JSON Lines), and from which it is taken the next time;
+            False for none. Default None: in the memory of this process. Answers that cannot be used are not
+            kept.
+        on_error: "keep" or "stop": whether the first row without a value ends it.
+        budget: US dollars that this call may cost; what is on its way counts with what it is expected to.
+            Default None. `%kimi_config --budget` holds too.
+        repair: How often an answer that cannot be used is asked for again, as in `ask`.
+        limit: Take the first rows only, at least 1. Default None: all.
+        column_prefix: What the names of the answer's columns begin with in `result.frame`. Default "".
+        progress: Show how far it is. Default None: in a notebook and a terminal.
+        options_of_ask: The other parameters of `ask`, the same for all rows; those of a single conversation
+            (history, n, tools, frame) are refused.
+
+    Returns:
+        The values, texts and errors in the order of the rows; see `MapResult`.
+
+    Raises:
+        KimiUsageError: Something cannot be used; nothing was sent.
+        KimiError: No row could be answered, for a reason that holds for all.
+    """
+    given = {name: value for name, value in locals().items() if name not in ("prompt", "data")}
+    with in_words_of(PYTHON_WORDS):
+        if library_of(data) == "dask":
+            from kimi_magic import cluster
+
+            return cluster.over_partitions(prompt, data, _checked(given)[0], mapping.names_of_notebook())  # type: ignore[no-any-return]
+        planned, view = _map(prompt, data, given)
+        return planned.run(view)
+
+
+@overload
+async def amap(
+    prompt: RowPrompt, data: Any, *, schema: type[T], **given: Unpack[_MapGiven]
+) -> MapResult[T]: ...
+@overload
+async def amap(
+    prompt: RowPrompt, data: Any, *, schema: TypeForm[T], **given: Unpack[_MapGiven]
+) -> MapResult[T]: ...
+@overload
+async def amap(
+    prompt: RowPrompt, data: Any, *, schema: object = None, **given: Unpack[_MapGiven]
+) -> MapResult[Any]: ...
+async def amap(prompt: Any, data: Any, **given: Any) -> MapResult[Any]:
+    """`map` for code in an event loop, which stays free. A cancellation stays one; answers are kept.
+
+    `prompt`, `data` and the parameters are those of `map`.
+
+    Raises:
+        KimiError: As `map`.
+        asyncio.CancelledError: The awaiting task was cancelled.
+    """
+    with in_words_of(PYTHON_WORDS):
+        planned, view = _map(prompt, data, given)
+        return await planned.arun(view)
+
+
+def grid(
+    prompts: str | Sequence[str] | Mapping[str, str],
+    *,
+    models: str | Sequence[str] | None = None,
+    samples: int = 1,
+    graders: Grader | Sequence[Grader] | Mapping[str, Grader] = (),
+    schema: object = None,
+    progress: bool | None = None,
+    **options_of_map: Any,
+) -> GridResult[Any]:
+    """Ask prompts with every combination of models and options, and compare the answers.
+
+    Parameters:
+        prompts: One prompt, several, or several by a name that stands for them in the frame.
+        models: Models that answer. Default None: the one that is set.
+        samples: How often each combination is asked, at least 1. Default 1.
+        graders: Functions that are given the value of an answer, and if they take two arguments the
+            combination as a dict; what they return is a column called as they are.
+        schema: What each answer shall be, as in `ask`.
+        progress: Show how far it is. Default None: in a notebook and a terminal.
+        options_of_map: Parameters of `ask` and `map`. A list of values makes combinations:
+            `temperature=[0.3, 1.0]`; where one value is a list itself (stop, attach), a list of lists.
+
+    Returns:
+        A `MapResult` whose rows are the combinations; `agreement` says how far the answers agree.
+
+    Raises:
+        KimiUsageError: Something cannot be used; nothing was sent.
+        KimiError: No combination could be answered, for a reason that holds for all.
+    """
+    with in_words_of(PYTHON_WORDS):
+        if not isinstance(samples, int) or samples < 1:
+            raise KimiUsageError(f"samples {samples!r}: expected a whole number of at least 1")
+        of_map = {option.name for option in options.at(options.MAP)}
+        axes = {"model": [models] if isinstance(models, str) else list(models)} if models is not None else {}
+        values = {"schema": schema}
+        for name, value in options_of_map.items():
+            is_list = isinstance(value, list | tuple) and name not in of_map
+            holds_lists = is_list and all(isinstance(each, list | tuple) for each in value)
+            if holds_lists if name in ("stop", "attach") else is_list:
+                axes[name] = list(value)
+            else:
+                values[name] = value
+        if empty := [name for name, axis in axes.items() if not axis]:
+            raise KimiUsageError(f"{empty[0]} []: expected at least one value")
+        planned = mapping.over_combinations(
+            mapping.named_prompts(prompts),
+            axes,
+            options.check(values, options.PYTHON, options.MAP),
+            samples=samples,
+            graders=mapping.named_graders(graders),
+        )
+        return planned.run(None if progress is False else _batch_view())  # type: ignore[return-value]
+
+
+def estimate(prompt: str | Callable[[dict[str, Any]], Any], data: Any, **given: Any) -> Work:
+    """What `map` with these parameters would send; nothing is sent.
+
+    Returns:
+        Printed, it says how many rows, how many of them distinct and answered before, and what they cost;
+        `first` is the first request, `prompt_tokens` and `cost` (US dollars) are the estimates.
+
+    Raises:
+        KimiUsageError: As `map`.
+    """
+    with in_words_of(PYTHON_WORDS):
+        return _map(prompt, data, {**given, "progress": False})[0].work
+
+
+@overload
 def read(
     text: str, *, schema: type[T], finish_reason: str | None = None, notices: list[str] | None = None
 ) -> T: ...
@@ -314,3 +497,23 @@ def _plan(prompt: Any, values: dict[str, Any]) -> Plan:
     if not isinstance(prompt, str | list | tuple):
         raise KimiUsageError(f"prompt {prompt!r}: expected a text, got {type(prompt).__name__}")
     return kernel.current.plan(prompt, options.check(values, options.PYTHON), stands_alone=True)
+
+
+def _map(prompt: Any, data: Any, given: dict[str, Any]) -> tuple[mapping.Run, Any]:
+    """A planned map, and where it is shown how far it is."""
+    checked, progress = _checked(given)
+    planned = mapping.over_rows(prompt, data, checked)
+    return planned, None if progress is False else _batch_view()
+
+
+def _checked(given: dict[str, Any]) -> tuple[dict[str, Any], bool | None]:
+    """The checked options of a map, and whether it is shown how far it is."""
+    more = given.pop("options_of_ask", {})
+    progress = given.pop("progress", None)
+    return options.check({**given, **more}, options.PYTHON, options.MAP), progress
+
+
+def _batch_view() -> Any:
+    from kimi_magic import view
+
+    return view.choose_batch()

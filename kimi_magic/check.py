@@ -119,7 +119,7 @@ def _request(kernel: Kernel, decided: Options, connection: Connection) -> Iterat
     values |= {"offline": decided.offline, "speed": decided.speed}
     values["effort"] = model.effort[0] if model.effort and hosts.provider(decided.host).effort else None
     small = request.decide(values, {}, host=decided.host, base_url=decided.base_url)
-    plan = engine.plan(PROMPT, small, connection, kernel.conversation, cell={}, namespace={})
+    plan = engine.plan(PROMPT, engine.form(small, connection, cell={}, namespace={}), kernel.conversation)
     plan, before = replace(plan, stands_alone=True), kernel.last
     try:
         kernel.run(plan)

@@ -65,44 +65,61 @@ class Ask(NamedTuple):
     start: Choice | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Form:
+    """All of a turn but its prompt: what the prompts of many turns share.
+
+    `cell` holds the options that were given with the prompt; `mode` is how a schema is asked for.
+    """
+
+    options: Options
+    connection: Connection
+    structure: Structure | None
+    mode: hosts.SchemaMode
+    cell: Mapping[str, Any]
+
+
+def form(
+    options: Options, connection: Connection, *, cell: Mapping[str, Any], namespace: Mapping[str, Any]
+) -> Form:
+    """What turns with these options share; `namespace` holds the names of the notebook.
+
+    Raises:
+        KimiUsageError: The schema is none, or options exclude each other.
+    """
+    structure = structured.structure_of(options, namespace)
+    is_offline = connection.is_simulated
+    served_by = hosts.provider_at(connection.base_url) if connection.is_paid else options.host
+    mode = hosts.schema_mode(options.schema_mode, served_by, request.model_of(options), simulated=is_offline)
+    return Form(options, connection, structure and structure._replace(mode=mode), mode, cell)
+
+
 def plan(
-    prompt: str | Sequence[Mapping[str, Any]],
-    options: Options,
-    connection: Connection,
-    conversation: Conversation,
-    *,
-    cell: Mapping[str, Any],
-    namespace: Mapping[str, Any],
-    id: str = "",
+    prompt: str | Sequence[Mapping[str, Any]], form: Form, conversation: Conversation, *, id: str = ""
 ) -> Plan:
     """A turn for `prompt`: the user's text, or all messages of a conversation of the person's own.
 
-    `cell` holds the options that were given with the prompt, `namespace` the names of the notebook. With a
-    text and the option `history`, the turn continues `conversation` and will be kept there, in place of the
-    turn `id`, or at its end if there is none.
+    With a text and the option `history`, the turn continues `conversation` and will be kept there, in place
+    of the turn `id`, or at its end if there is none.
 
     Raises:
         KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
     """
+    options, structure = form.options, form.structure
     keep = conversation if options.history and isinstance(prompt, str) else None
     attachments = tuple(fitted(each, options.image_size) for each in options.attach or ())
     if isinstance(prompt, str):
         _check_attachments(attachments, options)
-    messages = _messages(prompt, options, cell, attachments)
+    messages = _messages(prompt, options, form.cell, attachments)
     question = next((m for m in reversed(messages) if m.role == "user"), messages[0])
-    structure = structured.structure_of(options, namespace)
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
-    is_offline = connection.is_simulated
-    served_by = hosts.provider_at(connection.base_url) if connection.is_paid else options.host
-    mode = hosts.schema_mode(options.schema_mode, served_by, request.model_of(options), simulated=is_offline)
-    structure = structure and structure._replace(mode=mode)
     split = 1 if options.system and isinstance(prompt, str) else 0
 
     def build(history: tuple[Message, ...] = ()) -> tuple[Request, list[str]]:
         """The request with `history` behind the system message, and sentences about it."""
         whole = [*messages[:split], *history, *messages[split:]]
-        needs = structured.needs(structure, whole, options, mode)
+        needs = structured.needs(structure, whole, options, form.mode)
         tools = needs.tools or options.tools
         made = request.build(structs.replace(options, tools=tools), needs.messages, needs.response_format)
         return made, needs.notices
@@ -114,7 +131,7 @@ def plan(
         wants_frame=structure is not None and bool(structure.frame),
     )
     own, notices = build()
-    turn.fingerprint = _fingerprint(own, options, connection)
+    turn.fingerprint = _fingerprint(own, options, form.connection)
     compose = None if keep is None else _composer(turn, own, options, keep, build)
     first, notices = (own, notices) if compose is None else compose()
     turn.notices = (*(each.notice for each in attachments if each.notice), *notices)
@@ -122,7 +139,7 @@ def plan(
     if structure is not None and options.stop:
         warnings.append(structured.STOP_WARNING)
     return Plan(
-        turn, first, connection, options, structure, keep, warnings=tuple(warnings), compose=compose,
+        turn, first, form.connection, options, structure, keep, warnings=tuple(warnings), compose=compose,
         changes=conversation.changes, attachments=attachments,
     )  # fmt: skip
 

@@ -220,7 +220,7 @@ def provider_at(address: str) -> str:
 def retirement(name: str, model: str) -> str:
     """That provider `name` does not serve `model` any more, and what to use instead; "" if it does."""
     table = models.table()
-    known = table.find(model, name)
+    known = models.find(model, name)
     return end_of(name, known, "was retired") if table.is_retired(known) else ""
 
 

@@ -20,7 +20,7 @@ from msgspec.structs import asdict
 from kimi_magic import bridge, cells, engine, options
 from kimi_magic.client import Client
 from kimi_magic.conversation import DEFAULT_CHAT, Conversation, End, Step, Turn
-from kimi_magic.engine import Ask, Plan
+from kimi_magic.engine import Ask, Form, Plan
 from kimi_magic.errors import KimiBudgetError, KimiInterrupted, KimiUsageError
 from kimi_magic.messages import Choice, Event
 from kimi_magic.options.advice import phrase
@@ -46,6 +46,7 @@ class Kernel:
         # that stands alone is none.
         self.last_plan: Plan | None = None
         self._alone: dict[str, Turn] = {}  # by their ids: turns of cells that stand alone
+        self._answers: Any = None
         self._warnings: set[str] = set()  # that the person has read
         self._growing: dict[Turn, View] = {}  # turns that are shown and have not ended
         self.connect()
@@ -92,22 +93,18 @@ class Kernel:
         Raises:
             KimiUsageError, KimiAuthError: Something cannot be used.
         """
-        self.settings.complain()
         values, conversation, appends = self._chat_of(values)
         asks_again = values.pop("ask_again", False)
-        decided = self.settings.options(values)
-        connection = self.settings.connection(decided, needs_key=not is_dry)
+        form = self.form(values, namespace, needs_key=not is_dry)
         cell = cells.running.get()
-        chat = conversation if decided.history and isinstance(prompt, str) else None
+        chat = conversation if form.options.history and isinstance(prompt, str) else None
         place = "" if cell is None or appends else cell.next_id(chat, counts=not is_dry)
         if place and chat is None:
             place += "~"  # it stands alone, and shares its cell with turns of conversations
-        plan = engine.plan(
-            prompt, decided, connection, conversation, cell=values, namespace=namespace, id=place
-        )
+        plan = engine.plan(prompt, form, conversation, id=place)
         if is_dry:
             return plan
-        warnings = filter(None, (*plan.warnings, connection.exposure))
+        warnings = filter(None, (*plan.warnings, form.connection.exposure))
         new = [warning for warning in warnings if warning not in self._warnings]
         self._warnings.update(new)  # a warning is worth reading once
         plan.turn.notices = (*plan.turn.notices, *map(phrase, new))
@@ -141,6 +138,19 @@ class Kernel:
                 while conversation.drop_id(cells.prompt_id(run.id, number)):
                     number += 1
 
+    def form(
+        self, values: Mapping[str, Any], namespace: Mapping[str, Any] = _NO_NAMES, *, needs_key: bool = True
+    ) -> Form:
+        """What turns with these options share: `values` are checked, `namespace` has names of the notebook.
+
+        Raises:
+            KimiUsageError, KimiAuthError: Something cannot be used.
+        """
+        self.settings.complain()
+        decided = self.settings.options(values)
+        connection = self.settings.connection(decided, needs_key=needs_key)
+        return engine.form(decided, connection, cell=values, namespace=namespace)
+
     def continue_last(self, values: Mapping[str, Any]) -> Plan:
         """A turn that goes on with the last answer, which was cut or stopped, and takes its place.
 
@@ -165,6 +175,19 @@ class Kernel:
         """Begin a new conversation under its name. What was asked before cannot be continued or picked."""
         self.conversation.clear()
         self.last_plan = None
+
+    @property
+    def answers(self) -> Any:
+        """The answers to the rows of maps that were asked in this kernel, a `batch.Memory`."""
+        if self._answers is None:
+            from kimi_magic.batch import Memory
+
+            self._answers = Memory()
+        return self._answers
+
+    def note(self, step: Step) -> None:
+        """Let a request that has ended stand in the ledger; from any thread."""
+        self.ledger.add(_record(step))
 
     # ---- running a turn ----
 

@@ -10,7 +10,7 @@ import contextlib
 import threading
 from functools import partial
 from token import DEDENT, INDENT
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from IPython.core.async_helpers import _asyncio_runner
 from IPython.core.inputtransformer2 import EscapedCommand, HelpEnd, MagicAssign
@@ -19,8 +19,12 @@ from IPython.core.magic import Magics, line_cell_magic, line_magic, magics_class
 from kimi_magic import cells
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kimi_magic.batch import MapResult
     from kimi_magic.conversation import Turn
     from kimi_magic.engine import Plan
+    from kimi_magic.mapping import Run
     from kimi_magic.prompt import Failure
     from kimi_magic.reply import Reply
 
@@ -66,6 +70,9 @@ class KimiMagics(Magics):  # type: ignore[misc]
         """(see `_help`)"""
         with _cell_words():
             if (plan := _plan(self.shell, line, cell)) is None:
+                return None
+            if isinstance(plan, _MapOfCell):
+                plan.end(plan.map.run(plan.view))
                 return None
             from kimi_magic import kernel
 
@@ -140,8 +147,8 @@ for _name, _about in (
     _function.__doc__, _function.getdoc = _about, partial(_help, _name)
 
 
-def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
-    """The turn that a cell or line asks for; None where it asks for none."""
+def _plan(shell: Any, line: str, cell: str | None) -> Plan | _MapOfCell | None:
+    """The turn or the map that a cell or line asks for; None where it asks for none."""
     from kimi_magic import options
     from kimi_magic import prompt as prompts
 
@@ -161,6 +168,8 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
 
     if alone := next((name for name in ALONE if name in values), None):
         _check_alone(alone, values, prompt, cell)
+    if any(options.BY_NAME[name].of_map for name in values):
+        return _map(shell, prompt, values)
     if "show" in values:
         view.show_history(shell, kernel.current.conversation.before())
         return None
@@ -175,10 +184,7 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
         return kernel.current.continue_last(values)
     if not values.get("raw", kernel.current.settings["raw"]):
         prompt = filler.text(prompt)
-    if values.pop("fix", False):
-        prompt = prompts.fix_text(_failure(shell), prompt, force=values.get("force", False))
-    if (numbers := values.pop("cells", ())) and prompt.strip():
-        prompt = f"{prompts.cells_text(shell, numbers)}\n\n{prompt}"
+    prompt = _with_notebook(shell, prompt, values)
     if values.pop("dry_run", False):
         from kimi_magic import dry_run
 
@@ -188,6 +194,17 @@ def _plan(shell: Any, line: str, cell: str | None) -> Plan | None:
     plan = kernel.current.plan(prompt, values, shell.user_ns)
     plan.turn.typed = typed
     return plan
+
+
+def _with_notebook(shell: Any, prompt: str, values: dict[str, Any]) -> str:
+    """The prompt behind what `--fix` and `--cells` send of the notebook."""
+    from kimi_magic import prompt as prompts
+
+    if values.pop("fix", False):
+        prompt = prompts.fix_text(_failure(shell), prompt, force=values.get("force", False))
+    if (numbers := values.pop("cells", ())) and prompt.strip():
+        prompt = f"{prompts.cells_text(shell, numbers)}\n\n{prompt}"
+    return prompt
 
 
 def _failure(shell: Any) -> Failure | None:
@@ -201,6 +218,46 @@ def _failure(shell: Any) -> Failure | None:
         return prompts.Failure(*cells.failure)
     error = getattr(sys, "last_value", None)
     return prompts.Failure("", error) if isinstance(error, BaseException) else None
+
+
+class _MapOfCell(NamedTuple):
+    """A map that a cell asks for: what is to be run, where it is shown, and what becomes of the result."""
+
+    map: Run
+    view: Any
+    end: Callable[[MapResult[Any]], None]
+
+
+def _map(shell: Any, prompt: str, values: dict[str, Any]) -> _MapOfCell | None:
+    """The map that a cell asks for; None where it only wants to see what would be sent."""
+    from kimi_magic import mapping, options, view
+    from kimi_magic.errors import KimiInterrupted, KimiUsageError
+    from kimi_magic.options.advice import phrase
+
+    own = [option for option in options.TABLE if option.of_map and option.name in values]
+    name, out, dry = values.pop("map", None), values.pop("out", None), values.pop("dry_run", False)
+    shows_frame = values.pop("frame", False)
+    if name is None:
+        raise KimiUsageError(f"{own[0].flags[-1]} is for a prompt that goes over rows: add --map NAME")
+    if name not in shell.user_ns:
+        raise KimiUsageError(f"--map {name}: there is no variable {name}{mapping.near(name, shell.user_ns)}")
+    planned = mapping.over_rows(prompt, shell.user_ns[name], values, shell.user_ns)
+    if dry:
+        print(f"{planned.work}\n\n{planned.work.shown()}")  # noqa: T201
+        return None
+
+    def end(result: MapResult[Any]) -> None:
+        if out:
+            shell.push({out: result.frame if shows_frame else result})
+        print(result)  # noqa: T201
+        view.show_frame(shell, result.frame)
+        if result.interrupted:
+            raise KimiInterrupted("stopped; what was answered is kept, run the cell again to go on")
+        if result.stopped is not None:
+            result.stopped.message = phrase(result.stopped.message)
+            raise result.stopped
+
+    return _MapOfCell(planned, view.choose_batch(shell), end)
 
 
 def _view(shell: Any, plan: Plan) -> Any:
@@ -266,7 +323,10 @@ async def run_cell(line: str, cell: str | None) -> None:
 
     shell = get_ipython()
     with _cell_words():
-        if (plan := _plan(shell, line, cell)) is not None:
+        plan = _plan(shell, line, cell)
+        if isinstance(plan, _MapOfCell):
+            plan.end(await plan.map.arun(plan.view, in_cell=True))
+        elif plan is not None:
             from kimi_magic import kernel
 
             _end(shell, plan, await kernel.current.arun(plan, _view(shell, plan), in_cell=True))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -159,6 +159,7 @@ def table() -> Table:
     return read(_FILE.read_text(encoding="utf-8"))
 
 
+@lru_cache(maxsize=256)
 def find(name: str, host: str = "") -> Model:
     """The model `name`, as `host` serves it.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import json
 import socket
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from kimi_magic import errors, sse
 from kimi_magic.client import LARGEST_ERROR, Client, Connection, reading, retries
 from kimi_magic.client.connection import LONGEST_EXCERPT
-from kimi_magic.client.transports import Transports
+from kimi_magic.client.transports import MOST_CONNECTIONS, POOL_SIZE, Transports
 from kimi_magic.keys import Key
 from kimi_magic.messages import (
     Counted,
@@ -891,9 +892,47 @@ def test_each_way_has_one_client_which_all_requests_share() -> None:
         Connection("http://localhost:2/v1", Key("")),
     )
     simulated = Connection("http://simulator.invalid/v1", Key(""), via="simulator")
-    assert transports.client(loopback) is transports.client(other)
-    assert transports.client(CONNECTION) is transports.client(CONNECTION)
-    assert len({id(transports.client(each)) for each in (loopback, CONNECTION, simulated)}) == 3
+
+    def client(connection: Connection) -> httpx.AsyncClient:
+        with transports.client(connection) as found:
+            return found
+
+    assert client(loopback) is client(other)
+    assert client(CONNECTION) is client(CONNECTION)
+    assert len({id(client(each)) for each in (loopback, CONNECTION, simulated)}) == 3
+
+
+@given(st.lists(st.integers(-3, 8), min_size=1, max_size=60))
+@settings(deadline=None)
+def test_many_requests_at_once_are_spread_over_clients_and_later_ones_find_the_first_free(changes) -> None:
+    transports = Transports({})
+    loopback = Connection("http://127.0.0.1:1/v1", Key(""))
+    on_their_way, seen, most = [], [], 0
+    for change in changes:
+        for _ in range(max(0, -change)):
+            if on_their_way:
+                on_their_way.pop()[0].close()
+        for _ in range(max(0, change)):
+            stack = contextlib.ExitStack()
+            client = stack.enter_context(transports.client(loopback))
+            on_their_way.append((stack, client))
+            seen += [client] if client not in seen else []
+        most = max(most, len(on_their_way))
+        counts = [sum(each is client for _, each in on_their_way) for client in seen]
+        assert len(seen) <= MOST_CONNECTIONS // POOL_SIZE
+        assert most > MOST_CONNECTIONS or max(counts, default=0) <= POOL_SIZE
+    for stack, _ in on_their_way:
+        stack.close()
+    if seen:
+        with transports.client(loopback) as client:
+            assert client is seen[0]
+
+
+def test_clients_of_the_callers_own_are_one_each() -> None:
+    transports = Transports({"loopback": lambda: httpx.MockTransport(lambda _: httpx.Response(200))})
+    loopback = Connection("http://127.0.0.1:1/v1", Key(""))
+    with contextlib.ExitStack() as stack:
+        assert len({id(stack.enter_context(transports.client(loopback))) for _ in range(300)}) == 1
     asyncio.run(transports.aclose())
 
 
@@ -918,12 +957,12 @@ def test_what_the_environment_breaks_is_named_and_breaks_nothing_that_stays_on_t
         monkeypatch.setenv(name, value)
     transports = Transports({})
     with pytest.raises(errors.KimiConnectionError) as caught:
-        transports.client(Connection("https://service.test/v1", Key("")))
+        transports.open(Connection("https://service.test/v1", Key("")))
     assert message in caught.value.message
     assert "\n" not in caught.value.message
     assert hint in caught.value.hint
-    transports.client(Connection("http://127.0.0.1:1/v1", Key("")))
-    transports.client(Connection("http://simulator.invalid/v1", Key(""), via="simulator"))
+    transports.open(Connection("http://127.0.0.1:1/v1", Key("")))
+    transports.open(Connection("http://simulator.invalid/v1", Key(""), via="simulator"))
     asyncio.run(transports.aclose())
 
 

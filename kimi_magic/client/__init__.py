@@ -60,7 +60,7 @@ class Client:
         Raises:
             KimiConnectionError: The environment names a proxy or certificates that cannot be used.
         """
-        self._transports.client(connection)
+        self._transports.open(connection)
 
     async def aclose(self) -> None:
         """Close all connections. The client can be used again."""
@@ -152,18 +152,18 @@ class Client:
         found: list[T] = []
 
         async def attempt(connect_timeout: float) -> None:
-            client = self._transports.client(connection)
             timeout = httpx.Timeout(silence, connect=connect_timeout)
-            async with client.stream(
-                "GET",
-                connection.url(path),
-                headers=_HEADERS,
-                auth=Bearer(connection),
-                timeout=timeout,
-                extensions={"simulator_profile": connection.provider},
-            ) as response:
-                check_coding(response, connection)
-                body = await _explanation(response, LARGEST_LIST)
+            with self._transports.client(connection) as client:
+                async with client.stream(
+                    "GET",
+                    connection.url(path),
+                    headers=_HEADERS,
+                    auth=Bearer(connection),
+                    timeout=timeout,
+                    extensions={"simulator_profile": connection.provider},
+                ) as response:
+                    check_coding(response, connection)
+                    body = await _explanation(response, LARGEST_LIST)
             if not response.is_success:
                 raise _refusal(response, body[:LARGEST_ERROR], connection)
             try:
@@ -224,29 +224,30 @@ class Client:
         if not connection.is_paid:
             extensions["simulator_speed"] = connection.speed
             extensions["simulator_profile"] = connection.provider
-        async with self._transports.client(connection).stream(
-            "POST",
-            connection.url("/chat/completions"),
-            content=request.body(),
-            headers=_HEADERS,
-            auth=Bearer(connection),
-            timeout=limits,
-            extensions=extensions,
-        ) as response:
-            check_coding(response, connection)
-            if not response.is_success:  # 201 and 203 with an answer are answers
-                body = await _explanation(response, LARGEST_ERROR)
-                if connection.is_recorded:
-                    raise _not_recorded(body)
-                raise _refusal(response, body, connection, request.model)
-            if seconds := recorded_seconds(response, connection):
-                emit([Recorded(seconds)])
-            recorder = recorder_of(connection, original, response, started)
-            await read(
-                response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
-            )
-            if recorder is not None and (fault := recorder.write()):
-                emit([Noticed(fault)])
+        with self._transports.client(connection) as client:
+            async with client.stream(
+                "POST",
+                connection.url("/chat/completions"),
+                content=request.body(),
+                headers=_HEADERS,
+                auth=Bearer(connection),
+                timeout=limits,
+                extensions=extensions,
+            ) as response:
+                check_coding(response, connection)
+                if not response.is_success:  # 201 and 203 with an answer are answers
+                    body = await _explanation(response, LARGEST_ERROR)
+                    if connection.is_recorded:
+                        raise _not_recorded(body)
+                    raise _refusal(response, body, connection, request.model)
+                if seconds := recorded_seconds(response, connection):
+                    emit([Recorded(seconds)])
+                recorder = recorder_of(connection, original, response, started)
+                await read(
+                    response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
+                )
+                if recorder is not None and (fault := recorder.write()):
+                    emit([Noticed(fault)])
 
 
 def _not_recorded(body: bytes) -> KimiError:

@@ -33,6 +33,7 @@ from kimi_magic.messages import (
 )
 
 READ_INTERVAL = 0.04  # s between two reads of a stream; shorter costs wake-ups, nothing is shown faster
+PAUSE_SHARE = 0.1  # of the time since the answer began: a short answer does not end late for a pause
 FULL_READ_SIZE = 32 * 2**10  # bytes of one read from which the sender is ahead of us: no pause
 BODY_END_TIMEOUT = 0.1  # s to wait after [DONE] for the end of the body, so that the connection can be reused
 LARGEST_ANSWER = 64 * 2**20  # bytes of an answer that comes in one piece
@@ -112,12 +113,12 @@ async def read(
     between two pieces of the answer. `count` is how many answers were asked for: where it is one, some hosts
     count the pieces in the place of the answers.
 
-    The network is read about once a `READ_INTERVAL`. At the pace of a model each piece arrives alone, and
-    waking up for it costs more than decoding it: between two reads the socket's buffer gathers. One read
-    holds many parts; they are decoded together when the loop turns, that is when the body has to wait for the
-    network. So a part that finds everything decoded began a new read. Every second of these is followed by a
-    pause; the other is the one that finds the buffer just emptied. A simulator at full speed has no buffer
-    to wait for.
+    The network is read about once a `READ_INTERVAL`, more often while the answer is young. At the pace of a
+    model each piece arrives alone, and waking up for it costs more than decoding it: between two reads the
+    socket's buffer gathers. One read holds many parts; they are decoded together when the loop turns, that is
+    when the body has to wait for the network. So a part that finds everything decoded began a new read. Every
+    second of these is followed by a pause; the other is the one that finds the buffer just emptied. A
+    simulator at full speed has no buffer to wait for.
     """
     body = _Body(connection, emit, count)
     try:
@@ -146,6 +147,8 @@ async def read(
 
 async def _read_parts(response: httpx.Response, body: _Body, *, pauses: bool) -> None:
     has_paused = False
+    clock = asyncio.get_running_loop().time
+    began = clock()
     async for part in parts(response):
         if body.failed:  # nothing that follows matters, and the connection is not used again
             return
@@ -154,7 +157,7 @@ async def _read_parts(response: httpx.Response, body: _Body, *, pauses: bool) ->
         if not new_read:
             continue
         if pauses and body.has_emitted and not has_paused and last_size < FULL_READ_SIZE:
-            await asyncio.sleep(READ_INTERVAL)
+            await asyncio.sleep(min(READ_INTERVAL, PAUSE_SHARE * (clock() - began)))
             has_paused = True
         else:
             has_paused = False

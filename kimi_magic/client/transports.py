@@ -6,10 +6,11 @@ from the environment, so that nothing there can break a request that stays on th
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import ssl
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 
 import httpx
 
@@ -22,6 +23,9 @@ from kimi_magic.keys import Key
 CONNECT_TIMEOUT = 10.0  # s until a connection stands
 SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
 KEEP_ALIVE = 75.0  # s that an idle connection stays open: people run cells at this pace
+# A pool of httpx looks through all its connections for each request (encode/httpx#3215): many at once are
+# spread over small pools, and one at a time always has the first, with its open connection.
+POOL_SIZE = 4  # connections of one client
 MOST_CONNECTIONS = 256  # at once; many systems allow a process 1,024 open files
 _USER_AGENT = {"User-Agent": f"kimi_magic/{__version__}"}
 _TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT, connect=CONNECT_TIMEOUT)
@@ -72,48 +76,85 @@ class Bearer(httpx.Auth):
         yield request
 
 
+class _Pool:
+    """A client with connections of its own, and how many requests it has on their way."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self.client = client
+        self.in_flight = 0
+
+
 class Transports:
     """The `httpx` clients, each made when it is first used."""
 
     def __init__(self, makers: Mapping[str, Callable[[], httpx.AsyncBaseTransport]]) -> None:
         """`makers` make transports of the caller's own, by way: network, loopback or simulator."""
         self._makers = {"simulator": simulator.SimulatorTransport, **makers}
-        self._clients: dict[str, httpx.AsyncClient] = {}
+        self._pools: dict[str, list[_Pool]] = {}
+        self._certificates: ssl.SSLContext | None = None
 
-    def client(self, connection: Connection) -> httpx.AsyncClient:
-        """The client for `connection`. Making the one for the network takes some 50 ms, most of it for TLS.
+    def open(self, connection: Connection) -> None:
+        """Make the first client for `connection`. That takes some 50 ms for the network, most of it for TLS.
 
         Raises:
             KimiConnectionError: The environment names a proxy or certificates that cannot be used.
             KimiUsageError: A recording cannot be read.
         """
-        way = _way(connection)
-        if connection.is_recorded and way not in self._clients:
-            from kimi_magic.client.recordings import Recording
+        self._pool(connection)
 
-            recording = Recording(connection.recording)
-            self._clients[way] = _client(simulator.SimulatorTransport(recording))
-        if way not in self._clients:
-            self._clients[way] = self._make(way)
-        return self._clients[way]
+    @contextlib.contextmanager
+    def client(self, connection: Connection) -> Iterator[httpx.AsyncClient]:
+        """A client for one request over `connection`, which is counted as on its way until the block ends.
+
+        Raises:
+            KimiConnectionError: The environment names a proxy or certificates that cannot be used.
+        """
+        pool = self._pool(connection)
+        pool.in_flight += 1
+        try:
+            yield pool.client
+        finally:
+            pool.in_flight -= 1
 
     async def aclose(self) -> None:
         """Close all connections. A client that is used again is made anew."""
-        clients = list(self._clients.values())
-        self._clients.clear()
-        for client in clients:
-            await client.aclose()
+        pools = [pool for pools in self._pools.values() for pool in pools]
+        self._pools.clear()
+        for pool in pools:
+            await pool.client.aclose()
+
+    def _pool(self, connection: Connection) -> _Pool:
+        """The first pool with a connection to spare; a new one if there is none."""
+        way = _way(connection)
+        pools = self._pools.setdefault(way, [])
+        most = 1 if way in self._makers or connection.is_recorded else MOST_CONNECTIONS // POOL_SIZE
+        for pool in pools:
+            if pool.in_flight < POOL_SIZE or most == 1:
+                return pool
+        if len(pools) >= most:
+            return min(pools, key=lambda pool: pool.in_flight)
+        pools.append(_Pool(self._replaying(connection) if connection.is_recorded else self._make(way)))
+        return pools[-1]
+
+    @staticmethod
+    def _replaying(connection: Connection) -> httpx.AsyncClient:
+        from kimi_magic.client.recordings import Recording
+
+        return _client(simulator.SimulatorTransport(Recording(connection.recording)))
 
     def _make(self, way: str) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=MOST_CONNECTIONS, keepalive_expiry=KEEP_ALIVE)
+        limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
         if make := self._makers.get(way):
             return _client(make())
         if way == "loopback":  # over plain http, so there is no certificate to verify
             return _client(httpx.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits))
         try:
+            self._certificates = certificates = self._certificates or httpx.create_ssl_context()
             if way == "loopback with TLS":
-                return _client(httpx.AsyncHTTPTransport(limits=limits))
-            return httpx.AsyncClient(timeout=_TIMEOUT, headers=_USER_AGENT, limits=limits)
+                return _client(httpx.AsyncHTTPTransport(verify=certificates, limits=limits))
+            return httpx.AsyncClient(
+                verify=certificates, timeout=_TIMEOUT, headers=_USER_AGENT, limits=limits
+            )
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             raise _environment_error(error) from None
 

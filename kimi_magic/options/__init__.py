@@ -13,13 +13,13 @@ from kimi_magic import hosts, keys
 from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.options.directions import OTHER_WORDS, no_option, of_prefix, unknown_flag
-from kimi_magic.options.table import BY_NAME, CELL, CONFIG, PYTHON, TABLE, USAGE, Option, at, grouped
+from kimi_magic.options.table import BY_NAME, CELL, CONFIG, MAP, PYTHON, TABLE, USAGE, Option, at, grouped
 from kimi_magic.options.values import whole
 from kimi_magic.options.words import begins_option, each_word, unescape, with_plain_dashes
 
 __all__ = [
-    "BY_NAME", "CELL", "CONFIG", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text", "nearest",
-    "parse", "split", "split_prompt", "whole",
+    "BY_NAME", "CELL", "CONFIG", "MAP", "PYTHON", "TABLE", "USAGE", "Option", "at", "check", "help_text",
+    "nearest", "parse", "split", "split_prompt", "whole",
 ]  # fmt: skip
 
 _PLAIN = ("model", "host", "base_url", "unset", "out")  # of whose values no part is random
@@ -148,9 +148,9 @@ def _values_of(
     return values
 
 
-def check(values: dict[str, Any], entry: str) -> dict[str, Any]:
-    """Options given as Python values, checked; None means not given."""
-    known = {option.name: option for option in at(entry) if option.is_setting}
+def check(values: dict[str, Any], *entries: str) -> dict[str, Any]:
+    """Options of any of `entries` given as Python values, checked; None means not given."""
+    known = {option.name: option for entry in entries for option in at(entry) if option.is_setting}
     for name in values:
         if name not in known:
             raise KimiUsageError(f"unknown option {name!r}{nearest(name, known)}")

@@ -75,6 +75,11 @@ COMMAND_WORDS = Words(
 _current: ContextVar[Words] = ContextVar("words", default=CELL_WORDS)
 
 
+def current() -> Words:
+    """The words of the entry point that was used."""
+    return _current.get()
+
+
 def phrase(text: str) -> str:
     """`text` with what stands in braces in the words of the entry point that was used."""
     words = _current.get()

@@ -11,7 +11,8 @@ from kimi_magic.attachments import Thing
 from kimi_magic.errors import KimiUsageError, one_line
 from kimi_magic.options import values
 
-CELL, CONFIG, PYTHON, USAGE = "cell", "config", "python", "usage"
+CELL, CONFIG, PYTHON, USAGE, MAP = "cell", "config", "python", "usage", "map"
+MOST_AT_ONCE = 256  # requests of a map
 LONGEST_SHOWN = 100  # characters of a wrong value in an error; a list of tools can be very long
 
 
@@ -41,6 +42,11 @@ class Option(NamedTuple):
     opposite: tuple[str, ...] = ()  # flags that set the opposite of `sets`
     is_quoted: bool = True  # whether an error quotes its value, which may be secret
     escapes: bool = False  # whether `\n` on a line stands for a line end
+
+    @property
+    def of_map(self) -> bool:
+        """Whether it speaks of many prompts, not of one turn."""
+        return (MAP in self.entries and self.name != "dry_run") or self.name == "map"
 
     @property
     def is_setting(self) -> bool:
@@ -82,6 +88,7 @@ def _action(value: object) -> bool:
 _CELL, _CONFIG = frozenset({CELL}), frozenset({CONFIG})
 _CELL_CONFIG, _CELL_PYTHON = frozenset({CELL, CONFIG}), frozenset({CELL, PYTHON})
 _CONFIG_PYTHON = frozenset({CONFIG, PYTHON})
+_CELL_MAP = frozenset({CELL, MAP})  # of `--map` and of `kimi_magic.map`
 
 TABLE: tuple[Option, ...] = (
     # What is sent: the names are the service's own.
@@ -179,7 +186,7 @@ TABLE: tuple[Option, ...] = (
     ),
     Option(
         "dry_run", ("--dry-run",), "show the exact request, its settings and an estimate; send nothing", "",
-        _action, entries=_CELL,
+        values.flag, default=False, entries=_CELL_MAP,
     ),
     Option(
         "show_prompt", ("--show-prompt",), "show the prompt as it is sent, above the answer", "", values.flag,
@@ -278,7 +285,37 @@ TABLE: tuple[Option, ...] = (
     Option(
         "budget", ("--budget",),
         "refuse requests once this much is spent; those of unknown cost do not count", "USD",
-        values.number(0, math.inf), entries=_CONFIG,
+        values.number(0, math.inf), entries=_CELL_MAP | {CONFIG},
+        help_at=dict.fromkeys((CELL, MAP), "with --map: send no more once this much is spent"),
+    ),
+    # One prompt over many rows.
+    Option(
+        "map", ("--map",), "send the prompt for each row of this DataFrame or list, with {{column}} filled",
+        "NAME", values.name, entries=_CELL,
+    ),
+    Option(
+        "concurrency", ("--concurrency",), "with --map: requests at once (default 32)", "N",
+        values.whole(1, MOST_AT_ONCE), entries=_CELL_MAP,
+    ),
+    Option(
+        "rpm", ("--rpm",), "with --map: requests a minute", "N", values.number(0.01, math.inf),
+        entries=_CELL_MAP,
+    ),
+    Option(
+        "tpm", ("--tpm",), "with --map: tokens a minute", "N", values.number(1, math.inf), entries=_CELL_MAP
+    ),
+    Option(
+        "cache", ("--cache",), "with --map: keep the answers in this file, and send none of them again",
+        "FILE", values.cache, entries=_CELL_MAP,
+    ),
+    Option(
+        "on_error", ("--on-error",), "with --map: keep (an error is the row's own) or stop (default keep)",
+        "HOW", values.choice("keep", "stop"), entries=_CELL_MAP,
+    ),
+    Option("limit", ("--limit",), "with --map: only the first rows", "N", values.whole(1), entries=_CELL_MAP),
+    Option(
+        "column_prefix", ("--column-prefix",), "with --map: how the names of the answer's columns begin",
+        "TEXT", entries=_CELL_MAP,
     ),
     # Where to.
     Option(
@@ -359,6 +396,9 @@ GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Where to, and at what price", (
         "offline", "speed", "record", "replay", "host", "base_url", "allow_http", "header", "login",
         "remember", "env_file", "timeout", "budget", "models", "check", "balance",
+    )),
+    ("Many rows", (
+        "map", "concurrency", "rpm", "tpm", "cache", "on_error", "limit", "column_prefix",
     )),
     ("Other", ()),
 )  # fmt: skip

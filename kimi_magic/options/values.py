@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -147,6 +148,11 @@ def number(low: float, high: float) -> Convert:
         raise ValueError(f"a number {_range(low, high)}")
 
     return convert
+
+
+def cache(value: object) -> Any:
+    """The name of a file; False for none."""
+    return value if value is False else text(os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
 def whole(low: int, high: float = math.inf) -> Convert:

@@ -89,6 +89,12 @@ def columns(raw: JSONSchema) -> Columns:
     return {}
 
 
+def record_columns(raw: JSONSchema) -> Columns:
+    """The columns of one row that fits `raw`, empty where that is no object with known properties."""
+    top = resolved(raw, raw)
+    return _of_record(top, raw, 0) if kinds_of(top) == ["object"] else {}
+
+
 def _of_record(schema: Any, root: JSONSchema, depth: int) -> Columns:
     record = resolved(schema, root)
     return {name: _column(part, root, depth + 1) for name, part in record.get("properties", {}).items()}

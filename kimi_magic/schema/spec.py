@@ -12,6 +12,7 @@ import sys
 import types
 import typing
 from collections.abc import Callable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Generic, NamedTuple, TypeVar, get_args, get_origin, overload
 
@@ -24,7 +25,7 @@ from .build import Validator, for_adapter, for_schema, for_type
 from .example import example
 from .faults import Mismatch, SchemaFault, Steps
 from .lossless import Lossless, is_decimal, settled
-from .service import Columns, accepted, closed, columns, has_rows, is_strict, name_for, parts
+from .service import Columns, accepted, closed, columns, has_rows, is_strict, name_for, parts, record_columns
 from .short import EXAMPLE, kind_of
 
 T = TypeVar("T")
@@ -78,8 +79,7 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
         Objects of a type take no further properties, for they would be dropped; a JSON Schema that a person
         wrote is sent as it says.
         """
-        sent = closed(self.json_schema) if self.is_of_type else self.json_schema
-        return sent, is_strict(sent)
+        return _form(self)
 
     def with_digits(self, value: Any) -> Any:
         """A value read with `Digits`, with decimal numbers as they were written and all others as floats."""
@@ -163,9 +163,26 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
         return typing.cast("T", made)
 
     @property
+    def record(self) -> Columns:
+        """Name and kind of each column where an answer is one row; empty where it is none."""
+        return record_columns(self.raw)
+
+    @property
     def prompt(self) -> str:
         """What tells the model the same where the host takes no schema."""
-        return instruction(self.json_schema)
+        return _prompt(self)
+
+
+# A schema is asked for again and again, once for each row of a map.
+@lru_cache(maxsize=64)
+def _form(schema: Schema[Any]) -> tuple[dict[str, Any], bool]:
+    sent = closed(schema.json_schema) if schema.is_of_type else schema.json_schema
+    return sent, is_strict(sent)
+
+
+@lru_cache(maxsize=64)
+def _prompt(schema: Schema[Any]) -> str:
+    return instruction(schema.json_schema)
 
 
 def instruction(sent: Mapping[str, Any]) -> str:

@@ -28,10 +28,23 @@ class ModelCard:
 
 
 @dataclass(frozen=True, slots=True)
+class Limits:
+    """Requests at once, requests and tokens a minute; 0 for no limit."""
+
+    concurrency: int = 0
+    rpm: int = 0
+    tpm: int = 0
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One provider: its models by name, its limits and endpoints, its header and error types.
 
-    `family` is the profile whose ways it shares: evolink or moonshot. `variants` are fault switches.
+    `family` is the profile whose ways it shares: evolink or moonshot. `variants` are fault switches, `limits`
+    those of each account.
     """
 
     name: str
@@ -47,6 +60,7 @@ class Profile:
     largest_cap: int = 0
     refused: tuple[str, ...] = ()
     variants: str = ""
+    limits: Limits = NO_LIMITS
 
 
 def has_profile(name: str) -> bool:
@@ -68,6 +82,7 @@ def profile_named(name: str) -> Profile:
         facts = data["models"][card]
         models[model] = ModelCard(model, **(facts | {"effort": tuple(facts.get("effort", ()))}))
     error_types = {int(status): kind for status, kind in values["error_types"].items()}
+    values["limits"] = Limits(**values.get("limits", {}))
     own = {"name": name, "family": family, "models": models, "error_types": error_types}
     return Profile(**(values | own | {"refused": tuple(values.get("refused", ()))}))
 

@@ -9,7 +9,7 @@ import json
 import time
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import formatdate
 from typing import Any, Protocol
 from urllib.parse import quote
@@ -19,8 +19,9 @@ from .address import OFFLINE_KEY
 from .completion import complete
 from .faults import Faults, parse_faults
 from .hashing import digest
+from .limits import Account, Held
 from .messages import prompt_pieces, prompt_size, read_messages
-from .profiles import model_list, profile_named
+from .profiles import Limits, model_list, profile_named
 from .refusals import RefusalError, error_body, error_object, invalid, wrong_type
 from .request import Request, bad_schema, find_model, read_json, read_request
 from .schemas import SchemaError
@@ -68,7 +69,8 @@ class Service:
 
     `profile` is that of a provider, by the names in the data file; `speed` the events a second of requests
     that name none (0: as fast as possible); `keys` the accepted keys; `seed` changes every answer; `faults`
-    are switches for all requests, as in the header `x-simulator-faults`. Raises `ValueError` for an unknown
+    are switches for all requests, as in the header `x-simulator-faults`; `limits` are those of each key, None
+    for those of the profile. Raises `ValueError` for an unknown
     profile or switch, or a speed below 0.
     """
 
@@ -80,15 +82,18 @@ class Service:
         keys: Collection[str] = (OFFLINE_KEY,),
         seed: int = 0,
         faults: str = "",
+        limits: Limits | None = None,
     ) -> None:
         """Set up the provider; see the class."""
         self._profile = profile_named(profile)
+        self._limits = limits or self._profile.limits
         self._speed = _checked_speed(speed)
         self._keys = frozenset([keys] if isinstance(keys, str) else keys)
         self._seed = seed
         self._default_faults = faults
         parse_faults(faults)
         self._cache = PrefixCache()
+        self._accounts: dict[str, Account] = {}
         self._failures: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._count = 0
 
@@ -189,6 +194,17 @@ class Service:
         failure = self._failure(active, stream=request.stream)
         if failure is not None:
             return failure
+        leave = self._accounts.setdefault(key, Account(self._limits)).enter(len(prompt) + request.cap)
+        try:
+            response = await self._answer(request, prompt, key, active, speed)
+        except BaseException:
+            leave()
+            raise
+        return replace(response, body=Held(response.body, leave))
+
+    async def _answer(
+        self, request: Request, prompt: list[str], key: str, active: Faults, speed: float
+    ) -> Response:
         completion = self._complete(request, prompt, key, active)
         extra = _unknown_header(request.unknown)
         if request.stream and not active.json:

@@ -12,6 +12,7 @@ from kimi_magic.usage import Ledger
 
 if TYPE_CHECKING:
     from kimi_magic.attachments import Attachment
+    from kimi_magic.view.batch import BatchView
     from kimi_magic.view.preview import Preview
 
 
@@ -62,6 +63,31 @@ def progress() -> View | None:
     from kimi_magic.view import notebook
 
     return notebook.ProgressView()
+
+
+def choose_batch(shell: Any = None) -> BatchView | None:
+    """Where it is shown how far a map is: in the notebook, in a terminal, or nowhere.
+
+    `shell` is the running IPython shell, None to look for it.
+    """
+    from kimi_magic.view import batch
+
+    if shell is None and "IPython" in sys.modules:
+        from IPython.core.getipython import get_ipython
+
+        shell = get_ipython()
+    if is_notebook(shell):
+        from kimi_magic.view import notebook
+
+        return notebook.batch_view()
+    return batch.for_terminal() if sys.stderr.isatty() else None
+
+
+def show_frame(shell: Any, frame: Any) -> None:
+    """The first rows of a DataFrame."""
+    from kimi_magic.view import table, words
+
+    _show(shell, words.for_export(table.html(frame)), words.printable(str(frame)))
 
 
 def is_notebook(shell: Any) -> bool:

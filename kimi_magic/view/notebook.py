@@ -21,7 +21,7 @@ from kimi_magic.json_text import portable
 from kimi_magic.markdown import Blocks, inert
 from kimi_magic.messages import Choice
 from kimi_magic.messages.choice import shortened
-from kimi_magic.view import css, static, table, tree, words
+from kimi_magic.view import batch, css, static, table, tree, words
 
 GROUP_LENGTH = (
     3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
@@ -278,6 +278,37 @@ class WidgetView(NotebookView):
         self._live = _Live(turn, None, None if self._hide else self._habit)
         display(self._live.bundle(), raw=True)
         self._live.update(turn)
+
+
+def batch_view() -> batch.BatchView:
+    """How far a map is, in one output of a cell."""
+    handle: Any = None
+
+    def paint(line: Any, _: bool) -> None:
+        nonlocal handle
+        bundle = {"text/html": batch.html(line), "text/plain": line.words}
+        if handle is None:
+            handle = display(bundle, raw=True, display_id=True)
+        else:
+            handle.update(bundle, raw=True)
+
+    def button(stop: Callable[[], None]) -> Callable[[], None]:
+        if not _clicks_arrive():
+            return lambda: None
+        widget = widgets.Button(description="Stop")
+        widget.on_click(lambda _: stop())
+        data = {"application/vnd.jupyter.widget-view+json": {"model_id": widget.model_id}, "text/plain": ""}
+        place: Any = display(data, raw=True, display_id=True)
+
+        def close() -> None:
+            place.update(EMPTY, raw=True)
+            widget.layout.close()
+            widget.style.close()
+            widget.close()
+
+        return close
+
+    return batch.BatchView(paint, button)
 
 
 class _Live:
