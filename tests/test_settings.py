@@ -546,6 +546,6 @@ def test_every_option_of_a_turn_is_a_field_with_the_default_of_the_table():
         and not o.of_map
         and (o.entries & {options.CELL, options.PYTHON} or o.name in ("record", "replay"))
     }
-    assert set(fields) == set(table) - {"pick", "cells", "chat", "append", "ask_again"}  # not of a request
+    assert set(fields) == set(table) - {"pick", "cells", "dry_run", "chat", "append", "ask_again"}
     places = {"model": "kimi-k2-thinking", "host": "", "base_url": ""}  # decided together
     assert fields == {name: places.get(name, table[name]) for name in fields}
