@@ -236,7 +236,7 @@ class Run:
     def _left(self) -> Limits:
         """The limits, with what is left of the kernel's own budget."""
         budget = kernel.current.settings["budget"]
-        if budget is None or self.work.form.connection.is_simulated:
+        if budget is None or not self.work.form.connection.is_paid:
             return self._limits
         left = max(0.0, budget - kernel.current.ledger.spent)
         mine = self._limits.budget

@@ -108,12 +108,14 @@ def test_what_is_sent(recorder: Recorder, capsys: pytest.CaptureFixture[str]) ->
     assert recorder.requests[-1].body["tools"] == [tool]
 
 
-@promise("Nothing else of the notebook.")
+@promise("Nothing else of the notebook; `--dry-run` shows it.")
 def test_nothing_else_of_the_notebook_is_sent(recorder: Recorder) -> None:
     names = {"password": "hunter2", "frame": [1, 2, 3], "hunter2": "x"}
     run(cell_plan("", "What is {password} or $password?", names))
     (message,) = recorder.only.body["messages"]
     assert message["content"] == "What is {password} or $password?"
+    shown = kernel.current.plan(message["content"], {"history": False}, names, is_dry=True).request
+    assert [each.content for each in shown.messages] == [message["content"]]
     assert "hunter2" not in json.dumps([recorder.only.body, recorder.only.headers])
     assert str(Path.cwd()) not in json.dumps([recorder.only.body, recorder.only.headers])
 
@@ -195,7 +197,9 @@ def test_loading_opens_no_connection(traces: list[tuple[str, str, str]]) -> None
     assert [each for each in traces if each[:2] == ("load", "network")] == []
 
 
-@promise("We write nothing else to disk, and there is no telemetry.")
+@promise(
+    "We write nothing else to disk but what `--record`, `%kimi_chat save` and the `cache=` of a map are told"
+)
 def test_nothing_is_written_and_nobody_else_is_told(traces: list[tuple[str, str, str]]) -> None:
     assert [each for each in traces if each[1] == "disk" and "/dev/null" not in each[2]] == []
     assert [each for each in traces if each[1] == "network" and "127.0.0.1" not in each[2]] == []
@@ -204,7 +208,7 @@ def test_nothing_is_written_and_nobody_else_is_told(traces: list[tuple[str, str,
 # ---- kept ----
 
 
-@promise("Kept: the conversation in the kernel's memory; in the notebook the answer, its reasoning, and how")
+@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, and how")
 def test_what_is_kept(recorder: Recorder) -> None:
     run(cell_plan("", "First?"))
     assert [message.role for message in kernel.current.conversation.before()] == ["user", "assistant"]

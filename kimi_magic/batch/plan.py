@@ -11,6 +11,7 @@ from kimi_magic.batch.cache import Cache, key_of
 from kimi_magic.batch.rows import Rows
 from kimi_magic.batch.run import BYTES_OF_TOKEN, TYPICAL_ANSWER, Batch, Job, Prompt, row_of
 from kimi_magic.batch.template import Template, parse
+from kimi_magic.client.connection import Connection
 from kimi_magic.conversation import Conversation
 from kimi_magic.engine import Form, plan
 from kimi_magic.errors import KimiError, KimiUsageError
@@ -22,7 +23,10 @@ BOOKKEEPING = {
 }  # fmt: skip
 ANSWER_COLUMN = "answer"  # where an answer is no record
 # Options of a turn that say nothing where there are many.
-UNFIT = ("history", "history_reasoning", "n", "frame", "out", "tools")
+UNFIT = (
+    "history", "history_reasoning", "history_limit", "chat", "append", "ask_again", "n", "frame",
+    "out", "tools",
+)  # fmt: skip
 
 PromptFunction = Callable[[dict[str, Any]], Any]
 
@@ -158,6 +162,11 @@ def find_kept(batch: Batch, cache: Cache | None) -> None:
         batch.found[number] = row_of(entry, batch.forms[batch.jobs[number].form])
 
 
+def _place(connection: Connection) -> str:
+    """Who answers: an answer of the simulator or of a recording never stands for that of a service."""
+    return connection.base_url if connection.is_paid else f"{connection.via} {connection.recording}"
+
+
 class _Planned(NamedTuple):
     """The places of rows among the jobs, why some have none, the jobs' sizes in bytes, and one request."""
 
@@ -191,7 +200,7 @@ def _jobs(
             places.append(None)
             continue
         first = first or request
-        key = key_of(request, form.connection.base_url, sample)
+        key = key_of(request, _place(form.connection), sample)
         if key not in by_key:
             by_key[key] = len(jobs)
             jobs.append(Job(key, place, number))

@@ -423,7 +423,7 @@ def row_of(entry: Entry, form: Form) -> Row:
 
 def _price_of(form: Form) -> Price | None:
     """What an answer costs; None where that is unknown, and offline, where it costs nothing."""
-    if form.connection.is_simulated:
+    if not form.connection.is_paid:
         return None
     name = form.options.model
     return models.price(name, name, form.connection.provider)
