@@ -271,7 +271,7 @@ def test_a_page_loads_nothing() -> None:
     assert "H<sub>2</sub>O x<sup>2</sup> <kbd>a</kbd>" in html
 
 
-@promise("The saved page has one script, which copies code blocks where a viewer runs scripts.")
+@promise("The saved page has one script, which copies code blocks")
 def test_a_page_has_one_script() -> None:
     html = page_of("```python\nx\n```\n\n```\n<script>alert(1)</script>\n```")
     assert re.findall(r"<script>(.*?)</script>", html, re.DOTALL) == [css.COPY_SCRIPT]
