@@ -213,9 +213,9 @@ def _failure(shell: Any) -> Failure | None:
 
     from kimi_magic import prompt as prompts
 
-    cells = _cells_of(shell)
-    if cells is not None and cells.failure is not None:
-        return prompts.Failure(*cells.failure)
+    watch = _cells_of(shell)
+    if watch is not None and watch.failure is not None:
+        return prompts.Failure(*watch.failure)
     error = getattr(sys, "last_value", None)
     return prompts.Failure("", error) if isinstance(error, BaseException) else None
 
@@ -542,10 +542,10 @@ class _Cells:
         name, line = (*lines[place].split(maxsplit=1), "")[:2]
         if name == "%%kimi":
             return [_call(line.strip(), "".join(lines[place + 1 :]), awaited=self._can_await)]
-        if name == "%kimi" and not any(line.strip() for line in lines[place + 1 :]):
-            return [_call(line.strip(), None, awaited=self._can_await)]
-        if name == "%kimi_fix" and not any(line.strip() for line in lines[place + 1 :]):
-            return [_call(f"--fix {line.strip()}", None, awaited=self._can_await)]
+        is_alone = not any(line.strip() for line in lines[place + 1 :])
+        if is_alone and name in ("%kimi", "%kimi_fix"):
+            words = line.strip() if name == "%kimi" else f"--fix {line.strip()}"
+            return [_call(words, None, awaited=self._can_await)]
         return lines
 
     # What a terminal asks is whether the cell is complete: one that we have rewritten always is.

@@ -100,32 +100,38 @@ def recording(value: object) -> str:
     """The name of a file with recorded answers, which is there."""
     from kimi_magic.client import recordings
 
-    name = path(value)
-    try:
-        recordings.read(name)
-    except KimiUsageError as error:
-        raise ValueError(f"a file made with --record: {error.message}") from None
-    return name
+    return _usable(value, recordings.read, "made with --record")
 
 
 def writable(value: object) -> str:
     """The name of a file to which lines can be added."""
     from kimi_magic.client import recordings
 
+    return _usable(value, recordings.check_writable, "that can be written")
+
+
+def _usable(value: object, use: Callable[[str], object], kind: str) -> str:
+    """The whole name of a file that `use` can use; else it is none of that `kind`."""
     name = path(value)
     try:
-        recordings.check_writable(name)
+        use(name)
     except KimiUsageError as error:
-        raise ValueError(f"a file that can be written: {error.message}") from None
+        raise ValueError(f"a file {kind}: {error.message}") from None
     return name
 
 
 def path(value: object) -> str:
     """The whole name of a file, wherever the notebook goes later; `~` is the folder of the person."""
-    import os
+    return os.path.abspath(os.path.expanduser(_file_name(value)))
 
-    name = text(os.fspath(value) if isinstance(value, os.PathLike) else value)
-    return os.path.abspath(os.path.expanduser(name))
+
+def cache(value: object) -> Any:
+    """The name of a file; False for none."""
+    return value if value is False else _file_name(value)
+
+
+def _file_name(value: object) -> str:
+    return text(os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
 def frame(value: object) -> bool | str:
@@ -148,11 +154,6 @@ def number(low: float, high: float) -> Convert:
         raise ValueError(f"a number {_range(low, high)}")
 
     return convert
-
-
-def cache(value: object) -> Any:
-    """The name of a file; False for none."""
-    return value if value is False else text(os.fspath(value) if isinstance(value, os.PathLike) else value)
 
 
 def whole(low: int, high: float = math.inf) -> Convert:

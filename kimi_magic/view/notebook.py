@@ -128,7 +128,7 @@ class NotebookView:
         if self._live is None:
             return
         is_long = self._kept is not None and turn.state == "complete"
-        if not (is_long and self._close_later(turn)):
+        if not (is_long and self._close_later(final["text/html"])):
             self._live.close()
 
     def repeat(self, turn: Turn) -> None:
@@ -141,8 +141,8 @@ class NotebookView:
         for data, about in others:
             display(data, raw=True, metadata=about)
 
-    def _close_later(self, turn: Turn) -> bool:
-        """Close the widgets in a moment, or let them show the end if the page was loaded again meanwhile.
+    def _close_later(self, html: str) -> bool:
+        """Close the widgets in a moment, or let them show `html`, the end, if the page was loaded again.
 
         The new page knows the widgets, but not the display that was updated. That it asks for them is heard
         only after the cell.
@@ -151,7 +151,7 @@ class NotebookView:
             loop = asyncio.get_running_loop()
         except RuntimeError:
             return False
-        live, html = self._live, static.html(turn, hide_reasoning=self._hide)
+        live = self._live
 
         def close() -> None:
             if live is not None:
