@@ -1,4 +1,4 @@
-"""Which cell is running: the ids of its prompts. Loaded with the magics, so it imports next to nothing."""
+"""Which cell is running, and the ids of its prompts. Loaded with the magics, so it imports little."""
 
 from __future__ import annotations
 
@@ -28,6 +28,15 @@ class CellRun:
         if counts:
             self.counts[conversation] = number
         return prompt_id(self.id, number)
+
+
+def request_of(shell: Any) -> dict[str, Any]:
+    """The message of the front end that `shell` answers now, empty where there is none, as in a terminal."""
+    try:
+        parent = shell.kernel.get_parent()
+    except (AttributeError, LookupError):  # before ipykernel 6, and outside of a request
+        parent = getattr(shell, "parent_header", None)
+    return parent or {}
 
 
 def prompt_id(cell: str, number: int) -> str:

@@ -580,12 +580,7 @@ def _cell_id(shell: Any, info: Any) -> str:
     """The id of the cell that the front end runs, "" where it does not say."""
     if getattr(info, "cell_id", None):
         return str(info.cell_id)
-    kernel = getattr(shell, "kernel", None)
-    try:
-        parent = kernel.get_parent() if kernel is not None else {}
-    except (AttributeError, LookupError):  # before ipykernel 6, and outside of a request
-        parent = getattr(shell, "parent_header", None) or {}
-    return str((parent or {}).get("metadata", {}).get("cellId") or "")
+    return str(cells.request_of(shell).get("metadata", {}).get("cellId") or "")
 
 
 def _is_comment(line: str) -> bool:

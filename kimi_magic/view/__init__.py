@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kimi_magic import cells
 from kimi_magic.conversation import Conversation, Turn
 from kimi_magic.messages import Message
 from kimi_magic.usage import Ledger
@@ -101,7 +102,7 @@ def is_updated(shell: Any) -> bool:
     JupyterLab, Notebook 7 and VS Code send the id of the cell with each execution, which consoles do not;
     Colab sends none, but updates. Elsewhere an answer that is only ever an update would never be seen.
     """
-    return bool(_parent(shell).get("metadata", {}).get("cellId")) or "google.colab" in sys.modules
+    return bool(cells.request_of(shell).get("metadata", {}).get("cellId")) or "google.colab" in sys.modules
 
 
 def is_captured(shell: Any) -> bool:
@@ -109,7 +110,7 @@ def is_captured(shell: Any) -> bool:
 
     Updates of a display do not reach it, but widgets in it are live.
     """
-    parent = _parent(shell)
+    parent = cells.request_of(shell)
     if parent.get("header", {}).get("msg_type") == "comm_msg":
         return True
     if (module := sys.modules.get("ipywidgets")) is None:
@@ -121,15 +122,6 @@ def is_captured(shell: Any) -> bool:
         isinstance(widget, module.Output) and ident and widget.msg_id == ident
         for widget in list(widgets.values())
     )
-
-
-def _parent(shell: Any) -> dict[str, Any]:
-    """The message of the front end that is being answered."""
-    try:
-        parent: dict[str, Any] = shell.kernel.get_parent()
-    except (AttributeError, LookupError):  # before ipykernel 6, and outside of a request
-        parent = getattr(shell, "parent_header", None) or {}
-    return parent or {}
 
 
 def show_ledger(shell: Any, ledger: Ledger, *, timing: bool = False) -> None:
