@@ -380,8 +380,9 @@ class Kernel:
 
     def _check_budget(self) -> None:
         """Refuse where the budget is spent; requests of unknown cost do not count."""
-        budget, spent = self.settings["budget"], self.ledger.spent
-        if budget is not None and spent >= budget:
+        if (budget := self.settings["budget"]) is None:
+            return  # without adding up the whole ledger
+        if (spent := self.ledger.spent) >= budget:
             how = "at least" if self.ledger.total.cost.unknown else "about"
             raise KimiBudgetError(
                 f"the budget is spent: {how} {dollars(spent)} of {dollars(budget)}; nothing was sent",
