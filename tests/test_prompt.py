@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import date
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -373,6 +374,13 @@ def test_what_a_variable_of_the_environment_keeps_is_refused() -> None:
     keeps = {"SOME_API_KEY": "plain-words-here", "HOME": "/home/ana"}
     assert "SOME_API_KEY" in secrets.in_text("x plain-words-here y", keeps)
     assert secrets.in_text("/home/ana", keeps) == ""
+
+
+@pytest.mark.parametrize("name", ["PWD", "OLDPWD", "GOOGLE_APPLICATION_CREDENTIALS", "PGPASSWORD_FILE"])
+def test_where_a_folder_or_a_file_is_no_secret(name: str, tmp_path: Path) -> None:
+    """A traceback names the folder of the project, which every shell keeps in `PWD`."""
+    text = f"File {tmp_path}/.venv/lib/pandas/frame.py:4102, in __getitem__"
+    assert secrets.in_text(text, {name: str(tmp_path)}) == ""
 
 
 def test_a_column_of_secrets_is_refused_unless_only_its_shape_is_sent() -> None:

@@ -44,6 +44,7 @@ _PLACEHOLDER = re.compile(
     r"[\W_x]*|your\b.*|[/~]\S*|<.*>|\$\{?\w+\}?|\{.*\}|none|null|true|false", re.IGNORECASE
 )
 LONGEST_NAME = 60  # characters before a word such as "password" that are looked at
+FOLDERS = {"PWD", "OLDPWD"}
 SHORTEST = 8  # characters of a value of the environment that is looked for
 
 
@@ -67,7 +68,7 @@ def reason(code: ast.expr, value: Any, text: str, environment: Mapping[str, str]
 def in_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
     """The same for a text of which nothing else is known."""
     for name, value in environment.items():
-        if len(value) >= SHORTEST and is_secret_name(name) and value in text:
+        if value in text and _is_secret_variable(name, value):
             return f"it holds what {name} is in the environment"
     for what, form in _KNOWN:
         if form.search(text):
@@ -80,6 +81,17 @@ def in_text(text: str, environment: Mapping[str, str] = os.environ) -> str:
                 name = _NAME_BEFORE.search(before)[0] + _NAME_HERE.match(found[0])[0]  # type: ignore[index]
                 return f"it holds a value for {name}"
     return ""
+
+
+def _is_secret_variable(name: str, value: str) -> bool:
+    """Whether a variable of the environment holds a secret itself.
+
+    `PWD` and `OLDPWD` are folders in every shell, and `GOOGLE_APPLICATION_CREDENTIALS` says where a secret is
+    kept. Both are paths, which any traceback may show.
+    """
+    return (
+        len(value) >= SHORTEST and is_secret_name(name) and name not in FOLDERS and not os.path.exists(value)
+    )
 
 
 def _names(code: ast.expr) -> list[str]:
