@@ -13,8 +13,8 @@ from random import Random
 from typing import Any
 
 from . import answers, content, misfits, prompt_schema, records, schema_values, subjects, tool_calls
-from .answers import Context, excerpt, shorten, wording
 from .completion import Draft
+from .context import Context, excerpt, read_context, shorten, wording
 from .hashing import digest, random_for
 from .messages import Message
 from .request import Request
@@ -47,7 +47,7 @@ def drafts(request: Request, seed: int, misfit: str) -> list[Draft]:
     written: list[Draft] = []
     for index in range(request.n):
         random = random_for(basis, index)
-        context = answers.read_context(history, index, first_variant + index)
+        context = read_context(history, index, first_variant + index)
         draft = _draft(request, history, context, random, schema)
         if prefix is not None:
             draft = _continue(draft, prefix, context, random)
