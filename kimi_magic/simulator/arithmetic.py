@@ -184,7 +184,11 @@ class _Reader:
 
     def _signed(self) -> _Line:
         if sign := self._next("+", "-"):
-            return self._inside(self._signed) if sign == "+" else _times(_Line(Fraction(-1)), self._inside(self._signed))
+            return (
+                self._inside(self._signed)
+                if sign == "+"
+                else _times(_Line(Fraction(-1)), self._inside(self._signed))
+            )
         return self._power()
 
     def _power(self) -> _Line:

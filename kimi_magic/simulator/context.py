@@ -18,7 +18,9 @@ _IN_SO_MANY = (
     r"(?:exactly |only |just |at most )?"
 )
 _ONE_WORD = re.compile(rf"{_IN_SO_MANY}(?:one|a single|1) word\b(?: only| please)?", re.IGNORECASE)
-_POLITE = re.compile(r"(?:(?:please|kimi|hey|(?:can|could|would) you|tell me|now|and|so)[, ]+)+", re.IGNORECASE)
+_POLITE = re.compile(
+    r"(?:(?:please|kimi|hey|(?:can|could|would) you|tell me|now|and|so)[, ]+)+", re.IGNORECASE
+)
 _MANNERS = re.compile(
     r"[.,;:!? ]*\b(?:please|briefly|in short|thanks|thank you)$"
     r"|[.,;:!? ]*\b(?:please )?(?:answer|reply|say it|explain it)(?: briefly)?$",

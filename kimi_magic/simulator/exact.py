@@ -64,7 +64,9 @@ def _result(calculation: arithmetic.Calculation, code: str, *, as_word: bool) ->
             reasoning = texts["result_reasoning"].format(expression=expression, result=result)
             return reasoning, result if as_word else f"{expression} = **{result}**"
         case "solution":
-            reasoning = texts["solution_reasoning"].format(equation=expression, unknown=unknown, result=result)
+            reasoning = texts["solution_reasoning"].format(
+                equation=expression, unknown=unknown, result=result
+            )
             return reasoning, result if as_word else f"{expression} ⇒ **{unknown} = {result}**"
     sentence = languages.sentences(code)[calculation.state]
     return texts["no_result_reasoning"], sentence.format(

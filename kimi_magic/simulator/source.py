@@ -1,0 +1,96 @@
+"""Which part of a prompt is a text that data is to be taken from, and which part says what to do.
+
+A prompt is one of three things: a text (with or without an instruction around it), a wish for records that are
+not in it ("Five European capitals", "Invent a customer"), or a question.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from . import content
+
+_BLOCK = re.compile(
+    r'"""(.+?)"""|```\w*\n(.+?)```|<(?P<tag>text|document|article|message|email|input)>(.+?)</(?P=tag)>|(?:^|\s)["“„«「](.{12,}?)["”“»」](?=\s|[.,;:?!]|$)',
+    re.DOTALL | re.IGNORECASE,
+)
+_HEAD = re.compile(r"\A([^\n]{1,300}?)(?::\s*\n+|:\s+|：\s*|\n+)(?=\S)")
+_SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”)]*\s+|(?<=[。！？])|\n+|;\s+|；")
+_ABBREVIATION = re.compile(
+    r"\b(?:mr|mrs|ms|dr|prof|st|no|nr|vs|e\.g|i\.e|etc|inc|ltd|co|d\.c|u\.s|[a-z])\.$|\b\d{1,2}\.$",
+    re.IGNORECASE,
+)
+_BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+_LABEL = re.compile(r"[^\W\d][\w -]{0,30}")
+
+
+def text_in(prompt: str) -> str:
+    """Return the text that data is to be taken from, "" where the prompt has only a wish or a question."""
+    prompt = prompt.strip()
+    block = _BLOCK.search(prompt)
+    if block is not None and (outside := prompt[: block.start()] + prompt[block.end() :]).strip():
+        inside = next(group for name, group in enumerate(block.groups(), 1) if group and name != 3)
+        if _tells(outside) or len(inside) > len(outside):
+            return inside.strip()
+    head = _HEAD.match(prompt)
+    if head is not None and _pattern("instruction").search(head[1]) and not _invents(head[1]):
+        return _without_instructions(prompt[head.end() :]) or prompt[head.end() :].strip()
+    return _without_instructions(prompt) if not invents(prompt) else ""
+
+
+def invents(prompt: str) -> bool:
+    """Return whether a prompt wishes for examples, which have to be invented."""
+    return _invents(prompt)
+
+
+def is_wish(prompt: str) -> bool:
+    """Return whether a prompt begins as a wish for things, without a statement in it."""
+    return bool(_pattern("wish").match(prompt.strip())) and not _pattern("statement").search(prompt)
+
+
+def sentences(text: str) -> list[str]:
+    """Split a text into lines, list items and sentences, without bullets."""
+    parts: list[str] = []
+    start = 0
+    for match in _SENTENCE_END.finditer(text):
+        if "\n" not in match.group() and _ABBREVIATION.search(text[start : match.start()]):
+            continue
+        parts.append(text[start : match.end()])
+        start = match.end()
+    parts.append(text[start:])
+    cleaned = [_BULLET.sub("", part).strip() for part in parts]
+    return [part for part in cleaned if part]
+
+
+def is_question(sentence: str) -> bool:
+    """Return whether a sentence asks something."""
+    return sentence.rstrip("\"'”)* ").endswith(("?", "？", "؟"))
+
+
+def _without_instructions(text: str) -> str:
+    """Return the sentences that neither ask nor tell what to do; "" if what is left is no statement."""
+    parts = sentences(text)
+    kept = [part for part in parts if not is_question(part) and not _tells(part)]
+    if not kept:
+        return ""
+    if len(kept) == len(parts):
+        return "" if is_wish(text) else text.strip()
+    left = "\n".join(kept)
+    return "" if is_wish(left) else left
+
+
+def _tells(sentence: str) -> bool:
+    match = _pattern("asks").match(sentence.strip())
+    return match is not None and not re.match(r"\s*[:=]", sentence.strip()[match.end() :])
+
+
+def _invents(text: str) -> bool:
+    return bool(_pattern("invents").search(text))
+
+
+@cache
+def _pattern(name: str) -> re.Pattern[str]:
+    data = content.load("extraction")
+    numbers = "|".join(data["number_words"])
+    return re.compile(data[name].strip().replace("{numbers}", f"(?:{numbers})"), re.IGNORECASE)
