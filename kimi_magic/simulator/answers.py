@@ -90,11 +90,15 @@ def _images(images: tuple[Image, ...]) -> str:
 
 
 def _of_length(topic: Topic, context: Context) -> str:
-    """Return the prepared answer in one word, in a few sentences, or in full."""
+    """Return the prepared answer in one word, in a few sentences, or in full.
+
+    Only the first choice of a request is in full; the others are shorter and shorter, so that they differ.
+    """
     if context.is_one_word:
         return topic.word
     if not context.sentences:
-        return topic.body
+        shorter = (context.choice - 1) % len(topic.sentences)
+        return " ".join(topic.sentences[: len(topic.sentences) - shorter]) if context.choice else topic.body
     spare = len(topic.sentences) - context.sentences
     start = context.choice % (spare + 1) if spare > 0 else 0
     return " ".join(topic.sentences[start : start + context.sentences])

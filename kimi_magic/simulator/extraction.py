@@ -30,6 +30,9 @@ _NOTHING: Any = object()
 _NEGATION = re.compile(
     r"\b(?:not|no|never|isn't|n't|without|nicht|kein\w*|no es|pas|não)\b|不|没", re.IGNORECASE
 )
+_CHOICE = re.compile(
+    r"(?:one of |either )?(?P<first>[\w-]+(?:, ?[\w-]+){0,9}),? or (?P<last>[\w-]+)\.?", re.IGNORECASE
+)
 _TEXTS = frozenset(
     ("items", "value", "values", "data", "results", "result", "records", "list")
 )  # names of wrappers
@@ -403,8 +406,9 @@ def _kinds() -> tuple[tuple[re.Pattern[str], str], ...]:
 
 def _read(name: str, part: Schema, text: Text, *, is_labelled: bool) -> Iterator[Any]:
     """Yield the values of a property in a text."""
-    if "enum" in part:
-        yield from _options(part["enum"], text.text)
+    options = part.get("enum") or _named_options(str(part.get("description", "")), main_kind(part))
+    if options:
+        yield from _options(options, text.text)
         return
     match main_kind(part):
         case "boolean":
@@ -434,6 +438,12 @@ def _options(options: Sequence[Any], text: str) -> Iterator[Any]:
         if at >= 0:
             found += [(at, 0, option) for option in options if option == code]
     yield from (option for _, _, option in sorted(found, key=lambda entry: entry[:2]))
+
+
+def _named_options(description: str, kind: str) -> list[str]:
+    """Return the words that a description offers for a text: "positive, neutral or negative"."""
+    match = _CHOICE.fullmatch(description.strip()) if kind == "string" else None
+    return re.findall(r"[\w-]+", f"{match['first']} {match['last']}") if match else []
 
 
 def _yes_or_no(name: str, text: str, *, is_labelled: bool) -> Iterator[bool]:
@@ -508,7 +518,7 @@ def _is_beside(span: Span, words: list[str], text: str) -> bool:
     """Return whether the last word of a name stands right behind a number, or before it."""
     word = re.escape(words[-1])
     behind = rf"\s?(?:\w+\s)?{word}(?:s|es)?\b"
-    before = rf"\b(?:{word}(?:s|es)?|{re.escape(' '.join(words))})(?:\s(?:is|was|are|were|of|ist|es|est|=|:|about|over|at)){{0,2}}\s?[$€£]?$"
+    before = rf"\b(?:{word}(?:s|es)?|{re.escape(' '.join(words))})(?:\s(?:of|in)(?:\s[\w'’-]+){{1,3}}?)?(?:\s(?:is|was|are|were|of|ist|es|est|=|:|about|over|at)){{0,2}}\s?[$€£]?$"
     return bool(
         re.match(behind, text[span.end : span.end + 40], re.IGNORECASE)
         or re.search(before, text[max(0, span.start - 60) : span.start], re.IGNORECASE)

@@ -22,7 +22,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
-_LABEL = re.compile(r"[^\W\d][\w -]{0,30}")
+_ADDRESS = re.compile(r"[\w.]@\w|\d{5,}")  # nobody wishes for one by writing it down
 
 
 def text_in(prompt: str) -> str:
@@ -73,7 +73,7 @@ def _without_instructions(text: str) -> str:
     parts = sentences(text)
     kept = [part for part in parts if not is_question(part) and not _tells(part)]
     if not kept:
-        return ""
+        return text.strip() if _ADDRESS.search(text) else ""
     if len(kept) == len(parts):
         return "" if is_wish(text) else text.strip()
     left = "\n".join(kept)

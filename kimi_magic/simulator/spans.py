@@ -135,6 +135,8 @@ def names(text: str) -> list[Span]:
     found = []
     for match in _CAPITALS.finditer(text[:_MAX_TEXT]):
         start, words = match.start(), match.group()
+        if not words[0].isupper():  # a sign of a script without capitals
+            continue
         while words and _first(words) in _word_set("no_names"):
             cut = len(words.split(" ", 1)[0]) + 1
             start, words = start + cut, words[cut:]
