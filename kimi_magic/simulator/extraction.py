@@ -78,13 +78,22 @@ class _Filler:
         self.missing: list[str] = []
         self._schema = schema
         self._work = 0
+        self._open = {"#"}  # the references that lead to what is being made: nothing contains itself
 
     def value(self, part: Schema, name: str, evidence: Evidence, depth: int) -> Any:
         """Return a value for a part of the schema, `_NOTHING` if there is none and it may not be empty."""
         self._work += 1
         if self._work > _MAX_VALUES or depth > _MAX_DEPTH:
             raise SchemaError("At path 'root': the schema takes too long to fill")
-        part = resolve(part, self._schema.root)
+        reference = part.get("$ref")
+        if reference in self._open:
+            return self._empty(resolve(part, self._schema.root))
+        if reference is not None:
+            self._open.add(reference)
+            try:
+                return self.value(resolve(part, self._schema.root), name, evidence, depth)
+            finally:
+                self._open.discard(reference)
         branches = [option for key in ("anyOf", "oneOf") for option in part.get(key, ())]
         if branches:
             return self._best(part, branches, name, evidence, depth)
@@ -124,7 +133,7 @@ class _Filler:
         best, best_score = _NOTHING, -1
         for branch in branches:
             before = list(self.missing)
-            value = self.value(merge([around, resolve(branch, self._schema.root)]), name, evidence, depth + 1)
+            value = self.value(merge([around, branch]), name, evidence, depth + 1)
             is_complete = self.missing == before and value is not _NOTHING
             score = 1 + _known_leaves(value) if is_complete else -1
             self.missing = before

@@ -73,10 +73,12 @@ def _evidence(question: str, query: Query, context: Context) -> Evidence | None:
     text = source.text_in(question)
     if text:
         return Text(text)
+    if source.invents(question):
+        return None
     facts = _facts(question, query)
     if facts is not None:
         return facts
-    wants_examples = source.invents(question) or (
+    wants_examples = (
         (source.is_wish(question) or query.count > 0)
         and not source.is_question(question)
         and not _names(question)
@@ -104,9 +106,8 @@ def _facts(question: str, query: Query) -> Facts | None:
 
 def _names(question: str) -> list[str]:
     """Return the names in a wish, without its first word, which has a capital for another reason."""
-    first = question.strip().split(" ", 1)[0].strip(":,")
-    found = [span.value for span in spans.names(question)]
-    return [name for name in found if name != first and name.lower() not in _NO_NAMES]
+    rest = question.strip().partition(" ")[2]
+    return [span.value for span in spans.names(rest) if span.value.lower() not in _NO_NAMES]
 
 
 def _result(context: Context) -> Any:

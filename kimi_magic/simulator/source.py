@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from functools import cache
 
-from . import content
+from . import content, subjects
 
 _BLOCK = re.compile(
     r'"""(.+?)"""|```\w*\n(.+?)```|<(?P<tag>text|document|article|message|email|input)>(.+?)</(?P=tag)>|(?:^|\s)["“„«「](.{12,}?)["”“»」](?=\s|[.,;:?!]|$)',
@@ -72,6 +72,8 @@ def _without_instructions(text: str) -> str:
     """Return the sentences that neither ask nor tell what to do; "" if what is left is no statement."""
     parts = sentences(text)
     kept = [part for part in parts if not is_question(part) and not _tells(part)]
+    if any(is_wish(part) and subjects.how_many(part)[0] for part in parts):
+        return ""
     if not kept:
         return text.strip() if _ADDRESS.search(text) else ""
     if len(kept) == len(parts):

@@ -171,7 +171,7 @@ NODE = {
 def test_structured_output_fits_its_schema(part: Any):
     schema = {"type": "object", "properties": {"a": part}, "required": ["a"], "$defs": {"node": NODE}}
     wanted = {"type": "json_schema", "json_schema": {"name": "t", "schema": schema, "strict": True}}
-    answer = send(response_format=wanted, max_tokens=100_000)
+    answer = send(messages=[user("Invent it")], response_format=wanted, max_tokens=100_000)
     assert answer.status == 200, answer.raw
     assert fits(json.loads(answer.message["content"]), schema, schema)
 
@@ -190,7 +190,7 @@ def test_structured_output_knows_patterns_unions_and_merged_schemas():
         "required": ["code", "either", "step", "few"],
     }
     wanted = {"type": "json_schema", "json_schema": {"name": "t", "schema": schema}}
-    made = json.loads(said("go", response_format=wanted))
+    made = json.loads(said("Invent an example", response_format=wanted))
     assert made["code"] == "ABC-123"
     assert isinstance(made["either"], int)
     assert made["step"] in (0.25, 0.5, 0.75, 1.0)
