@@ -1,8 +1,8 @@
 """Plain answers: reasoning and text for the last question of a conversation.
 
-A prepared answer is used only where the whole question asks for it; what has one right answer is in `exact`,
-texts of a wished length are in `essays`. Everything else gets one sentence that says what the simulator is and
-what it can do, in the language of the question. The sentences stand in `data/answers.toml`,
+A prepared answer is used only where the whole question asks for it; what has one right answer is in
+`exact`, texts of a wished length are in `essays`. Everything else gets one sentence that says what the
+simulator is and what it can do, in the language of the question. The sentences stand in `data/answers.toml`,
 `data/languages.toml` and `data/topics.toml`.
 """
 
@@ -92,13 +92,13 @@ def _images(images: tuple[Image, ...]) -> str:
 def _of_length(topic: Topic, context: Context) -> str:
     """Return the prepared answer in one word, in a few sentences, or in full.
 
-    Only the first choice of a request is in full; the others are shorter and shorter, so that they differ.
+    The choices of a request behind the first have one of the sentences below the answer, so that they differ.
     """
     if context.is_one_word:
         return topic.word
     if not context.sentences:
-        shorter = (context.choice - 1) % len(topic.sentences)
-        return " ".join(topic.sentences[: len(topic.sentences) - shorter]) if context.choice else topic.body
+        below = topic.sentences[(context.choice - 1) % len(topic.sentences)]
+        return f"{topic.body}\n\n{below}" if context.choice else topic.body
     spare = len(topic.sentences) - context.sentences
     start = context.choice % (spare + 1) if spare > 0 else 0
     return " ".join(topic.sentences[start : start + context.sentences])

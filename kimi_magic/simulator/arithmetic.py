@@ -1,7 +1,7 @@
 """Exact arithmetic, percent and linear equations in one unknown, as they are written in a question.
 
-Numbers are fractions, so nothing is rounded. An expression is read by its own small grammar and never evaluated
-as code. Its length and its powers are limited, so that `9**9**9` ends at once.
+Numbers are fractions, so nothing is rounded. An expression is read by its own small grammar and never
+evaluated as code. Its length and its powers are limited, so that `9**9**9` ends at once.
 """
 
 from __future__ import annotations
@@ -176,10 +176,10 @@ class _Reader:
                 return value
 
     def _is_factor(self) -> bool:
-        token = self._tokens[self._at] if self._at < len(self._tokens) else ""
+        ahead = self._tokens[self._at] if self._at < len(self._tokens) else ""
         before = self._tokens[self._at - 1]
-        return (token.isalpha() and (before[-1].isdigit() or before == ")")) or (
-            token == "(" and (before[-1].isdigit() or before == ")" or before.isalpha())
+        return (ahead.isalpha() and (before[-1].isdigit() or before == ")")) or (
+            ahead == "(" and (before[-1].isdigit() or before == ")" or before.isalpha())
         )
 
     def _signed(self) -> _Line:
@@ -318,7 +318,7 @@ def _plain_signs(text: str, code: str) -> str:
 
 
 def _plain_numbers(text: str, code: str) -> str:
-    """Write numbers with a decimal point and without separators of thousands, by the habit of the language."""
+    """Write numbers with a decimal point and without separators of thousands, by a language's habit."""
     if code in _COMMA_LANGUAGES:
         text = _GROUPED_BY_POINTS.sub(lambda match: match.group().replace(".", ""), text)
         return _DECIMAL_COMMA.sub(r"\1.\2", text)

@@ -99,6 +99,7 @@ def _wish(question: str) -> str:
 def _sentence_count() -> re.Pattern[str]:
     """Return the pattern of a wish for a number of sentences."""
     return re.compile(
-        rf"{_IN_SO_MANY}(?P<count>\d|{english.number_words()}) (?:short )?sentences?\b(?: only| please| each)?",
+        rf"{_IN_SO_MANY}(?P<count>\d|{english.number_words()}) (?:short )?sentences?\b"
+        r"(?: only| please| each)?",
         re.IGNORECASE,
     )

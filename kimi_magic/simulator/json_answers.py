@@ -1,9 +1,9 @@
 """JSON answers: where their values come from, and what is said instead where there are none.
 
-What a prompt asks for decides, in this order: data out of a text in the prompt is copied (`extraction`); records
-on a subject with a table are facts (`facts`); a wish for examples is answered with invented ones
-(`schema_values`, `samples`), as it asks for; the question of a calculation or a capital has its one result. For
-everything else nothing is known, and nothing is invented.
+What a prompt asks for decides, in this order: data out of a text in the prompt is copied (`extraction`);
+records on a subject with a table are facts (`facts`); a wish for examples is answered with invented ones
+(`schema_values`, `samples`), as it asks for; the question of a calculation or a capital has its one result.
+For everything else nothing is known, and nothing is invented.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def codes() -> tuple[str, ...]:
 
 
 def clean(question: str) -> str:
-    """Return a question in one form: lower case, plain digits and signs, single spaces, no marks at its ends."""
+    """Return a question in one form: lower case, plain digits, single spaces, no marks at its ends."""
     plain = unicodedata.normalize("NFKC", question.translate(_SUPERSCRIPTS)).lower()
     plain = "".join(str(unicodedata.digit(char)) if char.isdigit() else char for char in plain)
     return " ".join(plain.split()).strip(_ENDS)

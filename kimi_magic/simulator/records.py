@@ -37,7 +37,7 @@ def mentions_json(texts: list[str]) -> bool:
 
 
 def schema_of(prompt: str) -> dict[str, Any] | None:
-    """Return a schema for the object a prompt seems to ask for, each value of which may be null; None if unknown."""
+    """Return a schema for the object a prompt seems to ask for, all values of which may be null, or None."""
     example = _example(prompt)
     if example is not None:
         return _schema_like(example)

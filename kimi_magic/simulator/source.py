@@ -1,7 +1,7 @@
 """Which part of a prompt is a text that data is to be taken from, and which part says what to do.
 
-A prompt is one of three things: a text (with or without an instruction around it), a wish for records that are
-not in it ("Five European capitals", "Invent a customer"), or a question.
+A prompt is one of three things: a text (with or without an instruction around it), a wish for records that
+are not in it ("Five European capitals", "Invent a customer"), or a question.
 """
 
 from __future__ import annotations
@@ -34,14 +34,16 @@ def text_in(prompt: str) -> str:
         if _tells(outside) or len(inside) > len(outside):
             return inside.strip()
     head = _HEAD.match(prompt)
-    if head is not None and _pattern("instruction").search(head[1]) and not _invents(head[1]):
+    if head is not None and _pattern("instruction").search(head[1]) and not invents(head[1]):
         return _without_instructions(prompt[head.end() :]) or prompt[head.end() :].strip()
     return _without_instructions(prompt) if not invents(prompt) else ""
 
 
 def invents(prompt: str) -> bool:
     """Return whether a prompt wishes for examples, which have to be invented."""
-    return _invents(prompt)
+    if any(_pattern("invents").match(part) for part in sentences(prompt)):
+        return True
+    return bool(is_wish(prompt) and _pattern("invented").search(prompt))
 
 
 def is_wish(prompt: str) -> bool:
@@ -85,10 +87,6 @@ def _without_instructions(text: str) -> str:
 def _tells(sentence: str) -> bool:
     match = _pattern("asks").match(sentence.strip())
     return match is not None and not re.match(r"\s*[:=]", sentence.strip()[match.end() :])
-
-
-def _invents(text: str) -> bool:
-    return bool(_pattern("invents").search(text))
 
 
 @cache

@@ -1,7 +1,7 @@
 """What stands in a text, with its place: numbers, amounts of money, dates, names, places, addresses.
 
-Each value is a piece of the text or its plain form: "twelve" is 12, "1.234,50 €" is 1234.5, "May 3rd, 2024" is
-2024-05-03. The words of all this stand in `data/extraction.toml`.
+Each value is a piece of the text or its plain form: "twelve" is 12, "1.234,50 €" is 1234.5, "May 3rd, 2024"
+is 2024-05-03. The words of all this stand in `data/extraction.toml`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,8 @@ _DIGITS_IN_IDEOGRAPHS = re.compile(r"(?<=[\u3040-\u9fff])\d+(?:[.,]\d+)*")
 _HAN_NUMBER = re.compile(r"[零一二两三四五六七八九十百千]+(?=[岁歳个個名人年月日次本元円公里度万亿])")
 _CURRENCY_SIGN = r"[$€£¥₹]"
 _CAPITALS = re.compile(
-    r"[^\W\d_a-zß-ÿ][\w'’-]*(?:[ ](?:(?:de|da|do|van|von|del|la|bin|al|of|the|&|y)[ ])?[^\W\d_a-zß-ÿ][\w'’-]*){0,3}"
+    r"[^\W\d_a-zß-ÿ][\w'’-]*"
+    r"(?:[ ](?:(?:de|da|do|van|von|del|la|bin|al|of|the|&|y)[ ])?[^\W\d_a-zß-ÿ][\w'’-]*){0,3}"
 )
 _QUOTED = re.compile(r"[\"“„«「『]([^\"“”„»」』\n]{1,200})[\"”“»」』]|(?<!\w)'([^'\n]{2,200})'(?!\w)")
 _HAN_PLACE = re.compile(
@@ -43,7 +44,7 @@ _MAX_TEXT = 20_000  # characters of a text that are looked at
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A piece of the text from `start` to `end`, and its value. `kind` says what a number is; `unit` its unit."""
+    """A piece of the text from `start` to `end`, and its value; of a number also `kind` and `unit`."""
 
     start: int
     end: int
@@ -95,7 +96,7 @@ def times(text: str) -> list[Span]:
 
 def dates(text: str) -> list[Span]:
     """Return the dates with a year, as YYYY-MM-DD. What may be read in two ways (3/5/2024) is left out."""
-    found = []
+    found: list[Span] = []
     for pattern in _date_patterns():
         for match in pattern.finditer(text[:_MAX_TEXT]):
             parts = match.groupdict()
@@ -122,7 +123,7 @@ def dates(text: str) -> list[Span]:
 def numbers(text: str) -> list[Span]:
     """Return the numbers that are no part of a date, time, address or telephone number, in their order.
 
-    `kind` is money, percent, age, year, or "" for all others; `unit` the unit or word right behind, lower case.
+    `kind` is money, percent, age, year, or "" for all others; `unit` the word right behind, lower case.
     """
     taken = [*dates(text), *times(text), *emails(text), *urls(text), *phones(text)]
     found = [span for span in _plain_numbers(text) if not _overlaps(span.start, span.end, taken)]
@@ -187,7 +188,7 @@ def _plain_numbers(text: str) -> Iterator[Span]:
 
 
 def number_value(written: str, code: str) -> int | float | None:
-    """Return the number of digits with separators, by the habit of a language; None if it is not one number."""
+    """Return the number of digits with separators, by a language's habit; None if it is not one number."""
     digits = re.sub(r"[ \u00a0\u202f'’]", "", written.replace("−", "-"))
     comma, point = digits.rfind(","), digits.rfind(".")
     is_comma_language = code in ("de", "es", "fr", "pt")
@@ -310,7 +311,8 @@ def _date_patterns() -> tuple[re.Pattern[str], ...]:
         r"(?<!\d)(?P<year>[12]\d{3})/(?P<month>\d{1,2})/(?P<day>\d{1,2})(?!\d)",
         r"(?<![\d.])(?P<day>\d{1,2})\.\s?(?P<month>\d{1,2})\.\s?(?P<year>[12]\d{3})(?!\d)",
         r"(?<!\d)(?P<month>\d{1,2})(?P<slash>/)(?P<day>\d{1,2})/(?P<year>[12]\d{3})(?!\d)",
-        rf"(?<!\d){day}(?:st|nd|rd|th|\.|er|º)?(?: of| de)? (?P<month>{months})\b\.?,?(?: de| del)? {year}(?!\d)",
+        rf"(?<!\d){day}(?:st|nd|rd|th|\.|er|º)?(?: of| de)? (?P<month>{months})\b\.?,?(?: de| del)? "
+        rf"{year}(?!\d)",
         rf"\b(?P<month>{months})\b\.? {day}(?:st|nd|rd|th)?,? {year}(?!\d)",
     )
     return tuple(re.compile(form, re.IGNORECASE) for form in forms)
@@ -343,7 +345,7 @@ def _word_set(name: str) -> frozenset[str]:
 
 @cache
 def _han_names() -> re.Pattern[str]:
-    """Return the pattern of a Chinese name: a frequent surname and one or two signs, before what a person does."""
+    """Return the pattern of a Chinese name: a frequent surname, one or two signs, then what a person does."""
     surnames = content.load("extraction")["surnames"]
     return re.compile(
         rf"(?<![\u4e00-\u9fff])([{surnames}][\u4e00-\u9fff]{{1,2}}?)"

@@ -70,7 +70,9 @@ def test_every_capital_is_found_by_the_name_of_its_country(row: list[Any], code:
     assert f"**{city}**" in said(question.format(row[1][at]))
 
 
-NUMBERS = st.one_of(st.integers(0, 10**6), st.decimals(0, 1000, places=3).map(lambda number: number.normalize()))
+NUMBERS = st.one_of(
+    st.integers(0, 10**6), st.decimals(0, 1000, places=3).map(lambda number: number.normalize())
+)
 
 
 @settings(deadline=None)
@@ -110,6 +112,9 @@ def test_the_solution_of_an_equation_solves_it(factor: int, summand: int, right:
     assert Fraction(read.result.split(" ")[0]) * factor + summand == right
 
 
-@pytest.mark.parametrize("text", ["2024-05-03", "555-0100", "call 2+2 times", "3 apples", "x", "1 2 3", "2+2 and 3+3", "((2)"])
+@pytest.mark.parametrize(
+    "text",
+    ["2024-05-03", "555-0100", "call 2+2 times", "3 apples", "x", "1 2 3", "2+2 and 3+3", "((2)"],
+)
 def test_what_is_no_calculation_is_not_calculated(text: str):
     assert arithmetic.read(languages.clean(text), "en") is None

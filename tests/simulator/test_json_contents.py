@@ -302,7 +302,7 @@ MISSING = content.load("languages")["en"]["missing"].partition("{")[0]
 @settings(deadline=None)
 @given(
     parts=st.dictionaries(NAMES, PARTS, min_size=1, max_size=4),
-    question=st.one_of(QUESTIONS, st.sampled_from(["Anna is 30 and lives in Rome.", "2024-05-03: $5 for tea"])),
+    question=st.one_of(QUESTIONS, st.sampled_from(["Anna is 30, from Rome.", "2024-05-03: $5 for tea"])),
 )
 def test_what_is_not_invented_fits_the_schema_or_is_a_sentence_that_names_what_is_missing(
     parts: dict[str, Any], question: str
