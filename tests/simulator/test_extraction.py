@@ -180,13 +180,70 @@ def test_the_text_that_is_meant_is_found(prompt: str, text: str):
 
 
 WORDS = st.sampled_from(
-    "Anna Bob Rome Oslo is was and in lives on 30 12.5 1,250 $5 € 2024-05-03 May 3rd, 2024 twelve years old . , : \n"
-    " million kg a@b.org (25) member not Acme Ltd works at as nurse 张伟 住在 北京 。".split(" ")
+    [
+        "Anna",
+        "Bob",
+        "Rome",
+        "Oslo",
+        "is",
+        "was",
+        "and",
+        "in",
+        "lives",
+        "on",
+        "30",
+        "12.5",
+        "1,250",
+        "$5",
+        "€",
+        "2024-05-03",
+        "May",
+        "3rd,",
+        "2024",
+        "twelve",
+        "years",
+        "old",
+        ".",
+        ",",
+        ":",
+        "\n",
+        "million",
+        "kg",
+        "a@b.org",
+        "(25)",
+        "member",
+        "not",
+        "Acme",
+        "Ltd",
+        "works",
+        "at",
+        "as",
+        "nurse",
+        "张伟",
+        "住在",
+        "北京",
+        "。",
+    ]
 )
 SHORTS = st.lists(
     st.sampled_from(
-        "name str?, age int?, city str?, price float?, born date?, email str?, year int?, weight_kg float?,"
-        " job str?, company str?, tags list, country str?, phone str?, quantity int?, note str?".split(", ")
+        [
+            "name str?",
+            "age int?",
+            "city str?",
+            "price float?",
+            "born date?",
+            "email str?",
+            "year int?",
+            "weight_kg float?",
+            "job str?",
+            "company str?",
+            "tags list",
+            "country str?",
+            "phone str?",
+            "quantity int?",
+            "note str?",
+        ]
     ),
     min_size=1,
     max_size=5,
