@@ -362,7 +362,11 @@ def _split_at_names(part: str, first: str, properties: Mapping[str, Schema]) -> 
         for span in property_values.spans_of(property_values.kind_of(first, properties.get(first, {})), part)
     ]
     numbers = spans.numbers(part)
-    if len(starts) < 2 or (len(numbers) < len(starts) and len(properties) > 1):
+    others = [
+        list(property_values.read(name, inner, part)) for name, inner in properties.items() if name != first
+    ]
+    most = max([len(numbers), *map(len, others)])
+    if len(starts) < 2 or (most < len(starts) and len(properties) > 1):
         return [part]
     if numbers and numbers[0].start < starts[0]:  # "2 apples, 3 pears": the number comes first
         starts = [number.start for number in numbers]

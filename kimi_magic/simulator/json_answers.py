@@ -78,11 +78,8 @@ def _evidence(question: str, query: Query, context: Context) -> Evidence | None:
     facts = _facts(question, query)
     if facts is not None:
         return facts
-    wants_examples = (
-        (source.is_wish(question) or query.count > 0)
-        and not source.is_question(question)
-        and not _names(question)
-    )
+    wants_examples = source.is_wish(question) and (query.count or query.noun or source.wants_some(question))
+    wants_examples = wants_examples and not source.is_question(question) and not _names(question)
     return None if wants_examples else Known(_result(context))
 
 

@@ -19,6 +19,7 @@ from .spans import Span
 _NEGATION = re.compile(
     r"\b(?:not|no|never|isn't|n't|without|nicht|kein\w*|no es|pas|não)\b|不|没", re.IGNORECASE
 )
+_IN_BRACKETS = re.compile(r"(?<=[^\W\d_] )\(([a-zß-ÿ]+(?: [a-zß-ÿ]+)?)\)")
 _CHOICE = re.compile(
     r"(?:one of |either )?(?P<first>[\w-]+(?:, ?[\w-]+){0,9}),? or (?P<last>[\w-]+)\.?", re.IGNORECASE
 )
@@ -138,6 +139,8 @@ def _number(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterato
         chosen = chosen or [span for span in found if _is_beside(span, words, text)]
         if not chosen and kind == "quantity":
             chosen = [span for span in free if span.unit]
+            amounts = [span for span in found if span.kind == "money"]
+            chosen = chosen or (amounts if len(amounts) == 1 and words[-1] == "amount" else [])
         if (
             not chosen
             and not units
@@ -240,9 +243,21 @@ def _string(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterato
         )
         return
     found = spans_of(kind, text)
-    yield from (span.value for span in found)
+    way = _way(name) if kind in ("city", "place", "name", "date") else ()
+    yield from (span.value for span in found if not way or _word_before(span, text) in way)
     if not kind:
         yield from _said_of(name, text)
+
+
+def _way(name: str) -> tuple[str, ...]:
+    """Return the words that stand before what a property means by its name: `to_city` is behind "to"."""
+    ways: dict[str, list[str]] = content.load("extraction")["ways"]
+    return tuple(word for key in english.words_of(name) for word in ways.get(key, ()))
+
+
+def _word_before(span: Span, text: str) -> str:
+    match = re.search(r"([^\W\d_]+) (?:the )?$", text[: span.start])
+    return match[1].lower() if match else ""
 
 
 def _money(span: Span, text: str) -> str:
@@ -298,7 +313,7 @@ def spans_of(kind: str, text: str) -> list[Span]:
         case "title":
             return spans.quoted(text) or _unplaced(text)
         case "name":
-            return _unplaced(text)
+            return _unplaced(text) or _companies(text)
         case "job":
             return _jobs(text)
         case "product":
@@ -308,10 +323,13 @@ def spans_of(kind: str, text: str) -> list[Span]:
 
 def _unplaced(text: str) -> list[Span]:
     """Return the names that are neither places nor companies."""
-    others = [*spans.places(text, _known_places() | _countries()), *_companies(text)]
+    found = spans.names(text)
+    others = [*spans.places(text, _known_places() | _countries()), *_companies(text), *spans.quoted(text)]
+    others += [span for span in found[:1] if len(found) > 1 and text[span.end :].startswith(":")]  # a heading
+    others += [span for span in found if text[span.end :].strip() == ":"]
     return [
         span
-        for span in spans.names(text)
+        for span in found
         if not any(span.start < other.end and other.start < span.end for other in others)
     ]
 
@@ -335,7 +353,7 @@ def _companies(text: str) -> list[Span]:
 
 def _jobs(text: str) -> list[Span]:
     pattern = content.load("extraction")["job_before"]
-    found = []
+    found = [Span(match.start(1), match.end(1), match[1]) for match in _IN_BRACKETS.finditer(text)]
     for match in re.finditer(
         rf"\b(?:{pattern})([^\W\d_][^\W\d_]+(?: [^\W\d_][^\W\d_]+)??)"
         r"(?=[.,;!)]|\s(?:in|at|and|from|who|for|bei|und|en|y|à|et|em|e|with)\b|$)",

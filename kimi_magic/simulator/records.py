@@ -1,7 +1,7 @@
-"""JSON mode without a schema: the object that a prompt asks for, guessed from its words.
+"""JSON mode without a schema: which properties the words of a prompt ask for.
 
-Its values are true where `subjects` knows them, and invented elsewhere. The guessing is finished: it serves
-the lessons and tests as it is and is not meant to grow.
+`schema_of` turns them into a schema, for data that is copied or looked up; `make` fills them with facts, and
+with invented values where a prompt asks for examples.
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Values for a JSON Schema: structured output, and the arguments of tool calls.
+"""Invented values for a JSON Schema: for wishes for examples, trials of a schema, and arguments of tool calls.
 
-Values are guessed from the names of properties and the words of the question. The guessing is finished: it
-serves the lessons and tests as it is and is not meant to grow.
+Records on a subject with a table are filled from it; all other values are samples that suit the names of the
+properties. Data that a text in the prompt contains is copied by `extraction` instead.
 
-A schema is tried when it is checked, so that one that no value can be made for is refused before the answer
-begins.
+When a schema is checked, a value is made for it, so that a schema that no value fits is refused before the
+answer begins.
 """
 
 from __future__ import annotations

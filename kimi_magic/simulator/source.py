@@ -51,6 +51,11 @@ def is_wish(prompt: str) -> bool:
     return bool(_pattern("wish").match(prompt.strip())) and not _pattern("statement").search(prompt)
 
 
+def wants_some(prompt: str) -> bool:
+    """Return whether a wish is for some things, as in "some castles"."""
+    return bool(re.match(r"\s*(?:some|several|a few|many)\b", prompt, re.IGNORECASE))
+
+
 def sentences(text: str) -> list[str]:
     """Split a text into lines, list items and sentences, without bullets."""
     parts: list[str] = []

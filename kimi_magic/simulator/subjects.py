@@ -1,8 +1,7 @@
 """What a question is about: how many records, of which subject, and what is known of them.
 
-A `Query` is read from the words of the question. JSON values are then filled from true records (`facts`)
-where a property has the name of something known, and from invented `samples` elsewhere. The guessing is
-finished: it serves the lessons and tests as it is and is not meant to grow.
+A `Query` is read from the words of the question. `Subject.value` finds the value of a property in the table of
+the subject, by the names of its columns and in the unit that the property asks for.
 """
 
 from __future__ import annotations

@@ -106,6 +106,13 @@ def taken(prompt: str, short: str) -> Any:
         ("People in this text: Anna (30), Bob (25) and Carla (41).", "[name, age int]", [["Anna", 30], ["Bob", 25], ["Carla", 41]]),
         ("Extract the items:\n- 2 apples at $1.50\n- 3 pears at $2.25", "[product, quantity int, price float]", [["apples", 2, 1.5], ["pears", 3, 2.25]]),
         ("name,age\nAnna,30\nBob,25", "[name, age int]", [["Anna", 30], ["Bob", 25]]),
+        ("Team: Alice (developer), Bob (designer)", "[name, role]", [["Alice", "developer"], ["Bob", "designer"]]),
+        ("Scores:\n- Alice: 17 points\n- Bob: 23 points", "[name, score int]", [["Alice", 17], ["Bob", 23]]),
+        ("'Dune' by Frank Herbert was published in 1965.", "title, author, year int", ["Dune", "Frank Herbert", 1965]),
+        ("Invoice from Acme Ltd, dated 12 March 2024, total $1,250.00", "sender, date date, amount float", ["Acme Ltd", "2024-03-12", 1250.0]),
+        ("I flew from Paris to New York on 2 May 2023.", "from_city, to_city", ["Paris", "New York"]),
+        ("Marie a 33 ans et habite à Lyon.", "nom, âge int, ville", ["Marie", 33, "Lyon"]),
+        ("A recipe for pancakes", "name, ingredients list", ["", []]),
     ],
 )  # fmt: skip
 def test_what_a_text_says_is_copied(prompt: str, short: str, values: list[Any]):

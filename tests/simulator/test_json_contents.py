@@ -166,7 +166,7 @@ def test_what_only_the_description_calls_a_date_is_one():
 
 def test_a_schema_of_any_length_is_followed():
     kinds = {f"property_{at}": {"type": "integer", "description": "x" * 40} for at in range(300)}
-    made = by_prompt("Fill it", single(**kinds))
+    made = by_prompt("Invent it", single(**kinds))
     assert list(made) == list(kinds)
 
 

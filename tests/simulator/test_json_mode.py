@@ -24,7 +24,7 @@ def as_json(question: str, **changes: Any) -> Any:
 
 
 def test_json_mode_gives_the_fields_the_prompt_names():
-    person = as_json("Return JSON with the keys `name`, `age` and `is_member`.")
+    person = as_json("Invent a person: return JSON with the keys `name`, `age` and `is_member`.")
     assert [type(person[key]) for key in ("name", "age", "is_member")] == [str, int, bool]
     assert list(as_json("As JSON with keys city, country and population")) == [
         "city",
@@ -37,7 +37,7 @@ def test_json_mode_gives_the_fields_the_prompt_names():
 
 def test_json_mode_follows_an_example():
     made = as_json(
-        'JSON like {"book": {"title": "x", "pages": 10}, "tags": ["a"], "price": 1.5, "sold": true}'
+        'Invent JSON like {"book": {"title": "x", "pages": 10}, "tags": ["a"], "price": 1.5, "sold": true}'
     )
     assert isinstance(made["book"]["title"], str)
     assert isinstance(made["book"]["pages"], int)
