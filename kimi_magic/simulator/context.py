@@ -14,7 +14,7 @@ from .messages import Image, Message
 
 _SHORT_HALF = 2_000  # characters kept of each end of a long text
 _IN_SO_MANY = (
-    r"[.,;:!? ]*\b(?:(?:answer|reply|respond|say it|explain it) )?(?:in |with |use )?"
+    r"[.,;:!? ]{0,4}\b(?:(?:answer|reply|respond|say it|explain it) )?(?:in |with |use )?"
     r"(?:exactly |only |just |at most )?"
 )
 _ONE_WORD = re.compile(rf"{_IN_SO_MANY}(?:one|a single|1) word\b(?: only| please)?", re.IGNORECASE)
@@ -22,8 +22,8 @@ _POLITE = re.compile(
     r"(?:(?:please|kimi|hey|(?:can|could|would) you|tell me|now|and|so)[, ]+)+", re.IGNORECASE
 )
 _MANNERS = re.compile(
-    r"[.,;:!? ]*\b(?:please|briefly|in short|thanks|thank you)$"
-    r"|[.,;:!? ]*\b(?:please )?(?:answer|reply|say it|explain it)(?: briefly)?$",
+    r"[.,;:!? ]{0,4}\b(?:please|briefly|in short|thanks|thank you)$"
+    r"|[.,;:!? ]{0,4}\b(?:please )?(?:answer|reply|say it|explain it)(?: briefly)?$",
     re.IGNORECASE,
 )
 

@@ -19,7 +19,7 @@ from typing import Any, Protocol
 from . import content, english, property_values, source, spans
 from .hashing import random_for
 from .schemas import CHOICES, JsonSchema, Schema, SchemaError, kinds_of, main_kind, merge, resolve
-from .subjects import USUAL_RECORDS, Query, Subject, forms, named_by
+from .subjects import MAX_RECORDS, USUAL_RECORDS, Query, Subject, forms, named_by
 
 _MAX_DEPTH = 30  # levels
 _MAX_VALUES = 20_000  # in one answer
@@ -298,7 +298,7 @@ class Text:
             return next((cell for column, cell in self.row.items() if _same(words, column)), "")
         label = r"[\s_-]*".join(map(re.escape, words))
         match = re.search(
-            rf"(?:^|[\n,;|(]|\.\s)\s*[-*•]?\s*[*_\"']*{label}[*_\"']*\s*[:=：]\s*([^\n;|]+)",
+            rf"(?:^|[\n,;|(]|\.\s)\s{{0,4}}[-*•]?\s{{0,4}}[*_\"']*{label}[*_\"']*\s*[:=：]\s*([^\n;|]+)",
             self.text,
             re.IGNORECASE,
         )
@@ -328,7 +328,7 @@ def _records(text: Text, properties: Mapping[str, Schema], schema: JsonSchema) -
     if rows:
         yield from rows
         return
-    parts = source.sentences(text.text)
+    parts = source.sentences(text.text)[:MAX_RECORDS]
     first = next(iter(properties), "")
     is_named = property_values.kind_of(first, properties.get(first, {})) in (
         "name",

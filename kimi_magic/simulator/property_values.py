@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from . import content, english, formats, spans
@@ -19,6 +19,7 @@ from .spans import Span
 _NEGATION = re.compile(
     r"\b(?:not|no|never|isn't|n't|without|nicht|kein\w*|no es|pas|não)\b|不|没", re.IGNORECASE
 )
+_NEAR = 60  # characters beside a span that say what it is
 _IN_BRACKETS = re.compile(r"(?<=[^\W\d_] )\(([a-zß-ÿ]+(?: [a-zß-ÿ]+)?)\)")
 _CHOICE = re.compile(
     r"(?:one of |either )?(?P<first>[\w-]+(?:, ?[\w-]+){0,9}),? or (?P<last>[\w-]+)\.?", re.IGNORECASE
@@ -157,7 +158,7 @@ def _number(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterato
 
 def _may_be_age(span: Span, text: str) -> bool:
     """Return whether a number is said of a person without "years": Anna is 30; Anna (30); Anna, 30, …"""
-    before, after = text[: span.start], text[span.end :]
+    before, after = text[max(0, span.start - _NEAR) : span.start], text[span.end : span.end + _NEAR]
     is_behind = re.search(r"(?:\b(?:is|am|was|ist|a|tiene|tem)\s|[(,]\s?|[^\W\d_]\s)$", before)
     is_end = re.match(r"\s*(?:$|[.,;)!]|(?:and|und|y|et|e|but|from|in|lives)\b)", after)
     return (
@@ -184,7 +185,7 @@ def _is_beside(span: Span, words: list[str], text: str) -> bool:
 
 def _is_bare(span: Span, text: str) -> bool:
     """Return whether nothing says what a number is, as in "Anna 17" or "Anna: 17"."""
-    before, after = text[: span.start], text[span.end :]
+    before, after = text[max(0, span.start - _NEAR) : span.start], text[span.end : span.end + _NEAR]
     return bool(re.fullmatch(r"\W*[^\W\d_]+(?: [^\W\d_]+)?\s*[:,;-]?\s*", before)) and not after.strip(
         " .;,)"
     )
@@ -256,14 +257,16 @@ def _way(name: str) -> tuple[str, ...]:
 
 
 def _word_before(span: Span, text: str) -> str:
-    match = re.search(r"([^\W\d_]+) (?:the )?$", text[: span.start])
+    match = re.search(r"([^\W\d_]+) (?:the )?$", text[max(0, span.start - _NEAR) : span.start])
     return match[1].lower() if match else ""
 
 
 def _money(span: Span, text: str) -> str:
     """Return an amount with its sign or word, as written."""
-    before = re.search(r"(?:[$€£¥₹]|\b(?:USD|EUR|GBP|CHF))\s?$", text[: span.start])
-    after = re.match(r"\s?(?:[$€£¥₹元円]|[^\W\d_]+)", text[span.end :])
+    before = re.search(
+        r"(?:[$€£¥₹]|\b(?:USD|EUR|GBP|CHF))\s?$", text[max(0, span.start - _NEAR) : span.start]
+    )
+    after = re.match(r"\s?(?:[$€£¥₹元円]|[^\W\d_]+)", text[span.end : span.end + _NEAR])
     start = before.start() if before else span.start
     end = span.end + after.end() if after and not before and span.unit + after.group() else span.end
     return text[start:end].strip()
@@ -321,12 +324,15 @@ def spans_of(kind: str, text: str) -> list[Span]:
     return []
 
 
+@lru_cache(64)
 def _unplaced(text: str) -> list[Span]:
     """Return the names that are neither places nor companies."""
     found = spans.names(text)
     others = [*spans.places(text, _known_places() | _countries()), *_companies(text), *spans.quoted(text)]
-    others += [span for span in found[:1] if len(found) > 1 and text[span.end :].startswith(":")]  # a heading
-    others += [span for span in found if text[span.end :].strip() == ":"]
+    others += [
+        span for span in found[:1] if len(found) > 1 and text[span.end : span.end + _NEAR].startswith(":")
+    ]  # a heading
+    others += [span for span in found if text[span.end : span.end + _NEAR].strip() == ":"]
     return [
         span
         for span in found
@@ -334,6 +340,7 @@ def _unplaced(text: str) -> list[Span]:
     ]
 
 
+@lru_cache(64)
 def _companies(text: str) -> list[Span]:
     words, before = _words("company_words"), _words("before_company")
     found = []
@@ -341,7 +348,7 @@ def _companies(text: str) -> list[Span]:
         last = span.value.split()[-1].lower().rstrip(".")
         ahead = re.search(
             r"(?:works?|worked|working|job|arbeitet|employed|hired)\s(?:\w+\s){0,3}?(\w+)\s(?:the )?$",
-            text[: span.start],
+            text[max(0, span.start - _NEAR) : span.start],
             re.IGNORECASE,
         )
         if last in words or (

@@ -1,4 +1,4 @@
-"""Invented values for a JSON Schema: for wishes for examples, trials of a schema, and arguments of tool calls.
+"""Invented values for a JSON Schema: for wishes for examples, trials of a schema, arguments of tool calls.
 
 Records on a subject with a table are filled from it; all other values are samples that suit the names of the
 properties. Data that a text in the prompt contains is copied by `extraction` instead.

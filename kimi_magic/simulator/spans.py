@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, time
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 from . import content, languages
@@ -40,6 +40,10 @@ _TIME = re.compile(
     re.IGNORECASE,
 )
 _MAX_TEXT = 20_000  # characters of a text that are looked at
+_KEPT = (
+    64  # texts whose spans are kept, because each property of a record reads them; nobody changes the lists
+)
+_BEFORE = 60  # characters before a span that say what it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +57,19 @@ class Span:
     unit: str = ""
 
 
+@lru_cache(_KEPT)
 def emails(text: str) -> list[Span]:
     """Return the e-mail addresses."""
     return [Span(match.start(), match.end(), match.group()) for match in _EMAIL.finditer(text[:_MAX_TEXT])]
 
 
+@lru_cache(_KEPT)
 def urls(text: str) -> list[Span]:
     """Return the web addresses."""
     return [Span(match.start(), match.end(), match.group()) for match in _URL.finditer(text[:_MAX_TEXT])]
 
 
+@lru_cache(_KEPT)
 def phones(text: str) -> list[Span]:
     """Return the telephone numbers: at least six digits in groups, and no date."""
     taken = dates(text)
@@ -73,6 +80,7 @@ def phones(text: str) -> list[Span]:
     ]
 
 
+@lru_cache(_KEPT)
 def quoted(text: str) -> list[Span]:
     """Return the texts in quotation marks."""
     return [
@@ -80,6 +88,7 @@ def quoted(text: str) -> list[Span]:
     ]
 
 
+@lru_cache(_KEPT)
 def times(text: str) -> list[Span]:
     """Return the times of day, as HH:MM:SS."""
     found = []
@@ -94,6 +103,7 @@ def times(text: str) -> list[Span]:
     return found
 
 
+@lru_cache(_KEPT)
 def dates(text: str) -> list[Span]:
     """Return the dates with a year, as YYYY-MM-DD. What may be read in two ways (3/5/2024) is left out."""
     found: list[Span] = []
@@ -120,6 +130,7 @@ def dates(text: str) -> list[Span]:
     return sorted(found, key=lambda span: span.start)
 
 
+@lru_cache(_KEPT)
 def numbers(text: str) -> list[Span]:
     """Return the numbers that are no part of a date, time, address or telephone number, in their order.
 
@@ -131,6 +142,7 @@ def numbers(text: str) -> list[Span]:
     return [_with_kind(span, text) for span in sorted(found, key=lambda span: span.start)]
 
 
+@lru_cache(_KEPT)
 def names(text: str) -> list[Span]:
     """Return what is written like a name: words with capitals, or Chinese names where a sentence has them."""
     found = []
@@ -159,18 +171,22 @@ def places(text: str, known: frozenset[str]) -> list[Span]:
     """Return names of places: those that are `known` (lower case), and names behind words such as "in"."""
     found = []
     for span in names(text):
-        before = re.search(r"([^\W\d_]+) (?:the )?$", text[: span.start])
+        before = re.search(r"([^\W\d_]+) (?:the )?$", text[max(0, span.start - _BEFORE) : span.start])
         is_behind = before is not None and before[1].lower() in _word_set("before_place")
         if span.value.lower() in known or is_behind:
             found.append(span)
-    found += [
-        Span(at, at + len(name), name)
-        for name in known
-        if re.match(r"[\u3040-\u9fff]{2}", name) and (at := text.find(name)) >= 0
-    ]
+    for match in _without_capitals(known).finditer(text):
+        found.append(Span(match.start(), match.end(), match.group()))
     if not found:
         found = [Span(match.start(1), match.end(1), match[1]) for match in _HAN_PLACE.finditer(text)]
     return sorted(found, key=lambda span: span.start)
+
+
+@lru_cache(8)
+def _without_capitals(known: frozenset[str]) -> re.Pattern[str]:
+    """Return the pattern of the names among `known` that have signs of a script without capitals."""
+    names = sorted((name for name in known if re.match(r"[\u3040-\u9fff]{2}", name)), key=len, reverse=True)
+    return re.compile("|".join(map(re.escape, names)) or "(?!)")
 
 
 def _overlaps(start: int, end: int, spans: list[Span]) -> bool:
@@ -178,9 +194,10 @@ def _overlaps(start: int, end: int, spans: list[Span]) -> bool:
 
 
 def _plain_numbers(text: str) -> Iterator[Span]:
+    code = languages.language_of(text)
     for pattern in (_NUMBER, _DIGITS_IN_IDEOGRAPHS):
         for match in pattern.finditer(text[:_MAX_TEXT]):
-            value = number_value(match.group(), languages.language_of(text))
+            value = number_value(match.group(), code)
             if value is None:
                 continue
             end, scale = _scale(text, match.end())

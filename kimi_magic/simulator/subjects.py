@@ -1,7 +1,7 @@
 """What a question is about: how many records, of which subject, and what is known of them.
 
-A `Query` is read from the words of the question. `Subject.value` finds the value of a property in the table of
-the subject, by the names of its columns and in the unit that the property asks for.
+A `Query` is read from the words of the question. `Subject.value` finds the value of a property in the table
+of the subject, by the names of its columns and in the unit that the property asks for.
 """
 
 from __future__ import annotations
