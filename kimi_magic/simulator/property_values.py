@@ -138,10 +138,12 @@ def _number(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterato
         free = [span for span in found if span.kind == ""]
         chosen = [span for span in free if units and span.unit in units]
         chosen = chosen or [span for span in found if _is_beside(span, words, text)]
+        amounts = [span for span in found if span.kind == "money"]
+        if not chosen and amounts and words[-1] in ("amount", "total", "sum"):
+            free, chosen = [], amounts if len(amounts) == 1 else []
         if not chosen and kind == "quantity":
-            chosen = [span for span in free if span.unit]
-            amounts = [span for span in found if span.kind == "money"]
-            chosen = chosen or (amounts if len(amounts) == 1 and words[-1] == "amount" else [])
+            counted = [span for span in free if span.unit]
+            chosen = counted if len(counted) == 1 else []
         if (
             not chosen
             and not units
@@ -159,7 +161,9 @@ def _number(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterato
 def _may_be_age(span: Span, text: str) -> bool:
     """Return whether a number is said of a person without "years": Anna is 30; Anna (30); Anna, 30, …"""
     before, after = text[max(0, span.start - _NEAR) : span.start], text[span.end : span.end + _NEAR]
-    is_behind = re.search(r"(?:\b(?:is|am|was|ist|a|tiene|tem)\s|[(,]\s?|[^\W\d_]\s)$", before)
+    if re.search(r"\b(?:it|that|this|there|which)\s(?:is|was)\s$", before, re.IGNORECASE):
+        return False
+    is_behind = re.search(r"(?:\b(?:is|am|I'm|was|ist|a|tiene|tem)\s|[(,]\s?|\b[A-ZÄÖÜ][^\W\d_]+\s)$", before)
     is_end = re.match(r"\s*(?:$|[.,;)!]|(?:and|und|y|et|e|but|from|in|lives)\b)", after)
     return (
         span.kind == ""
@@ -209,12 +213,13 @@ def _generic() -> frozenset[str]:
 
 def _string(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterator[str]:
     """Yield the texts that a property means."""
-    kind, form = kind_of(name, part), form_of(part)
+    kind, form, way = kind_of(name, part), form_of(part), _way(name)
     if kind == "date-time":
         yield from _moments(text)
         return
     if kind in ("date", "time") and (form or kind == "date"):
         found = spans.dates(text) if kind == "date" else spans.times(text)
+        found = [span for span in found if not way or _word_before(span, text) in way]
         yield from (span.value if form else text[span.start : span.end] for span in found)
         if form:
             return
@@ -226,6 +231,7 @@ def _string(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterato
         yield from (_money(span, text) for span in spans.numbers(text) if span.kind == "money")
         return
     if kind == "text":
+        yield from (span.value for span in spans.quoted(text) if "quote" in name.lower())
         yield text
         return
     if kind == "currency":
@@ -244,7 +250,7 @@ def _string(name: str, part: Schema, text: str, *, is_labelled: bool) -> Iterato
         )
         return
     found = spans_of(kind, text)
-    way = _way(name) if kind in ("city", "place", "name", "date") else ()
+    way = way if kind in ("city", "place", "name") else ()
     yield from (span.value for span in found if not way or _word_before(span, text) in way)
     if not kind:
         yield from _said_of(name, text)
@@ -254,6 +260,12 @@ def _way(name: str) -> tuple[str, ...]:
     """Return the words that stand before what a property means by its name: `to_city` is behind "to"."""
     ways: dict[str, list[str]] = content.load("extraction")["ways"]
     return tuple(word for key in english.words_of(name) for word in ways.get(key, ()))
+
+
+def _lives_there(span: Span, text: str) -> bool:
+    """Return whether a person is said to live in a place, which is meant rather than where one has been."""
+    before = text[max(0, span.start - _NEAR) : span.start]
+    return bool(re.search(r"\b(?:lives?|living|based|wohnt|lebt|vive|habite|mora)\s\w+\s$", before))
 
 
 def _word_before(span: Span, text: str) -> str:
@@ -303,9 +315,9 @@ def spans_of(kind: str, text: str) -> list[Span]:
         case "phone":
             return spans.phones(text)
         case "city":
-            return [
-                span for span in spans.places(text, _known_places()) if span.value.lower() not in _countries()
-            ]
+            found = spans.places(text, _known_places())
+            cities = [span for span in found if span.value.lower() not in _countries()]
+            return sorted(cities, key=lambda span: not _lives_there(span, text))
         case "country":
             found = spans.places(text, _countries())
             return [span for span in found if span.value.lower() in _countries()]
@@ -314,7 +326,7 @@ def spans_of(kind: str, text: str) -> list[Span]:
         case "company":
             return _companies(text)
         case "title":
-            return spans.quoted(text) or _unplaced(text)
+            return spans.quoted(text)
         case "name":
             return _unplaced(text) or _companies(text)
         case "job":

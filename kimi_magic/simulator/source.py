@@ -15,6 +15,7 @@ _BLOCK = re.compile(
     r'"""(.+?)"""|```\w*\n(.+?)```|<(?P<tag>text|document|article|message|email|input)>(.+?)</(?P=tag)>|(?:^|\s)["“„«「](.{12,}?)["”“»」](?=\s|[.,;:?!]|$)',
     re.DOTALL | re.IGNORECASE,
 )
+_QUOTED = 5  # the group of a text in plain quotation marks, which may also be a speech in a text
 _HEAD = re.compile(r"\A([^\n]{1,300}?)(?::\s*\n+|:\s+|：\s*|\n+)(?=\S)")
 _SENTENCE_END = re.compile(r"(?<=[.!?])[\"'”)]*\s+|(?<=[。！？])|\n+|;\s+|；")
 _ABBREVIATION = re.compile(
@@ -29,10 +30,11 @@ def text_in(prompt: str) -> str:
     """Return the text that data is to be taken from, "" where the prompt has only a wish or a question."""
     prompt = prompt.strip()
     block = _BLOCK.search(prompt)
-    if block is not None and (outside := prompt[: block.start()] + prompt[block.end() :]).strip():
-        inside = next(group for name, group in enumerate(block.groups(), 1) if group and name != 3)
-        if _tells(outside) or len(inside) > len(outside):
-            return inside.strip()
+    if block is not None:
+        around = (prompt[: block.start()], prompt[block.end() :])
+        is_told = any(_tells(part) or _pattern("instruction").search(part) for part in around)
+        if is_told or (block.lastindex != _QUOTED and any(part.strip() for part in around)):
+            return block[block.lastindex or 0].strip()
     head = _HEAD.match(prompt)
     if head is not None and _pattern("instruction").search(head[1]) and not invents(head[1]):
         return _without_instructions(prompt[head.end() :]) or prompt[head.end() :].strip()

@@ -113,6 +113,18 @@ def taken(prompt: str, short: str) -> Any:
         ("I flew from Paris to New York on 2 May 2023.", "from_city, to_city", ["Paris", "New York"]),
         ("Marie a 33 ans et habite à Lyon.", "nom, âge int, ville", ["Marie", 33, "Lyon"]),
         ("A recipe for pancakes", "name, ingredients list", ["", []]),
+        # what is near and not meant
+        ("I read a book by Jane Austen yesterday.", "author str?, title str?", ["Jane Austen", None]),
+        ("From 1 May 2024 to 3 May 2024", "start date?, end date?", ["2024-05-01", "2024-05-03"]),
+        ("There are 5 red and 7 blue balls.", "count int?", [None]),
+        ("I bought 2 books for $30.", "product, quantity int?, total float?", ["books", 2, 30]),
+        ("-5 °C tonight", "temperature float?", [-5]),
+        ("I'm in room 30.", "age int?", [None]),
+        ("It is 30.", "age int?", [None]),
+        ("Anna visited Paris and lives in Rome.", "name, city", ["Anna", "Rome"]),
+        ("Anna has 3 cats and has lived in Rome for 12 years.", "age int?", [None]),
+        ("Tom scored 12 points and 5 assists.", "assists int, points int", [5, 12]),
+        ('"To be or not to be," said Hamlet.', "quote, speaker", ["To be or not to be,", "Hamlet"]),
     ],
 )  # fmt: skip
 def test_what_a_text_says_is_copied(prompt: str, short: str, values: list[Any]):
