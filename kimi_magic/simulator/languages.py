@@ -29,7 +29,7 @@ def language_of(text: str) -> str:
         return "zh"
     if _ARABIC.search(text):
         return "ar"
-    words = _WORD.findall(text.lower())[:_MAX_WORDS]
+    words = set(_WORD.findall(text.lower())[:_MAX_WORDS])
     letters = set(text.lower())
     scores = {
         code: sum(word in known for word in words) + len(letters & marks)
