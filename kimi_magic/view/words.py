@@ -76,9 +76,8 @@ def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
     if choice.state == "reasoning" and not turn.has_ended:
         return f"Thinking… {choice.reasoning_seconds:.0f} s"
     parts = ["Reasoning"]
-    if (
-        choice.reasoning_seconds and turn.step.recorded_seconds is None
-    ):  # none of it was thought now where an answer is resumed
+    # Where an answer is resumed none of it was thought now; a simulator takes the time that `--speed` sets.
+    if choice.reasoning_seconds and turn.step.is_paid:
         parts.append(f"{choice.reasoning_seconds:.1f} s")
     if (usage := turn.step.usage_of(choice)) and usage.reasoning:
         parts.append(f"{usage.reasoning:,} tokens")
@@ -88,7 +87,10 @@ def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
 
 
 def byline(turn: Turn) -> str:
-    """Model, tokens as the service counted them, estimated cost, seconds, and why it ended."""
+    """Model, tokens as the service counted them, estimated cost, seconds, and why it ended.
+
+    The simulator's seconds say nothing of a service, and would make a notebook differ from run to run.
+    """
     parts = [turn.step.model]
     if usage := turn.usage:
         reasoning = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
@@ -97,7 +99,8 @@ def byline(turn: Turn) -> str:
         parts.append(f"{least}{usage.prompt:,}{cached} + {usage.completion:,} tokens{reasoning}")
     if turn.cost is not None:
         parts.append(f"{'≥' if turn.is_underpriced else '≈'} {dollars(turn.cost)} (estimate)")
-    parts.append(f"{turn.seconds:.1f} s")
+    if not turn.step.simulated:
+        parts.append(f"{turn.seconds:.1f} s")
     if repair_note := repairs(turn):
         parts.append(repair_note)
     parts += standing(turn)
