@@ -1,18 +1,20 @@
 """Makes the pictures in the README from the product: `python -m tests.browser.picture`.
 
-`picture.png` is a cell that was answered; `picture.webp` is the same cell while it is asked and answered, in screenshots
-of a JupyterLab in Chromium, each shown for as long as it was to be seen there.
+`picture.png` is a cell that was answered; `picture.webp` is the same cell while it is asked and answered, as Chromium
+painted it in JupyterLab, each frame shown for as long as it was to be seen there.
 """
 
 from __future__ import annotations
 
+import base64
 import io
 import tempfile
+from itertools import pairwise
 from pathlib import Path
-from time import monotonic
+from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import FloatRect, expect, sync_playwright
 
 from tests.browser.conftest import FLAGS
 from tests.browser.lab import Lab, Notebook, wait_until_settled
@@ -22,8 +24,8 @@ STILL, MOVING = FOLDER / "picture.png", FOLDER / "picture.webp"
 PROMPT = "%%kimi\nWhy is the sky blue?"
 SIZE = {"width": 900, "height": 1000}  # CSS pixels of the page
 SHOWN = (800, 620)  # pixels of the moving picture at most
-INTERVAL = 100  # ms between two screenshots at least
-LAST = 1500  # ms for which the end is shown
+INTERVAL = 60  # ms for which each picture is shown at least
+FIRST, LAST = 700, 1800  # ms for which the cell is shown before it runs and when it is answered
 LARGEST = 400_000  # bytes of the moving picture
 
 
@@ -52,40 +54,53 @@ def main() -> None:
 
 
 def film(notebook: Notebook) -> list[tuple[Image.Image, int]]:
-    """Run the cell; screenshots of it, and for how many milliseconds each is to be seen."""
+    """Run the cell; what the browser painted, and for how many milliseconds each picture was to be seen."""
     page = notebook.page
+    page.evaluate("document.activeElement.blur()")  # no cursor that blinks
     wait_until_settled(page)
-    frames = [(shot(page, notebook), 700)]
+    before = page.screenshot()
+    painted: list[tuple[float, bytes]] = []
+    session = page.context.new_cdp_session(page)
+
+    def keep(frame: dict[str, Any]) -> None:
+        painted.append((frame["metadata"]["timestamp"], base64.b64decode(frame["data"])))
+        session.send("Page.screencastFrameAck", {"sessionId": frame["sessionId"]})
+
+    session.on("Page.screencastFrame", keep)
+    session.send("Page.startScreencast", {"format": "png"})
     notebook.run(1)
-    began, is_over = monotonic(), False
-    while not is_over:
-        is_over = not notebook.is_running(1)
-        frames.append((shot(page, notebook), 0))
-        page.wait_for_timeout(INTERVAL)
-        frames[-1] = (frames[-1][0], round((monotonic() - began) * 1000))
-        began = monotonic()
     notebook.wait_until_over(1)
     wait_until_settled(page)
-    return [*frames, (shot(page, notebook), LAST)]
-
-
-def shot(page: Page, notebook: Notebook) -> Image.Image:
-    """The cell as it is now."""
+    session.send("Page.stopScreencast")
     box = notebook.cell(1).bounding_box()
-    return Image.open(io.BytesIO(page.screenshot(clip=box))).convert("RGB")
+    times = [time for time, _ in painted]
+    durations = [round((after - time) * 1000) for time, after in pairwise(times)]
+    painted_frames = zip((data for _, data in painted), [*durations, 0], strict=True)
+    frames = [(crop(data, box), shown) for data, shown in [(before, FIRST), *painted_frames]]
+    return [*frames, (crop(page.screenshot(), box), LAST)]
+
+
+def crop(data: bytes, box: FloatRect) -> Image.Image:
+    """The part of a picture of the page where the cell is in the end."""
+    left, top, width, height = (round(box[side]) for side in ("x", "y", "width", "height"))
+    return Image.open(io.BytesIO(data)).convert("RGB").crop((left, top, left + width, top + height))
 
 
 def save(frames: list[tuple[Image.Image, int]], path: Path) -> None:
-    """Write the frames in one size: the cell grows downwards, over the background of the page."""
-    width, height = (max(each.size[axis] for each, _ in frames) for axis in (0, 1))
+    """Write the frames, several that follow each other fast as one."""
+    kept: list[tuple[Image.Image, int]] = []
+    for each, duration in frames:
+        if kept and kept[-1][1] < INTERVAL:
+            kept[-1] = (each, kept[-1][1] + duration)
+        else:
+            kept.append((each, duration))
     whole = []
-    for each, _ in frames:
-        page = Image.new("RGB", (width, height), each.getpixel((0, 0)))
-        page.paste(each, (0, 0))
-        page.thumbnail(SHOWN, Image.Resampling.LANCZOS)
-        whole.append(page)
-    durations = [duration for _, duration in frames]
+    for each, _ in kept:
+        each.thumbnail(SHOWN, Image.Resampling.LANCZOS)
+        whole.append(each)
+    durations = [duration for _, duration in kept]
     whole[0].save(path, save_all=True, append_images=whole[1:], duration=durations, loop=0, quality=80, method=6)
+    print(f"{path.name}: {len(kept)} frames, {sum(durations) / 1000:.1f} s")
     assert path.stat().st_size <= LARGEST, f"{path.name} has {path.stat().st_size} bytes, at most {LARGEST}"
 
 
