@@ -11,6 +11,7 @@ import logging
 import os
 import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
+from urllib.request import getproxies
 
 import httpx
 
@@ -18,15 +19,15 @@ from kimi_magic import errors, simulator
 from kimi_magic._version import __version__
 from kimi_magic.bridge import IO_THREAD_NAME
 from kimi_magic.client.connection import Connection
+from kimi_magic.client.direct import KEEP_ALIVE, MOST_CONNECTIONS, DirectTransport
 from kimi_magic.keys import Key
 
 CONNECT_TIMEOUT = 10.0  # s until a connection stands
 SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
-KEEP_ALIVE = 75.0  # s that an idle connection stays open: people run cells at this pace
-# A pool of httpx looks through all its connections for each request (encode/httpx#3215): many at once are
-# spread over small pools, and one at a time always has the first, with its open connection.
+# Through a proxy the pool of httpx serves, which looks through all its connections for each request
+# (encode/httpx#3215): many at once are spread over small pools, and one at a time always has the first, with
+# its open connection.
 POOL_SIZE = 4  # connections of one client
-MOST_CONNECTIONS = 256  # at once; many systems allow a process 1,024 open files
 _USER_AGENT = {"User-Agent": f"kimi_magic/{__version__}"}
 _TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT, connect=CONNECT_TIMEOUT)
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the variables that httpx reads
@@ -92,6 +93,7 @@ class Transports:
         self._makers = {"simulator": simulator.SimulatorTransport, **makers}
         self._pools: dict[str, list[_Pool]] = {}
         self._certificates: ssl.SSLContext | None = None
+        self._has_proxy: bool | None = None  # as the environment says when the first client is made
 
     def open(self, connection: Connection) -> None:
         """Make the first client for `connection`. That takes some 50 ms for the network, most of it for TLS.
@@ -120,14 +122,19 @@ class Transports:
         """Close all connections. A client that is used again is made anew."""
         pools = [pool for pools in self._pools.values() for pool in pools]
         self._pools.clear()
+        self._has_proxy = None
         for pool in pools:
             await pool.client.aclose()
 
     def _pool(self, connection: Connection) -> _Pool:
         """The first pool with a connection to spare; a new one if there is none."""
         way = _way(connection)
+        if way == "network" and way not in self._makers:
+            if self._has_proxy is None:
+                self._has_proxy = _is_proxy_set()
+            way = "proxy" if self._has_proxy else way
         pools = self._pools.setdefault(way, [])
-        most = 1 if way in self._makers or connection.is_recorded else MOST_CONNECTIONS // POOL_SIZE
+        most = MOST_CONNECTIONS // POOL_SIZE if way == "proxy" else 1
         for pool in pools:
             if pool.in_flight < POOL_SIZE or most == 1:
                 return pool
@@ -143,15 +150,15 @@ class Transports:
         return _client(simulator.SimulatorTransport(Recording(connection.recording)))
 
     def _make(self, way: str) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
         if make := self._makers.get(way):
             return _client(make())
         if way == "loopback":  # over plain http, so there is no certificate to verify
-            return _client(httpx.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits))
+            return _client(DirectTransport())
         try:
             self._certificates = certificates = self._certificates or httpx.create_ssl_context()
-            if way == "loopback with TLS":
-                return _client(httpx.AsyncHTTPTransport(verify=certificates, limits=limits))
+            if way != "proxy":
+                return _client(DirectTransport(certificates))
+            limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
             return httpx.AsyncClient(
                 verify=certificates, timeout=_TIMEOUT, headers=_USER_AGENT, limits=limits
             )
@@ -167,6 +174,12 @@ def _way(connection: Connection) -> str:
     if not connection.is_loopback:
         return "network"
     return "loopback with TLS" if connection.base_url.startswith("https") else "loopback"
+
+
+def _is_proxy_set() -> bool:
+    """Whether the environment, or the system where it has such settings, names a proxy."""
+    proxies = getproxies()
+    return any(proxies.get(scheme) for scheme in ("http", "https", "all"))
 
 
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
