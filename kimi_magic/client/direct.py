@@ -67,11 +67,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
         trace = request.extensions.get("trace", _no_trace)
         url = request.url
         origin = url.scheme, url.raw_host.decode("ascii"), url.port or _PORTS.get(url.scheme, 0)
-        try:
-            async with asyncio.timeout(timeouts.get("pool")):
-                await self._free.acquire()
-        except TimeoutError:
-            raise httpx.PoolTimeout("all connections are busy") from None
+        await self._enter(timeouts.get("pool"))
         line: _Line | None = None
         try:
             line = self._reused(origin) or await self._connected(origin, timeouts.get("connect"), trace)
@@ -93,6 +89,14 @@ class DirectTransport(httpx.AsyncBaseTransport):
         for line in list(self._lines):
             line.abort()
         await asyncio.sleep(0)  # the loop closes the sockets when it turns
+
+    async def _enter(self, seconds: float | None) -> None:
+        """Wait until there are fewer than `MOST_CONNECTIONS` requests on their way."""
+        try:
+            async with asyncio.timeout(seconds if self._free.locked() else None):
+                await self._free.acquire()
+        except TimeoutError:
+            raise httpx.PoolTimeout("all connections are busy") from None
 
     def _reused(self, origin: Origin) -> _Line | None:
         """An open connection to `origin` that nobody uses. Those that were closed meanwhile are dropped."""
@@ -192,7 +196,7 @@ class _Line(asyncio.Protocol):
         self.reason = b""
         self.headers: list[tuple[bytes, bytes]] = []
         self._parts: list[bytes] = []
-        self._has_head = self._is_complete = self._has_more = False
+        self._has_head = self._is_complete = self._has_more = self._stays_open = False
         self._failure: httpx.TransportError | None = None
         self._idle_size = 0  # bytes since the head, or the last piece of the body
 
@@ -239,10 +243,8 @@ class _Line(asyncio.Protocol):
 
     def rest(self) -> bool:
         """Wait for the next request. False where there can be none: the answer was not read to its end."""
-        parser, transport = self._parser, self._transport
-        if not self._is_complete or self._has_more or self._is_writing or self._parts:
-            return False
-        if parser is None or transport is None or transport.is_closing() or not parser.should_keep_alive():
+        has_read_all = self._is_complete and not self._parts and not self._has_more
+        if not has_read_all or not self._stays_open or self._is_writing or not self._is_open:
             return False
         self._timer = self._loop.call_later(KEEP_ALIVE, self.abort)
         return True
@@ -252,7 +254,7 @@ class _Line(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-        return self._transport is not None and not self._transport.is_closing()
+        return self._is_open
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -326,9 +328,15 @@ class _Line(asyncio.Protocol):
             self._idle_size = 0
 
     def on_message_complete(self) -> None:
-        self._is_complete = self._has_head
+        if self._has_head and not self._is_complete and self._parser is not None:
+            self._is_complete = True
+            self._stays_open = self._parser.should_keep_alive()
 
     # How it hangs together.
+
+    @property
+    def _is_open(self) -> bool:
+        return self._transport is not None and not self._transport.is_closing()
 
     @property
     def _has_come(self) -> bool:

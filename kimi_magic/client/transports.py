@@ -16,7 +16,6 @@ from urllib.request import getproxies
 import httpx
 
 from kimi_magic import errors, simulator
-from kimi_magic._version import __version__
 from kimi_magic.bridge import IO_THREAD_NAME
 from kimi_magic.client.connection import Connection
 from kimi_magic.client.direct import KEEP_ALIVE, MOST_CONNECTIONS, DirectTransport
@@ -28,7 +27,6 @@ SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model m
 # (encode/httpx#3215): many at once are spread over small pools, and one at a time always has the first, with
 # its open connection.
 POOL_SIZE = 4  # connections of one client
-_USER_AGENT = {"User-Agent": f"kimi_magic/{__version__}"}
 _TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT, connect=CONNECT_TIMEOUT)
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the variables that httpx reads
 _NO_PROXY = ("NO_PROXY", "no_proxy")
@@ -159,9 +157,7 @@ class Transports:
             if way != "proxy":
                 return _client(DirectTransport(certificates))
             limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
-            return httpx.AsyncClient(
-                verify=certificates, timeout=_TIMEOUT, headers=_USER_AGENT, limits=limits
-            )
+            return httpx.AsyncClient(verify=certificates, timeout=_TIMEOUT, limits=limits)
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             raise _environment_error(error) from None
 
@@ -184,7 +180,7 @@ def _is_proxy_set() -> bool:
 
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
     """A client that reads nothing from the environment; whoever gives `httpx` a transport asks no proxy."""
-    return httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, headers=_USER_AGENT, trust_env=False)
+    return httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False)
 
 
 def _environment_error(error: Exception) -> errors.KimiConnectionError:
