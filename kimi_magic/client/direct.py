@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import select
 import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -92,8 +93,11 @@ class DirectTransport(httpx.AsyncBaseTransport):
 
     async def _enter(self, seconds: float | None) -> None:
         """Wait until there are fewer than `MOST_CONNECTIONS` requests on their way."""
+        if not self._free.locked():
+            await self._free.acquire()
+            return
         try:
-            async with asyncio.timeout(seconds if self._free.locked() else None):
+            async with asyncio.timeout(seconds):
                 await self._free.acquire()
         except TimeoutError:
             raise httpx.PoolTimeout("all connections are busy") from None
@@ -105,6 +109,7 @@ class DirectTransport(httpx.AsyncBaseTransport):
             line = idle.pop()
             if line.take():
                 return line
+            line.abort()
         return None
 
     async def _connected(self, origin: Origin, seconds: float | None, trace: Trace) -> _Line:
@@ -251,10 +256,8 @@ class _Line(asyncio.Protocol):
 
     def take(self) -> bool:
         """End the rest. False if the connection can no longer be used."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        return self._is_open
+        self._stop_timer()
+        return self._is_open and not _is_readable(self._transport)
 
     def abort(self) -> None:
         """Close the connection at once."""
@@ -274,7 +277,7 @@ class _Line(asyncio.Protocol):
         if exc is None and self._has_head and not self._is_framed():
             self._is_complete = True
         self._fail(_failure(exc, has_head=self._has_head))
-        self.take()
+        self._stop_timer()
 
     def pause_writing(self) -> None:
         self._is_writing = True
@@ -343,6 +346,11 @@ class _Line(asyncio.Protocol):
         """Whether there is something to look at: the head, or that there will be none."""
         return self._has_head or self._failure is not None
 
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
     def _is_framed(self) -> bool:
         """Whether the answer says where it ends; else the end of the connection is its end."""
         for name, value in self.headers:
@@ -372,6 +380,18 @@ class _Line(asyncio.Protocol):
             self._waiter = None
             if timer is not None:
                 timer.cancel()
+
+
+def _is_readable(transport: asyncio.Transport | None) -> bool:
+    """Whether bytes or the end have come that the loop has not read yet; nobody waits for any."""
+    socket = transport.get_extra_info("socket") if transport is not None else None
+    if socket is None or socket.fileno() < 0:
+        return True
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([socket], [], [], 0)[0])
+    poll = select.poll()
+    poll.register(socket, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _time_out(waiter: asyncio.Future[None], kind: type[httpx.TimeoutException]) -> None:

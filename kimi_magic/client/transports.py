@@ -75,6 +75,29 @@ class Bearer(httpx.Auth):
         yield request
 
 
+class _NoCookies(httpx.Cookies):
+    """Keeps nothing: a service knows who asks by the key, and each request stands alone."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them in the response."""
+
+
+class _Client(httpx.AsyncClient):
+    """A client that keeps no cookies, for which httpx takes a fifth of the time of a request."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None."""
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, _: object) -> None:
+        """Nothing sets them."""
+
+
+_NO_COOKIES = _NoCookies()
+
+
 class _Pool:
     """A client with connections of its own, and how many requests it has on their way."""
 
@@ -157,7 +180,7 @@ class Transports:
             if way != "proxy":
                 return _client(DirectTransport(certificates))
             limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
-            return httpx.AsyncClient(verify=certificates, timeout=_TIMEOUT, limits=limits)
+            return _Client(verify=certificates, timeout=_TIMEOUT, limits=limits)
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             raise _environment_error(error) from None
 
@@ -180,7 +203,7 @@ def _is_proxy_set() -> bool:
 
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
     """A client that reads nothing from the environment; whoever gives `httpx` a transport asks no proxy."""
-    return httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, trust_env=False)
+    return _Client(transport=transport, timeout=_TIMEOUT, trust_env=False)
 
 
 def _environment_error(error: Exception) -> errors.KimiConnectionError:
