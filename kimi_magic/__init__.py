@@ -94,6 +94,7 @@ _MODULES = {
     "Usage": "usage",
     "aask": "api",
     "amap": "api",
+    "agrid": "api",
     "ask": "api",
     "chat": "api",
     "prompt_filter": "prompt",

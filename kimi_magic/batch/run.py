@@ -58,6 +58,7 @@ class Row(msgspec.Struct, frozen=True):
     cost: float | None = None
     seconds: float = 0.0
     is_kept: bool = False
+    reasoning: str = ""
 
 
 class Job(NamedTuple):
@@ -390,12 +391,13 @@ def _row_of(turn: Turn, error: KimiError | None) -> Row:
         turn.usage,
         turn.cost,
         turn.seconds,
+        reasoning=choice.reasoning,
     )
 
 
 def entry_of(key: str, row: Row) -> Entry:
     """What is kept of a row."""
-    return Entry(key, row.text, row.model, row.finish_reason, row.usage, row.cost, row.seconds)
+    return Entry(key, row.text, row.model, row.finish_reason, row.usage, row.cost, row.seconds, row.reasoning)
 
 
 def row_of(entry: Entry, form: Form) -> Row:
@@ -417,7 +419,8 @@ def row_of(entry: Entry, form: Form) -> Row:
         entry.usage,
         entry.cost,
         entry.seconds,
-        True,
+        is_kept=True,
+        reasoning=entry.reasoning,
     )
 
 
