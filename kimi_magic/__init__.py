@@ -114,8 +114,8 @@ def __getattr__(name: str) -> Any:
     import importlib
     import sys
 
-    if (magics := sys.modules.get("kimi_magic.magics")) is not None:
-        magics.wait_for_warm_up()
+    if (warm_up := sys.modules.get("kimi_magic.warm_up")) is not None:
+        warm_up.wait()
     if name == "last":
         from kimi_magic import kernel
 
@@ -133,13 +133,13 @@ def __dir__() -> list[str]:
 
 def load_ipython_extension(shell: Any) -> None:
     """What `%load_ext kimi_magic` calls."""
-    from kimi_magic import magics
+    from kimi_magic import extension
 
-    magics.load(shell)
+    extension.load(shell)
 
 
 def unload_ipython_extension(shell: Any) -> None:
     """What `%unload_ext kimi_magic` calls."""
-    from kimi_magic import magics
+    from kimi_magic import extension
 
-    magics.unload(shell)
+    extension.unload(shell)

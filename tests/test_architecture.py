@@ -23,7 +23,13 @@ LAYERS = {
     "entry": [
         "__main__",
         "demo",
+        "extension",
         "magics",
+        "configure",
+        "magic_help",
+        "warm_up",
+        "watch",
+        "rewriting",
         "chats",
         "restore",
         "check",
@@ -44,10 +50,10 @@ LAYERS = {
 # What a lower layer may import of a higher one: the version is a constant.
 EXCEPTIONS = {("client", "_version"), ("__main__", "_version")}
 HOSTS = {
-    "IPython": {"magics", "view"},
+    "IPython": {"extension", "magics", "rewriting", "watch", "view"},
     "ipywidgets": {"view"},
     "uvicorn": {"simulator"},
-    "threading": {"bridge", "magics", "simulator"},
+    "threading": {"bridge", "simulator", "warm_up", "watch"},
 }
 SERVICE_FIELDS = {
     "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "include_usage",

@@ -20,9 +20,9 @@ import kimi_magic
 from kimi_magic import addresses, hosts, kernel, options
 from kimi_magic.client import Client, Connection
 from kimi_magic.client.transports import Bearer
+from kimi_magic.configure import configure
 from kimi_magic.errors import KimiAuthError, KimiError, KimiUsageError
 from kimi_magic.keys import MASK, PIECE, Key, looks_like_a_key
-from kimi_magic.magics import configure
 from kimi_magic.options import CELL, CONFIG, PYTHON
 from kimi_magic.options.advice import COMMAND_WORDS, PYTHON_WORDS, in_words_of
 from kimi_magic.settings import Settings

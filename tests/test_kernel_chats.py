@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from kimi_magic import magics
+from kimi_magic import watch
 from tests.conftest import PACED, Server
 from tests.kernel import Kernel
 from tests.test_help import looked_up, paged
@@ -72,11 +72,11 @@ def test_without_an_id_of_the_cell_turns_are_appended(chats: Kernel):
 )
 def test_the_id_of_a_cell_is_in_its_message_where_ipython_does_not_pass_it_on(info, parent, expected):
     shell = SimpleNamespace(kernel=SimpleNamespace(get_parent=lambda: parent))
-    assert magics._cell_id(shell, info) == expected
+    assert watch._cell_id(shell, info) == expected
 
 
 def test_a_terminal_has_no_ids_of_cells():
-    assert magics._cell_id(SimpleNamespace(), SimpleNamespace(cell_id=None)) == ""
+    assert watch._cell_id(SimpleNamespace(), SimpleNamespace(cell_id=None)) == ""
 
 
 def test_several_prompts_of_one_cell_each_replace_their_own(chats: Kernel):

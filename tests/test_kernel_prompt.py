@@ -279,6 +279,12 @@ def test_a_question_that_failed_does_not_hide_the_error_before_it(notebook: Kern
     assert "ZeroDivisionError" in notebook.value(SENT)[0]
 
 
+def test_a_question_mark_ends_the_question_of_fix_among_other_lines(notebook: Kernel):
+    notebook.attempt("wrongly_named")
+    notebook.run("1 + 1\n%kimi_fix Why is it not found?")
+    assert "Why is it not found?" in notebook.value(SENT)[-1]
+
+
 def test_fix_refuses_a_secret(notebook: Kernel):
     notebook.attempt("password = 'hunter" + "22'\n1 / 0")
     message = error_of(notebook, "%kimi_fix")["evalue"]

@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 
 import kimi_magic
 from kimi_magic import addresses, hosts, kernel, options
+from kimi_magic.configure import configure
 from kimi_magic.errors import KimiAuthError, KimiUsageError
-from kimi_magic.magics import configure
 from kimi_magic.options.advice import PYTHON_WORDS, in_words_of
 from kimi_magic.settings import CONFIG, KEYRING, LOGIN, Settings
 

@@ -17,9 +17,9 @@ import pytest
 
 import kimi_magic
 from kimi_magic import images, kernel
+from kimi_magic.configure import configure
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.keys import Key
-from kimi_magic.magics import configure
 from kimi_magic.messages import Counted, Finished, Opened, ReasoningDelta, TextDelta, ToolCallDelta
 from kimi_magic.reply import Reply
 from kimi_magic.usage import Usage

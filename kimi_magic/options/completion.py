@@ -1,6 +1,6 @@
 """What Tab offers in a cell of ours: options, their values, and in `{{ }}` what the notebook has.
 
-Pure work on the text before the cursor; `magics` hangs it into IPython.
+Pure work on the text before the cursor; `extension` hangs it into IPython.
 """
 
 from __future__ import annotations
