@@ -49,7 +49,7 @@ def is_main_thread() -> bool:
 
 
 class IOThread:
-    """A daemon thread with an event loop, started at its first use; without threads, the loop that is there."""
+    """A daemon thread with an event loop, started at its first use; without threads, the running loop."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -122,7 +122,9 @@ class Aside:
         self._thread: ThreadPoolExecutor | None = None
 
     async def run(self, function: Callable[..., T], *arguments: Any) -> T:
-        """What `function` returns; the running loop stays free."""
+        """What `function` returns; the running loop stays free where there are threads."""
+        if not HAS_THREADS:
+            return function(*arguments)
         if self._thread is None:
             self._thread = ThreadPoolExecutor(1, "kimi_magic checks")
         return await asyncio.get_running_loop().run_in_executor(self._thread, function, *arguments)

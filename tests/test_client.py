@@ -19,8 +19,7 @@ from hypothesis import strategies as st
 
 from kimi_magic import errors, sse
 from kimi_magic.client import LARGEST_ERROR, Client, Connection, reading, retries
-from kimi_magic.client.connection import LONGEST_EXCERPT
-from kimi_magic.client.direct import MOST_CONNECTIONS
+from kimi_magic.client.connection import LONGEST_EXCERPT, MOST_CONNECTIONS
 from kimi_magic.client.transports import POOL_SIZE, Transports
 from kimi_magic.keys import Key
 from kimi_magic.messages import (

@@ -17,7 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kimi_magic.client import Client, Connection
-from kimi_magic.client.direct import LARGEST_HEAD, MOST_CONNECTIONS, DirectTransport
+from kimi_magic.client.connection import MOST_CONNECTIONS
+from kimi_magic.client.direct import LARGEST_HEAD, DirectTransport
 from kimi_magic.keys import Key
 from kimi_magic.messages import Message, Request
 from tests.test_client import SECRET

@@ -20,9 +20,9 @@ from typing import Any, cast
 import httpx
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
-MOST_CONNECTIONS = 256  # with a request on its way; many systems allow a process 1,024 open files
+from kimi_magic.client.connection import KEEP_ALIVE, MOST_CONNECTIONS
+
 MOST_OPEN = 384  # connections, with those that wait for the next request
-KEEP_ALIVE = 75.0  # s that an idle connection stays open: people run cells at this pace
 ADDRESS_DELAY = 0.25  # s until the next address of a host is tried beside the first (RFC 8305)
 # Bytes that bring neither a head nor a piece of a body: headers, trailers and extensions end somewhere.
 LARGEST_HEAD = 128 * 2**10

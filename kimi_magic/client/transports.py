@@ -16,9 +16,8 @@ from urllib.request import getproxies
 import httpx
 
 from kimi_magic import errors, simulator
-from kimi_magic.bridge import IO_THREAD_NAME
-from kimi_magic.client.connection import Connection
-from kimi_magic.client.direct import KEEP_ALIVE, MOST_CONNECTIONS, DirectTransport
+from kimi_magic.bridge import HAS_THREADS, IO_THREAD_NAME
+from kimi_magic.client.connection import KEEP_ALIVE, MOST_CONNECTIONS, Connection
 from kimi_magic.keys import Key
 
 CONNECT_TIMEOUT = 10.0  # s until a connection stands
@@ -27,6 +26,7 @@ SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model m
 # (encode/httpx#3215): many at once are spread over small pools, and one at a time always has the first, with
 # its open connection.
 POOL_SIZE = 4  # connections of one client
+HAS_SOCKETS = HAS_THREADS  # a Python in a browser has neither, and no httptools
 _TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT, connect=CONNECT_TIMEOUT)
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the variables that httpx reads
 _NO_PROXY = ("NO_PROXY", "no_proxy")
@@ -173,13 +173,17 @@ class Transports:
     def _make(self, way: str) -> httpx.AsyncClient:
         if make := self._makers.get(way):
             return _client(make())
+        limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
+        if not HAS_SOCKETS and way == "loopback":
+            return _client(httpx.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits))
+        if HAS_SOCKETS:
+            from kimi_magic.client.direct import DirectTransport
         if way == "loopback":  # over plain http, so there is no certificate to verify
             return _client(DirectTransport())
         try:
             self._certificates = certificates = self._certificates or httpx.create_ssl_context()
-            if way != "proxy":
+            if HAS_SOCKETS and way != "proxy":
                 return _client(DirectTransport(certificates))
-            limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
             return _Client(verify=certificates, timeout=_TIMEOUT, limits=limits)
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             raise _environment_error(error) from None
