@@ -125,7 +125,7 @@ def test_half_a_character_becomes_the_replacement_character():
     ]
 
 
-def test_the_end_of_a_very_long_string_is_enough_while_it_grows():
+def test_the_beginning_of_a_very_long_string_is_enough_while_it_grows():
     growing = Growing()
     for number in range(3_000):
         growing.add(f"{number:04}" if number else '["')

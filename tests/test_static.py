@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kimi_magic.messages import Counted, Event, Finished, Opened, ReasoningDelta, Sent, TextDelta
 from kimi_magic.usage import Usage
-from kimi_magic.view import css, static, words
+from kimi_magic.view import scripts, static, words
 from kimi_magic.view.terminal import TerminalView
 from tests.test_markdown import ALLOWED, HOSTILE, Page, unsafe
 from tests.turns import GrowingTurn
@@ -41,12 +41,13 @@ def grown(
     return reply
 
 
+OUR_SCRIPTS = f"<script>(?:{re.escape(scripts.COPY_SCRIPT)})?(?:{re.escape(scripts.TREE_SCRIPT)})?</script>"
 ANSWERED = (ReasoningDelta("Two plus two."), TextDelta("**Four.**"), Finished("stop"), Counted(USAGE))
 
 
 def shown(reply: GrowingTurn, **options: Any) -> str:
     """The page without the one script that may stand on it."""
-    return static.html(reply, **options).replace(f"<script>{css.COPY_SCRIPT}</script>", "")
+    return re.sub(OUR_SCRIPTS, "", static.html(reply, **options))
 
 
 class Terminal(io.StringIO):

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from kimi_magic import agreements
 from kimi_magic.conversation import Turn
 from kimi_magic.messages import CALLS, FILTER, LENGTH, STOP, Choice
 from kimi_magic.request import larger_cap
+from kimi_magic.view import words
 
+MOST_FIELDS = 12  # of which it is said how far the answers agree
 MOVED = "The text above was reasoning; here the answer begins:"
 
 
@@ -35,7 +38,9 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
 
 def notices(turn: Turn, *, lasting: bool = True) -> list[str]:
     """All that the person should know of a reply as a whole."""
+    left_out = turn.place.left_out if turn.place is not None else ()
     return [
+        *([f"{words.left_out(left_out)[0].upper()}{words.left_out(left_out)[1:]}."] if left_out else []),
         *turn.notices,
         *turn.step.notices,
         *map(repaired, turn.rejections),
@@ -56,11 +61,21 @@ def of_turn(turn: Turn, *, lasting: bool = True) -> list[str]:
     count = len(turn.choices)
     if count < turn.step.n:
         sentences.append(f"The service gave {count} of the {turn.step.n} answers asked for.")
+    if len(turn.parsed) > 1 and (shown := _agreement(turn)):
+        sentences.append(shown)
     if lasting and count > 1 and turn.kept:
         sentences.append("Answer 1 is in the conversation; %kimi --pick N chooses another.")
     elif lasting and not turn.choice.fits_history and any(choice.fits_history for choice in turn.choices):
         sentences.append("Answer 1 cannot enter the conversation; %kimi --pick N chooses another.")
     return sentences
+
+
+def _agreement(turn: Turn) -> str:
+    """How far several JSON answers agree."""
+    rows = agreements.of([turn.unwrapped(parsed.value) for parsed in turn.parsed])
+    shown = [f"{row.field} {row.agreeing} of {row.answers}".strip() for row in rows[:MOST_FIELDS]]
+    more = f" and {len(rows) - MOST_FIELDS} fields more" if len(rows) > MOST_FIELDS else ""
+    return f"How many agree: {', '.join(shown)}{more}." if shown else ""
 
 
 def _broken(turn: Turn, choice: Choice) -> str:
