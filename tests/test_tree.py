@@ -27,7 +27,7 @@ TREE = {
     **ALLOWED,
     "details": {"style": STYLE, "open": "", "class": "kimi-(reasoning|cut|table)"},
     "summary": {"style": STYLE},
-    "div": {"class": r"[\w -]+", "role": "status", "style": STYLE},
+    "div": {"class": r"[\w -]+", "role": "status", "style": STYLE, "title": r"[\w .,·$≈()-]+"},
     "h4": {},
     "b": {},
     "span": {"style": STYLE},

@@ -38,14 +38,21 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
 
 def notices(turn: Turn, *, lasting: bool = True) -> list[str]:
     """All that the person should know of a reply as a whole."""
-    left_out = turn.place.left_out if turn.place is not None else ()
     return [
-        *([f"{words.left_out(left_out)[0].upper()}{words.left_out(left_out)[1:]}."] if left_out else []),
+        *left_out(turn),
         *turn.notices,
         *turn.step.notices,
         *map(repaired, turn.rejections),
         *of_turn(turn, lasting=lasting),
     ]
+
+
+def left_out(turn: Turn) -> list[str]:
+    """Which turns of the conversation the model did not get, if it did not get all of them."""
+    if turn.place is None or not turn.place.left_out:
+        return []
+    text = words.left_out(turn.place.left_out)
+    return [f"{text[0].upper()}{text[1:]}."]
 
 
 def repaired(fault: str) -> str:
@@ -79,9 +86,12 @@ def _agreement(turn: Turn) -> str:
 
 
 def _broken(turn: Turn, choice: Choice) -> str:
-    """The way on from an answer that was stopped or lost with its connection."""
-    can_go_on = choice is turn.choice and choice.finish_reason is None and choice.text and not turn.wants_json
-    return "Go on from here with %kimi --continue." if can_go_on else ""
+    """What becomes of an answer that was stopped or lost with its connection, and the way on from it."""
+    if not choice.text:
+        return ""
+    can_go_on = choice is turn.choice and choice.finish_reason is None and not turn.wants_json
+    way = "; go on from here with %kimi --continue" * can_go_on
+    return f"This part is not in the conversation{way}."
 
 
 def _cut(turn: Turn, choice: Choice, lasting: bool) -> str:

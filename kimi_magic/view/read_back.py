@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from kimi_magic.view.scripts import COPY_SCRIPT, TREE_SCRIPT
+from kimi_magic.view import scripts
 
 _FORBIDDEN = frozenset(
     [
@@ -41,7 +41,7 @@ _FORBIDDEN = frozenset(
 _ADDRESSES = frozenset(
     {"action", "background", "data", "formaction", "href", "ping", "poster", "src", "srcset"}
 )
-_SCRIPTS = [part.strip() for part in (COPY_SCRIPT, TREE_SCRIPT, COPY_SCRIPT + TREE_SCRIPT)]
+_SCRIPTS = [script.strip() for script in scripts.SAVED]
 _ADDRESS = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
 _STYLE = re.compile(r"url\s*\(|expression\s*\(|position\s*:|@import|\\\\", re.IGNORECASE)
 

@@ -67,12 +67,15 @@ for (const tree of document.currentScript.parentNode.querySelectorAll(".kimi-tre
   const path = at => outer(at) ? path(outer(at).firstChild)
     + `[${text(outer(at).firstChild)[0] === "{" ? JSON.stringify(label(at)) : label(at)}]` : ""
   const copy = async what => {
-    const area = tree.appendChild(document.createElement("textarea"))
-    area.value = what
-    area.select()
     if (isSecureContext) await navigator.clipboard.writeText(what)
-    else document.execCommand("copy")
-    area.remove()
+    else {
+      const area = tree.appendChild(document.createElement("textarea")), before = document.activeElement
+      area.value = what
+      area.select()
+      document.execCommand("copy")
+      area.remove()
+      before.focus()
+    }
     return "Copied"
   }
   const copyValue = at => {
@@ -181,3 +184,4 @@ def _small(script: str) -> str:
 
 COPY_SCRIPT = _small(_COPY)
 TREE_SCRIPT = _small(_TREE)
+SAVED = (COPY_SCRIPT, TREE_SCRIPT, COPY_SCRIPT + TREE_SCRIPT)  # all that a page may hold

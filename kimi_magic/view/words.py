@@ -110,9 +110,10 @@ def byline(turn: Turn) -> str:
 def ending(turn: Turn) -> str:
     """Why it ended, "" where it ended as it should."""
     match turn.state, turn.choice.finish_reason:
-        case ("interrupted" | "failed") as state, _:
-            how = "stopped" if state == "interrupted" else state
-            return how + ", not in the conversation" * bool(turn.choice.text and turn.place is not None)
+        case "interrupted", _:
+            return "stopped"
+        case "failed", _:
+            return "failed"
         case _ if len(turn.choices) > 1:
             reasons = {choice.finish_reason for choice in turn.choices}
             shown = ", ".join(condition(turn, choice) for choice in turn.choices) if reasons != {STOP} else ""
