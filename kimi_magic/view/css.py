@@ -27,7 +27,7 @@ _AROUND = (
 
 # Answers side by side where there is room for them, else one below the other.
 COLUMNS_CSS = "display:flex;flex-wrap:wrap;gap:0 2em"
-COLUMN_CSS = "flex:1 1 20em;min-width:0;width:auto"
+COLUMN_CSS = "flex:1 1 14em;min-width:0;width:auto"
 
 # Makes the widgets look like the static end, so that nothing moves when it takes their place: flowing blocks
 # instead of flexible boxes, the accordion as a `details`. The reasoning scrolls, and stays at its end.

@@ -87,7 +87,8 @@ border-radius:3px;opacity:.8;background:var(--jp-layout-color1,Canvas)"
   const tool = place => {
     const made = document.createElement("div")
     made.className = "kimi-tool"
-    made.style = "position:absolute;right:0;z-index:1;white-space:nowrap;" + place
+    made.style = "position:absolute;right:0;z-index:1;white-space:nowrap;\\
+font-family:var(--jp-ui-font-family,sans-serif);" + place
     return tree.appendChild(made)
   }
   const button = (into, name, act) => {

@@ -86,9 +86,9 @@ def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
     is_timed = choice.reasoning_seconds and turn.step.recorded_seconds is None
     parts = [f"Thought for {choice.reasoning_seconds:.1f} s" if is_timed else "Reasoning"]
     if usage and usage.reasoning:
-        parts.append(f"{usage.reasoning:,} tokens")
-    elif usage is None:
-        parts.append(f"≈ {rough_tokens(choice.reasoning):,} tokens")
+        parts.append(f"{usage.reasoning:,} token{'s' * (usage.reasoning != 1)}")
+    elif usage is None and (count := rough_tokens(choice.reasoning)):
+        parts.append(f"≈ {count:,} token{'s' * (count != 1)}")
     return " · ".join(parts)
 
 
@@ -192,7 +192,8 @@ def on_one_line(text: str) -> str:
 
 def heading(turn: Turn, choice: Choice, number: int) -> str:
     """Which of several answers this is, and how it is with it."""
-    return f"Answer {number} · {condition(turn, choice)}"
+    how = condition(turn, choice)
+    return f"Answer {number}" + f" · {how}" * (how != STOP)
 
 
 def condition(turn: Turn, choice: Choice) -> str:
