@@ -195,7 +195,7 @@ class Reply(Generic[T]):
 
     def __dir__(self) -> list[str]:
         """What Tab offers: the attributes that are documented."""
-        return sorted(name for name in [*vars(type(self)), *vars(self)] if not name.startswith("_"))
+        return sorted(name for name in super().__dir__() if not name.startswith("_"))
 
     def __str__(self) -> str:
         return printable(self.text)

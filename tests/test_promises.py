@@ -219,7 +219,8 @@ def test_what_is_kept(recorder: Recorder) -> None:
     assert set(static.summary(turn)) == {"model", "state", "finish_reason", "usage", "seconds", "offline"}
     shown = re.sub(r"<[^>]*>", " ", static.html(turn))
     assert re.fullmatch(
-        r"\s*m · 3 \+ 4 tokens · [\d.]+ s · stop\s+Reasoning( · [\w ≈.]+)*\s+Because\.\s+So\.\s*", shown
+        r"\s*m · [\d.]+ s · 7 tokens\s+(Thought for [\d.]+ s|Reasoning)( · [\w ≈.]+)*\s+Because\.\s+So\.\s*",
+        shown,
     )
 
 

@@ -70,7 +70,7 @@ def test_answers_stand_one_below_the_other_each_with_a_heading_and_its_reasoning
     page = Page(html)
     order = [
         "kimi-k2-thinking ·",
-        "Answer 1 · stop",
+        "Answer 1",
         "First thought.",
         "First.",
         "Answer 2 · length",
@@ -109,9 +109,7 @@ def test_the_byline_counts_the_answers_and_says_how_each_ended() -> None:
 
 
 def test_the_text_of_several_answers_has_their_headings() -> None:
-    assert static.plain(grown(*TWO, n=2)) == (
-        "Answer 1 · stop\n\n**First.**\n\nAnswer 2 · length\n\n**Second.**"
-    )
+    assert static.plain(grown(*TWO, n=2)) == ("Answer 1\n\n**First.**\n\nAnswer 2 · length\n\n**Second.**")
 
 
 def test_the_status_says_how_many_answers_are_complete() -> None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _SIGNS = re.compile(r"[\\`*_{}\[\]<>#~^|$@&!]")
 _AT_LINE_START = re.compile(r"(?m)^(\s*)([-+=:%]|\d+(?=[.)]))")
+_MARKUP = re.compile(r"<(?=\S)|!(?=\[)|\](?=[(\[:])|&(?=\S)")
 # What TeX itself would obey and MathJax does not know: files, programs, other meanings of signs.
 _TEX_ONLY = re.compile(
     r"\\(?:special|openin|openout|read|write|immediate|input\w*|include\w*|usepackage|lstinputlisting"
@@ -196,4 +197,6 @@ def _formula(content: str, form: str, *, block: bool = False) -> str:
     formula = tex.for_page(content.strip())
     if formula is None or _TEX_ONLY.search(formula):
         return fenced("latex", content) if block else _code(content)
+    # Where a reader knows no formulas, nothing in it is a tag, a picture or a link.
+    formula = _MARKUP.sub(r"\g<0> ", formula)
     return form.format(formula.strip() if block else " ".join(formula.split()))

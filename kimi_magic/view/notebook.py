@@ -385,7 +385,7 @@ class _Live:
     def _show_title(self, index: int, title: str) -> None:
         if self._titles and title != self._shown[index]:
             self._shown[index] = title
-            self._titles[index].value = f"<h4>{inert(title)}</h4>"
+            self._titles[index].value = static.heading_html(title)
 
 
 class _Widgets:

@@ -52,11 +52,16 @@ def html(turn: Turn, *, hide_reasoning: bool = False, open_reasoning: Container[
     if len(shown) > 1:
         titles = [heading(turn, choice, number) for number, choice in enumerate(turn.choices, 1)]
         answers = columns(
-            [f"<h4>{inert(title)}</h4>{each}" for title, each in zip(titles, shown, strict=True)]
+            [f"{heading_html(title)}{each}" for title, each in zip(titles, shown, strict=True)]
         )
     page = line(byline(turn), details(turn)) + answers + "".join(map(notice, endings.notices(turn)))
     script = scripts.COPY_SCRIPT * ("<pre" in page) + scripts.TREE_SCRIPT * ('class="kimi-tree"' in page)
     return for_export(f'<div class="kimi-reply">{page}{f"<script>{script}</script>" if script else ""}</div>')
+
+
+def heading_html(title: str) -> str:
+    """The heading of one of several answers."""
+    return f'<h4 style="margin:.6em 0 .3em">{inert(title)}</h4>'
 
 
 def columns(parts: list[str]) -> str:
