@@ -173,6 +173,7 @@ def test_what_the_byline_leaves_out_is_behind_it() -> None:
     )
     assert f'title="{words.details(grown(*ANSWERED))}"' in static.html(grown(*ANSWERED))
     assert words.details(grown(TextDelta("a"))) == ""
+    assert words.details(grown(TextDelta("a"), Counted(Usage(1, 2)))).startswith("1 tokens in · 2 out · ")
 
 
 def test_the_byline_does_not_make_up_what_the_service_did_not_say() -> None:

@@ -51,9 +51,7 @@ def html(turn: Turn, *, hide_reasoning: bool = False, open_reasoning: Container[
     answers = shown[0]
     if len(shown) > 1:
         titles = [heading(turn, choice, number) for number, choice in enumerate(turn.choices, 1)]
-        answers = columns(
-            [f"{heading_html(title)}{each}" for title, each in zip(titles, shown, strict=True)]
-        )
+        answers = columns([f"{heading_html(title)}{each}" for title, each in zip(titles, shown, strict=True)])
     page = line(byline(turn), details(turn)) + answers + "".join(map(notice, endings.notices(turn)))
     script = scripts.COPY_SCRIPT * ("<pre" in page) + scripts.TREE_SCRIPT * ('class="kimi-tree"' in page)
     return for_export(f'<div class="kimi-reply">{page}{f"<script>{script}</script>" if script else ""}</div>')

@@ -130,10 +130,9 @@ def details(turn: Turn) -> str:
     """What the byline leaves out: each kind of tokens, that the cost is an estimate, the conversation."""
     parts = []
     if usage := turn.usage:
-        parts.append(f"{usage.prompt:,} tokens in" + f" ({usage.cached:,} cached)" * bool(usage.cached))
-        parts.append(
-            f"{usage.completion:,} out" + f" ({usage.reasoning:,} of them reasoning)" * bool(usage.reasoning)
-        )
+        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
+        reasoning = f" ({usage.reasoning:,} of them reasoning)" if usage.reasoning else ""
+        parts += [f"{usage.prompt:,} tokens in{cached}", f"{usage.completion:,} out{reasoning}"]
     if turn.cost is not None:
         parts.append(f"≈ {dollars(turn.cost)}, an estimate by the list price")
     parts += standing(turn)
