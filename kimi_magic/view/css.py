@@ -1,7 +1,8 @@
 """Styles of what is shown. Inline, because a saved page has no style sheet of ours; they follow the theme."""
 
 QUIET_CSS = "opacity:.7;font-size:.87em;margin:.4em 0"
-TITLE_CSS = f"{QUIET_CSS};margin-bottom:0;padding:0 0 .4em;cursor:pointer"  # padding, which never collapses
+# Padding, which never collapses; without `list-item` the old notebook shows no mark to unfold.
+TITLE_CSS = f"{QUIET_CSS};margin-bottom:0;padding:0 0 .4em;cursor:pointer;display:list-item"
 PLAIN_CSS = "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;margin:.5em 0"
 REASONING_CSS = (
     "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;"
@@ -44,7 +45,7 @@ LIVE_CSS = f"""
   margin: 0; padding: 0 .7em; line-height: 20px }}
 {_AROUND}:has(.kimi-live) {{ overflow: visible }}
 .kimi-live .widget-accordion, .kimi-live [class*="Accordion-child"] {{ display: block; margin: 0 }}
-.kimi-live [class*="Collapse-header"] {{ {TITLE_CSS}; display: list-item; border: 0; background: none;
+.kimi-live [class*="Collapse-header"] {{ {TITLE_CSS}; border: 0; background: none;
   list-style: disclosure-closed inside; color: inherit; font-weight: inherit; line-height: inherit }}
 .kimi-live [class*="Collapse-open"] > [class*="Collapse-header"] {{ list-style-type: disclosure-open }}
 .kimi-live [class*="Collapse-header"] > i {{ display: none }}

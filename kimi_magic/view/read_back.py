@@ -43,7 +43,7 @@ _ADDRESSES = frozenset(
 )
 _SCRIPTS = [script.strip() for script in scripts.SAVED]
 _ADDRESS = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
-_STYLE = re.compile(r"url\s*\(|expression\s*\(|position\s*:|@import|\\\\", re.IGNORECASE)
+_STYLE = re.compile(r"url\s*\(|expression\s*\(|(?<![\w-])position\s*:|@import|\\\\", re.IGNORECASE)
 
 
 def reasoning_in(html: str) -> str:
