@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from kimi_magic.api import aask, agrid, amap, ask, chat, estimate, grid, read, usage_records
     from kimi_magic.api import map as map  # noqa: A004
     from kimi_magic.batch import GridResult, MapResult
+    from kimi_magic.comparison import Difference, Differences, diff
     from kimi_magic.conversation import Conversation, Turn
     from kimi_magic.errors import (
         KimiAuthError,
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Choice",
     "Conversation",
+    "Difference",
+    "Differences",
     "GridResult",
     "KimiAuthError",
     "KimiBudgetError",
@@ -75,6 +78,7 @@ __all__ = [
     "amap",
     "ask",
     "chat",
+    "diff",
     "estimate",
     "grid",
     "last",
@@ -87,6 +91,8 @@ __all__ = [
 _MODULES = {
     "Choice": "messages",
     "Conversation": "conversation",
+    "Difference": "comparison",
+    "Differences": "comparison",
     "GridResult": "batch",
     "MapResult": "batch",
     "Reply": "reply",
@@ -98,6 +104,7 @@ _MODULES = {
     "agrid": "api",
     "ask": "api",
     "chat": "api",
+    "diff": "comparison",
     "prompt_filter": "prompt",
     "estimate": "api",
     "grid": "api",

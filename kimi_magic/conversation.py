@@ -121,10 +121,12 @@ class Step:
         self.started = monotonic()  # seconds; what `seconds` counts from
         self._ended: float | None = None
         self._retry_at = 0.0
+        self._heard = self.started  # when something came last
         self.stopwatch = Stopwatch()
 
     def add(self, event: Event) -> None:
         """Take in one event."""
+        self._heard = monotonic()
         match event:
             case TextDelta(text, index):
                 self.state = "answering"
@@ -222,6 +224,11 @@ class Step:
         return self.stopwatch.timing(self._ended)
 
     @property
+    def silence(self) -> float:
+        """Seconds since something came."""
+        return monotonic() - self._heard
+
+    @property
     def retry_in(self) -> float:
         """Seconds until the request is sent again, 0 while it is on its way."""
         return max(0.0, self._retry_at - monotonic())
@@ -249,12 +256,19 @@ class Turn:
     and in which context, no more than whether it is the same; `outputs` are data and metadata of what the
     notebook has shown of the turn.
     `wants_json` says whether JSON was asked for, `wants_frame` whether as a DataFrame; `parsed` holds what
-    the JSON of each choice was parsed into. `notices` are sentences for the person about the request as a
+    the JSON of each choice was parsed into. `wrapper` is the key of an object that only carries the list that
+    was asked for, "" if there is none. `notices` are sentences for the person about the request as a
     whole.
     """
 
     def __init__(
-        self, prompt: Message, *, id: str = "", wants_json: bool = False, wants_frame: bool = False
+        self,
+        prompt: Message,
+        *,
+        id: str = "",
+        wants_json: bool = False,
+        wants_frame: bool = False,
+        wrapper: str = "",
     ) -> None:
         self.id = id
         self.prompt = prompt
@@ -273,6 +287,7 @@ class Turn:
         self.saved_digest = ""  # of a turn that was read back, of which not every letter may have come back
         self.wants_json = wants_json
         self.wants_frame = wants_frame
+        self.wrapper = wrapper
         self.parsed: tuple[Parsed, ...] = ()
         self.rescued: tuple[Parsed, ...] = ()  # of answers of which at least one cannot be used
         self.notices: tuple[str, ...] = ()
@@ -340,6 +355,12 @@ class Turn:
         """The JSON as the model wrote it, a list of it if several answers were asked for; None without."""
         values = [parsed.value for parsed in self.parsed]
         return values if self.step.n > 1 else next(iter(values), None)
+
+    def unwrapped(self, value: Any) -> Any:
+        """The list that an object with the key `wrapper` alone carries; every other value as it is."""
+        if self.wrapper and isinstance(value, dict) and list(value) == [self.wrapper]:
+            return value[self.wrapper]
+        return value
 
     @property
     def frame(self) -> Any:

@@ -129,6 +129,7 @@ def plan(
         id=id or conversation.new_id(),
         wants_json=structure is not None,
         wants_frame=structure is not None and bool(structure.frame),
+        wrapper=structured.wrapper(structure),
     )
     own, notices = build()
     turn.fingerprint = _fingerprint(own, options, form.connection)

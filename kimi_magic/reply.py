@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic
 
+from kimi_magic import agreements
 from kimi_magic.conversation import State, Turn
-from kimi_magic.errors import one_line, printable
+from kimi_magic.errors import KimiUsageError, one_line, printable
 from kimi_magic.messages import Choice, ToolCall
 from kimi_magic.messages.choice import shortened
 from kimi_magic.timing import Timing
@@ -37,6 +38,8 @@ class Reply(Generic[T]):
     - `data`: what a JSON answer was made into (a list if several answers were asked for), None for other
       answers; of several answers None stands for each that cannot be used; `values`: the JSON of each answer
       as the model wrote it
+    - `query(expression)`: a part of the JSON, by a JMESPath expression; `agreement`: of several JSON answers,
+      the most frequent value of each field, and how many have it
     - `usage`: tokens as the service counted them, None where it did not
     - `cost`: an estimate from them in US dollars by the list of the host, None where tokens or price are
       unknown, and offline; of several requests it is the sum of those that are known
@@ -46,6 +49,8 @@ class Reply(Generic[T]):
     - `state`: connecting, waiting, reasoning, answering, complete, interrupted or failed
     - `notices`: what to know of the request and its answer, a sentence each
     - `turn`: everything else: the prompt, and each request with what came back
+
+    A notebook shows it as its own cell did, also marimo and where the extension is not loaded.
     """
 
     def __init__(self, turn: Turn) -> None:
@@ -97,6 +102,47 @@ class Reply(Generic[T]):
         """The JSON of each answer as the model wrote it; empty for other answers."""
         return tuple(parsed.value for parsed in self.turn.parsed or self.turn.rescued)
 
+    def query(self, expression: str) -> Any:
+        """A part of the JSON of the answer, as the model wrote it.
+
+        Parameters:
+            expression: A JMESPath expression (https://jmespath.org), such as "items[?moons > `1`].name". One
+                that begins with "[" speaks of the list that was asked for, others of the object around it.
+
+        Returns:
+            What the expression selects; None where there is no such thing. Of several answers the
+            expression speaks of the list of all.
+
+        Raises:
+            KimiUsageError: The answer is no JSON, the expression is none, or jmespath is not installed.
+        """
+        if not self.values:
+            raise KimiUsageError(
+                "query: the answer is no JSON that was read", hint="Ask with --json or --schema."
+            )
+        try:
+            import jmespath
+        except ModuleNotFoundError:
+            raise KimiUsageError(
+                "query: jmespath is not installed", hint="pip install 'kimi_magic[query]'"
+            ) from None
+        value = list(self.values) if self.turn.step.n > 1 else self.values[0]
+        if expression.lstrip().startswith("[") and self.turn.step.n == 1:
+            value = self.turn.unwrapped(value)
+        try:
+            return jmespath.search(expression, value)
+        except (jmespath.exceptions.JMESPathError, ValueError) as error:
+            problem = one_line(str(error).partition("\n")[0])
+            raise KimiUsageError(
+                f"query {expression!r}: {problem}", hint="See https://jmespath.org."
+            ) from None
+
+    @property
+    def agreement(self) -> tuple[agreements.Agreement, ...]:
+        """Of several JSON answers, one row for each field: `field`, `value`, `agreeing` and `answers`."""
+        values = [self.turn.unwrapped(value) for value in self.values if value is not None]
+        return agreements.of(values) if len(values) > 1 else ()
+
     @property
     def usage(self) -> Usage | None:
         """Tokens of all requests that the answer took, repairs included."""
@@ -131,6 +177,25 @@ class Reply(Generic[T]):
     def notices(self) -> tuple[str, ...]:
         """What to know of the request and its answer, a sentence each."""
         return (*self.turn.notices, *self.turn.step.notices)
+
+    def _repr_html_(self) -> str:
+        return self._bundle()["text/html"]
+
+    def _repr_markdown_(self) -> str:
+        return self._bundle()["text/markdown"]
+
+    def _mime_(self) -> tuple[str, str]:
+        """What marimo shows."""
+        return "text/html", self._repr_html_()
+
+    def _bundle(self) -> dict[str, str]:
+        from kimi_magic import view
+
+        return view.bundle(self.turn)
+
+    def __dir__(self) -> list[str]:
+        """What Tab offers: the attributes that are documented."""
+        return sorted(name for name in super().__dir__() if not name.startswith("_"))
 
     def __str__(self) -> str:
         return printable(self.text)

@@ -24,7 +24,6 @@ from kimi_magic.usage import Usage
 
 SESSION = "JPY_SESSION_NAME"  # jupyter_server puts the path of the notebook there
 LARGEST_FILE = 512 * 2**20  # bytes of a notebook
-JSON = "application/json"
 VS_CODE = "__vsc_ipynb_file__"  # and VS Code among the names of the notebook
 _LINE = re.compile(r"\s*(?:[\w\s,.\[\]]+=\s*)?%kimi(?:\s+(?P<rest>.*))?$")
 
@@ -113,7 +112,7 @@ def _read_cell(cell: Mapping[str, Any], number: int, found: Restored) -> None:
 
 
 def _replies(outputs: list[Any]) -> Iterator[list[dict[str, Any]]]:
-    """Each output of ours, with the ones that belong to it: emptied displays and the data of JSON."""
+    """Each output of ours, with the emptied displays that belong to it."""
     group: list[dict[str, Any]] = []
     for output in outputs:
         if not isinstance(output, dict) or output.get("output_type") != "display_data":
@@ -141,11 +140,7 @@ def _turn(
     """
     about, bundle = output["metadata"]["kimi_magic"], _bundle(output)
     html = bundle.get("text/html", "")
-    if about.get("json"):
-        values = [each["data"][JSON] for each in data if JSON in each["data"]]
-        text = json.dumps(values[0], ensure_ascii=False) if values else ""
-    else:
-        text = about.get("text") or bundle.get("text/plain", "")
+    text = about.get("text") or bundle.get("text/plain", "")
     usage = about.get("usage")
     record = SavedTurn(
         prompt=asked[about["prompt"]][0] if about["prompt"] in asked else _prompt_of(prompts, about),
@@ -206,7 +201,7 @@ def _prompt(line: str, body: str | None) -> _Prompt:
 def _bundle(output: Mapping[str, Any]) -> dict[str, Any]:
     """The data of an output, its texts joined: a notebook has them as lists of lines."""
     data = output.get("data") or {}
-    return {kind: value if kind == JSON else _joined(value) for kind, value in data.items()}
+    return {kind: _joined(value) for kind, value in data.items()}
 
 
 def _joined(text: Any) -> str:

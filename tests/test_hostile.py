@@ -29,7 +29,19 @@ from kimi_magic.messages import (
 )  # fmt: skip
 from kimi_magic.reply import Reply
 from kimi_magic.usage import Ledger, Record
-from kimi_magic.view import bundle, css, history, ledger, notebook, static, table, terminal, tree, words
+from kimi_magic.view import (
+    bundle,
+    css,
+    history,
+    ledger,
+    notebook,
+    scripts,
+    static,
+    table,
+    terminal,
+    tree,
+    words,
+)
 
 from .payloads import KEY, PAYLOADS, armed
 from .test_client import ask, sent
@@ -45,7 +57,10 @@ RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # 
 UNSEEN = re.compile(r"[\u200b\u2060\ufeff\u00ad\u115f]|[\U000e0041\U000e0042]")  # has no width
 FETCHES = re.compile(r"""(?i)\s(?:src|srcset|poster|background|style="[^"]*url)\s*=?""")
 OBEYED = re.compile(r"\\(?:unicode|href|style|class|cssId|bbox|mmlToken|let|def|gdef|newcommand|require)\b")
-OURS = (f"<script>{css.COPY_SCRIPT}</script>", f"<style>{css.LIVE_CSS}</style>")
+OURS = (
+    *(f"<script>{each}</script>" for each in scripts.SAVED),
+    f"<style>{css.LIVE_CSS}</style>",
+)
 TEXTS = [armed(payload) for payload in PAYLOADS]
 
 
@@ -153,9 +168,8 @@ def test_json_in_which_each_key_and_value_is_hostile_is_text(text: str, shell: I
         for html in (*values, *(data.get("text/html", "") for data in displayed)):
             check_page(html)
     check_page(words.for_export(tree.of_value(value)))
-    data = notebook.data_bundle(value)
-    check_page(data["text/html"])
-    check_text(data["text/plain"])
+    check_page(table.records_html([value, value]))
+    check_text(static.plain_json(value))
     check_page(table.html(pandas.DataFrame([{clean: clean, "b": 1}])))
 
 

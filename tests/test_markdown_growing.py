@@ -57,6 +57,21 @@ def test_what_is_shown_is_not_taken_back(text: str, size: int) -> None:
     assert blocks.whole(text) == (None if "]:" in text else render(text))
 
 
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4).map("\n\n".join),
+    st.lists(st.integers(1, 60), max_size=80),
+)
+def test_however_it_is_cut_what_is_shown_is_not_taken_back(text: str, sizes: list[int]) -> None:
+    blocks, given_out, before, at = Blocks(), "", "", 0
+    for size in [*sizes, len(text)]:
+        given_out += blocks.add(text[at : at + size])
+        at += size
+        shown = visible(given_out + blocks.tail())
+        assert shown.startswith(before), text[:at]
+        before = shown
+
+
 @pytest.mark.parametrize("text", TEXTS)
 def test_a_text_that_is_complete_is_drawn_to_the_letter(text: str) -> None:
     blocks = Blocks()

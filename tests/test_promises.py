@@ -23,7 +23,7 @@ from kimi_magic.keys import Key
 from kimi_magic.messages import Counted, Finished, Opened, ReasoningDelta, TextDelta, ToolCallDelta
 from kimi_magic.reply import Reply
 from kimi_magic.usage import Usage
-from kimi_magic.view import css, static
+from kimi_magic.view import scripts, static
 from tests.clean import ROOT
 
 from .conftest import KEYS
@@ -219,7 +219,8 @@ def test_what_is_kept(recorder: Recorder) -> None:
     assert set(static.summary(turn)) == {"model", "state", "finish_reason", "usage", "seconds", "offline"}
     shown = re.sub(r"<[^>]*>", " ", static.html(turn))
     assert re.fullmatch(
-        r"\s*m · 3 \+ 4 tokens · [\d.]+ s · stop\s+Reasoning( · [\w ≈.]+)*\s+Because\.\s+So\.\s*", shown
+        r"\s*m · [\d.]+ s · 7 tokens\s+(Thought for [\d.]+ s|Reasoning)( · [\w ≈.]+)*\s+Because\.\s+So\.\s*",
+        shown,
     )
 
 
@@ -274,9 +275,9 @@ def test_a_page_loads_nothing() -> None:
 @promise("The saved page has one script, which copies code blocks")
 def test_a_page_has_one_script() -> None:
     html = page_of("```python\nx\n```\n\n```\n<script>alert(1)</script>\n```")
-    assert re.findall(r"<script>(.*?)</script>", html, re.DOTALL) == [css.COPY_SCRIPT]
+    assert re.findall(r"<script>(.*?)</script>", html, re.DOTALL) == [scripts.COPY_SCRIPT]
     assert "<script" not in page_of("No code.")
-    assert "http" not in css.COPY_SCRIPT
+    assert "http" not in scripts.COPY_SCRIPT + scripts.TREE_SCRIPT
 
 
 @promise("Hidden characters: what would show a line in another order is left out of prose; in code, names")

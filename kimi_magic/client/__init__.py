@@ -173,7 +173,7 @@ class Client:
             except ValueError:
                 raise KimiStreamError(
                     f"{connection.host} sent no {what}, but: {connection.excerpt(body, 80)}",
-                    hint=f"Check the base URL with {{@settings}}; it is {connection.base_url}",
+                    hint=f"Check the base URL with {{@settings}}; it is {connection.place}",
                 ) from None
 
         await self._repeat(attempt, connection, silence, lambda: False, lambda _: None)

@@ -71,6 +71,13 @@ class Connection:
         return self.base_url.removesuffix("/chat/completions") + path
 
     @property
+    def place(self) -> str:
+        """The address for a message: inside this process there is none to follow."""
+        if self.is_paid:
+            return self.base_url
+        return "the offline simulator" if self.is_simulated else f"the recording {self.recording}"
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the service is on this machine."""
         return addresses.is_loopback(self.base_url)

@@ -66,7 +66,7 @@ def check_coding(response: httpx.Response, connection: Connection) -> None:
     if unknown or len(codings) > 1:
         raise errors.KimiStreamError(
             f"{connection.host} sent its answer compressed as {', '.join(codings)}, which was not asked for",
-            hint=f"Switch it off in the gateway in front of the service: {connection.base_url}",
+            hint=f"Switch it off in the gateway in front of the service: {connection.place}",
         )
 
 

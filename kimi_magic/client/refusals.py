@@ -97,7 +97,7 @@ def _kind(
             return (
                 errors.KimiModelError,
                 f"does not have model {model!r} at this address" if model else "does not have this address",
-                f"{meant}See {{@models}}; the base URL is {connection.base_url}",
+                f"{meant}See {{@models}}; the base URL is {connection.place}",
             )
         case 408 | 429:
             return (

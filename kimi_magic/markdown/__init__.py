@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kimi_magic.markdown.code import language_of
 from kimi_magic.markdown.formulas import inert, open_block
 from kimi_magic.markdown.parser import parser
+from kimi_magic.markdown.writing import fenced, literal, written
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["Blocks", "CodeBlock", "code_blocks", "inert", "render"]
+__all__ = ["Blocks", "CodeBlock", "code_blocks", "fenced", "inert", "literal", "render", "written"]
 
 LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
 LARGEST_OPEN = 6_000  # bytes of their HTML

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from kimi_magic import errors, hosts
 from kimi_magic.conversation import DEFAULT_CHAT, Turn
 from kimi_magic.markdown import hidden
-from kimi_magic.messages import Choice
+from kimi_magic.messages import STOP, Choice
 from kimi_magic.usage import dollars
 
+SILENCE = 5  # s without a piece after which the status says so
 MOST_RANGES = 4  # of turns that the byline names one by one: it does not grow with the conversation
 MOST_CALLS = 100  # that are shown of one answer; nobody reads more, and a page with more is slow
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
@@ -50,12 +51,17 @@ def status(turn: Turn) -> str:
         case "waiting":
             text = f"{model} · waiting for the first words · {seconds}"
         case "reasoning":
-            text = f"{model} · thinking · {seconds} · ≈ {rough_tokens(turn.choice.reasoning)} tokens"
+            tokens = rough_tokens(turn.choice.reasoning)
+            amount = f" · ≈ {tokens:,} tokens" * (tokens > 0 and turn.seconds >= 1)
+            text = f"{model} · thinking · {seconds}{amount}"
         case "answering":
             rate = rough_tokens(turn.choice.text) / max(1.0, turn.choice.answer_seconds)
-            text = f"{model} · answering · {seconds} · ≈ {rate:.0f} tokens/s"
+            pace = f" · ≈ {rate:.0f} tokens/s" * (rate >= 0.5 and turn.choice.answer_seconds >= 1)
+            text = f"{model} · answering · {seconds}{pace}"
         case _:
             return byline(turn)
+    if turn.has_begun and (silence := turn.step.silence) >= SILENCE:
+        text = f"{model} · no word for {silence:.0f} s · {seconds}"
     if turn.step.n > 1 and turn.has_begun:
         ended = sum(choice.state == "ended" for choice in turn.choices)
         text += f" · {ended} of {turn.step.n} answers complete"
@@ -75,48 +81,61 @@ def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
     choice = choice or turn.choice
     if choice.state == "reasoning" and not turn.has_ended:
         return f"Thinking… {choice.reasoning_seconds:.0f} s"
-    parts = ["Reasoning"]
-    if (
-        choice.reasoning_seconds and turn.step.recorded_seconds is None
-    ):  # none of it was thought now where an answer is resumed
-        parts.append(f"{choice.reasoning_seconds:.1f} s")
-    if (usage := turn.step.usage_of(choice)) and usage.reasoning:
-        parts.append(f"{usage.reasoning:,} tokens")
-    elif usage is None:
-        parts.append(f"≈ {rough_tokens(choice.reasoning):,} tokens")
+    usage = turn.step.usage_of(choice)
+    # None of it was thought now where the answer comes from a recording, or is resumed.
+    is_timed = choice.reasoning_seconds and turn.step.recorded_seconds is None
+    parts = [f"Thought for {choice.reasoning_seconds:.1f} s" if is_timed else "Reasoning"]
+    if usage and usage.reasoning:
+        parts.append(f"{usage.reasoning:,} token{'s' * (usage.reasoning != 1)}")
+    elif usage is None and (count := rough_tokens(choice.reasoning)):
+        parts.append(f"≈ {count:,} token{'s' * (count != 1)}")
     return " · ".join(parts)
 
 
 def byline(turn: Turn) -> str:
-    """Model, tokens as the service counted them, estimated cost, seconds, and why it ended."""
-    parts = [turn.step.model]
+    """Model, seconds, tokens and cost of all requests; and why it ended, unless it simply did."""
+    parts = [turn.step.model, f"{turn.seconds:.1f} s"]
     if usage := turn.usage:
-        reasoning = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
-        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
-        least = "≥ " * turn.is_undercounted
-        parts.append(f"{least}{usage.prompt:,}{cached} + {usage.completion:,} tokens{reasoning}")
+        parts.append(f"{'≥ ' * turn.is_undercounted}{usage.total:,} tokens")
     if turn.cost is not None:
-        parts.append(f"{'≥' if turn.is_underpriced else '≈'} {dollars(turn.cost)} (estimate)")
-    parts.append(f"{turn.seconds:.1f} s")
-    if repair_note := repairs(turn):
-        parts.append(repair_note)
-    parts += standing(turn)
-    match turn.state, turn.choice.finish_reason:
-        case "interrupted", _:
-            parts.append("stopped" + " · this part is not in the conversation" * bool(turn.choice.text))
-        case "failed", _:
-            parts.append("failed" + " · this part is not in the conversation" * bool(turn.choice.text))
-        case _ if len(turn.choices) > 1:
-            reasons = ", ".join(condition(turn, choice) for choice in turn.choices)
-            parts.append(f"{len(turn.choices)} answers: {reasons}")
-        case _, "length":
-            parts.append("length: cut at --max-tokens" + " before the answer began" * (not turn.choice.text))
-        case _, reason:
-            parts.append(reason or "ended without a reason given")
+        parts.append(f"{'≥ ' * turn.is_underpriced}{dollars(turn.cost)}")
+    parts += filter(None, [repairs(turn), ending(turn)])
     if turn.step.simulated:
         parts.append("offline simulator")
     if turn.step.recorded_seconds is not None:
         parts.append("recording")
+    return " · ".join(map(on_one_line, parts))
+
+
+def ending(turn: Turn) -> str:
+    """Why it ended, "" where it ended as it should."""
+    match turn.state, turn.choice.finish_reason:
+        case "interrupted", _:
+            return "stopped"
+        case "failed", _:
+            return "failed"
+        case _ if len(turn.choices) > 1:
+            reasons = {choice.finish_reason for choice in turn.choices}
+            shown = ", ".join(condition(turn, choice) for choice in turn.choices) if reasons != {STOP} else ""
+            return f"{len(turn.choices)} answers{': ' * bool(shown)}{shown}"
+        case _, "stop":
+            return ""
+        case _, "length":
+            return "cut at --max-tokens" + " before the answer began" * (not turn.choice.text)
+        case _, reason:
+            return reason or "ended without a reason given"
+
+
+def details(turn: Turn) -> str:
+    """What the byline leaves out: each kind of tokens, that the cost is an estimate, the conversation."""
+    parts = []
+    if usage := turn.usage:
+        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
+        reasoning = f" ({usage.reasoning:,} of them reasoning)" if usage.reasoning else ""
+        parts += [f"{usage.prompt:,} tokens in{cached}", f"{usage.completion:,} out{reasoning}"]
+    if turn.cost is not None:
+        parts.append(f"≈ {dollars(turn.cost)}, an estimate by the list price")
+    parts += standing(turn)
     return " · ".join(map(on_one_line, parts))
 
 
@@ -136,8 +155,13 @@ def standing(turn: Turn) -> list[str]:
         number = place.earlier if of_all else place.context
         parts.append(f"{place.context}{of_all} turn{'s' * (number != 1)} of context")
     if place.left_out:
-        parts.append(f"{turns(place.left_out)} left out, the context of the model is full")
+        parts.append(left_out(place.left_out))
     return parts
+
+
+def left_out(numbers: Sequence[int]) -> str:
+    """Which turns were not sent, and why."""
+    return f"{turns(numbers)} left out, the context of the model is full"
 
 
 def turns(numbers: Sequence[int]) -> str:
@@ -167,7 +191,8 @@ def on_one_line(text: str) -> str:
 
 def heading(turn: Turn, choice: Choice, number: int) -> str:
     """Which of several answers this is, and how it is with it."""
-    return f"Answer {number} · {condition(turn, choice)}"
+    how = condition(turn, choice)
+    return f"Answer {number}" + f" · {how}" * (how != STOP)
 
 
 def condition(turn: Turn, choice: Choice) -> str:

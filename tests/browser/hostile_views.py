@@ -8,7 +8,7 @@ from IPython.display import display
 from kimi_magic import markdown
 from kimi_magic.messages import Finished, Message, Noticed, Opened, ReasoningDelta, TextDelta, ToolCallDelta
 from kimi_magic.usage import Ledger, Record
-from kimi_magic.view import history, ledger, notebook, static, tree, words
+from kimi_magic.view import history, ledger, static, table, tree, words
 
 from ..payloads import PAYLOADS, armed
 from ..turns import GrowingTurn
@@ -37,7 +37,7 @@ def show(script: str, address: str) -> None:
     _display(ledger.html(kept) + ledger.timing_html(kept))
     _display(history.html([Message("assistant", text, reasoning_content=text) for text in texts]))
     _display("".join(words.for_export(tree.of_value({text: text})) for text in texts))
-    display(notebook.data_bundle({text: text for text in texts}), raw=True)
+    _display(words.for_export(table.records_html([{text: text for text in texts}] * 2)))
     _display(f"<p>{LAST_WORDS}</p>")
 
 
