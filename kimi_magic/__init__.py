@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from kimi_magic.messages import Choice, ToolCall
     from kimi_magic.prompt import prompt_filter
     from kimi_magic.reply import Reply
+    from kimi_magic.tools import progress, tool
     from kimi_magic.usage import Usage
 
     last: Reply | None
@@ -77,8 +78,10 @@ __all__ = [
     "estimate",
     "grid",
     "last",
+    "progress",
     "prompt_filter",
     "read",
+    "tool",
     "usage_records",
 ]
 
@@ -97,6 +100,8 @@ _MODULES = {
     "ask": "api",
     "chat": "api",
     "prompt_filter": "prompt",
+    "progress": "tools",
+    "tool": "tools",
     "estimate": "api",
     "grid": "api",
     "map": "api",

@@ -19,7 +19,7 @@ from kimi_magic import cells, files, options, view
 from kimi_magic.conversation import DEFAULT_CHAT, Turn, digest
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Message, user_message
-from kimi_magic.saved import SavedAnswer, SavedTurn
+from kimi_magic.saved import SavedAnswer, SavedRound, SavedTurn
 from kimi_magic.usage import Usage
 
 SESSION = "JPY_SESSION_NAME"  # jupyter_server puts the path of the notebook there
@@ -154,6 +154,7 @@ def _turn(
         ),
         model=str(about.get("model") or ""),
         offline=bool(about.get("offline")),
+        rounds=msgspec.convert(about.get("rounds") or (), tuple[SavedRound, ...]),
         usage=msgspec.convert(usage, Usage) if usage else None,
         seconds=float(about.get("seconds") or 0.0),
         fingerprint=str(about.get("fingerprint") or ""),

@@ -38,11 +38,23 @@ LAYERS = {
         "cluster",
         "mapping",
         "kernel",
+        "calls",
         "settings",
         "options",
     ],
     "view": ["view", "cells"],
-    "work": ["batch", "engine", "structured", "prompt", "reply", "conversation", "saved", "request", "hosts"],
+    "work": [
+        "batch",
+        "engine",
+        "tools",
+        "structured",
+        "prompt",
+        "reply",
+        "conversation",
+        "saved",
+        "request",
+        "hosts",
+    ],
     "transport": ["client", "bridge", "simulator"],
     "formats": ["frames", "schema", "json_text", "markdown", "attachments", "images", "sse"],
     "vocabulary": ["timing", "messages", "usage", "models", "keys", "addresses", "files", "errors"],
@@ -53,7 +65,7 @@ HOSTS = {
     "IPython": {"extension", "magics", "rewriting", "watch", "view"},
     "ipywidgets": {"view"},
     "uvicorn": {"simulator"},
-    "threading": {"bridge", "simulator", "warm_up", "watch"},
+    "threading": {"bridge", "simulator", "tools", "warm_up", "watch"},  # tools: `@tool(parallel=True)`
 }
 SERVICE_FIELDS = {
     "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "include_usage",

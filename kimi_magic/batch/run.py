@@ -264,8 +264,9 @@ class _Runner:
             return Row(error=error)
         turn = plan.turn
         try:
-            for ask in engine.steps(plan):
-                await self._send(plan, ask, job)
+            for need in engine.steps(plan):
+                if isinstance(need, engine.Ask):  # a map has no tools, and so no calls
+                    await self._send(plan, need, job)
             _check_end(turn)
         except KimiBudgetError:
             raise

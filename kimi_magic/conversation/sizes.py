@@ -14,7 +14,8 @@ PICTURE_TOKENS = 1_500  # an estimate: services count a picture by its size, and
 
 def message_tokens(message: Message) -> int:
     """An estimate of the tokens of a message: four ASCII characters make one, two of all others one."""
-    text = message.text + (message.reasoning_content or "")
+    called = "".join(map(str, message.tool_calls or ()))
+    text = message.text + (message.reasoning_content or "") + called
     others = len(text) - len(text.encode("ascii", "ignore"))
     pictures = len(message.content) if message.has_pictures and isinstance(message.content, tuple) else 0
     return (len(text) - others) // 4 + (others + 1) // 2 + TOKENS_AROUND + PICTURE_TOKENS * pictures

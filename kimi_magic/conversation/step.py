@@ -7,11 +7,13 @@ from time import monotonic
 from typing import Literal
 
 from kimi_magic import models
+from kimi_magic.conversation.results import ToolResult
 from kimi_magic.messages import (
     Choice,
     Counted,
     Event,
     Finished,
+    Message,
     Noticed,
     Opened,
     ReasoningDelta,
@@ -23,11 +25,12 @@ from kimi_magic.messages import (
     TextWasReasoning,
     ToolCallDelta,
 )
+from kimi_magic.messages.sent import calls_message
 from kimi_magic.timing import Stopwatch, Timing
 from kimi_magic.usage import Usage, cost, of_choices
 
 End = Literal["complete", "interrupted", "failed"]
-State = Literal["connecting", "waiting", "reasoning", "answering"] | End
+State = Literal["connecting", "waiting", "reasoning", "answering", "calling"] | End
 
 
 class Step:
@@ -37,8 +40,9 @@ class Step:
     unknown; `simulated` says that it goes to the offline simulator.
     `began` is when, in UTC. `state` is one of connecting, waiting, reasoning, answering, complete,
     interrupted, failed. `retrying` says why nothing has come yet, None while no request is repeated.
-    `rejected` is why the answer was asked for again, "" if it was not; `notices` are sentences for the person
-    about what came; `stopwatch` is fed by whoever receives it.
+    `results` are the answers to the functions that it calls, in the order of the calls; empty where they are
+    not run. `rejected` is why the answer was asked for again, "" if it was not; `notices` are sentences for
+    the person about what came; `stopwatch` is fed by whoever receives it.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Step:
         self.rejected = ""
         self.recorded_seconds: float | None = None  # of an answer that comes from a recording
         self.notices: tuple[str, ...] = ()
+        self.results: list[ToolResult] = []
         self.began = datetime.now(UTC)
         self._choices = {index: Choice(index, prefix=request.prefix) for index in range(request.n or 1)}
         if start is not None and start.text:  # an answer that was cut before its first word begins anew
@@ -85,9 +90,9 @@ class Step:
             case TextWasReasoning(index):
                 self.state = "reasoning"
                 self._choice(index).move_text()
-            case ToolCallDelta(id, name, arguments, call, index):
+            case ToolCallDelta(id, name, arguments, call, index, kind):
                 self.state = "answering"
-                self._choice(index).add_call(call, id, name, arguments)
+                self._choice(index).add_call(call, id, name, arguments, kind)
             case Opened(id, model):
                 self.id, self.model = id, model or self.model
                 self.retrying = None
@@ -124,6 +129,13 @@ class Step:
     def choices(self) -> tuple[Choice, ...]:
         """The answers in the service's order: all that were asked for, after the end those that came."""
         return tuple(self._choices[index] for index in sorted(self._choices))
+
+    @property
+    def messages(self) -> tuple[Message, ...]:
+        """The calls of a step whose calls were answered, and the answers, as the next request sends them."""
+        (choice, *_), calls = self.choices, [result.call for result in self.results]
+        asked = calls_message(choice.text, choice.reasoning, calls)
+        return (asked, *(result.message for result in self.results))
 
     @property
     def n(self) -> int:

@@ -216,8 +216,9 @@ class Conversation:
         """The conversation as JSON holds it; `from_json` reads it. Nothing of key, host or account is in it.
 
         `version` is 1. `turns` have `id` (the cell's), `prompt` (a message), `answers` (`text`, `reasoning`
-        and `finish_reason` of each), and where they are not the default `picked`, `model`, `offline`,
-        `usage`, `seconds`, `time` (UTC), `edited`, `muted`, `pinned`, `stale` and `fingerprint`.
+        and `finish_reason` of each), and where they are not the default `rounds` (calls of functions with
+        their results), `picked`, `model`, `offline`, `usage`, `seconds`, `time` (UTC), `edited`, `muted`,
+        `pinned`, `stale` and `fingerprint`.
         """
         return saved.to_json(
             saved.SavedConversation(
@@ -272,13 +273,15 @@ class Conversation:
 
 def turn_tokens(turn: Turn, *, reasoning: bool = True) -> int:
     """The tokens of a turn that is sent: its answer as the service counted it, the rest estimated."""
-    prompt, answer = turn.messages()
+    prompt, *calls, answer = turn.messages()
+    kept_calls = calls if reasoning else [structs.replace(each, reasoning_content=None) for each in calls]
+    sent = message_tokens(prompt) + sum(map(message_tokens, kept_calls))
     usage = turn.step.usage if turn.edited is None and len(turn.choices) == 1 else None
     if usage is None:
         kept = answer if reasoning else structs.replace(answer, reasoning_content=None)
-        return message_tokens(prompt) + message_tokens(kept)
+        return sent + message_tokens(kept)
     thought = 0 if reasoning else usage.reasoning or 0
-    return message_tokens(prompt) + max(usage.completion - thought, 1) + TOKENS_AROUND
+    return sent + max(usage.completion - thought, 1) + TOKENS_AROUND
 
 
 def _without_reasoning(message: Message, reasoning: HistoryReasoning) -> Message:

@@ -7,9 +7,11 @@ from time import monotonic
 from typing import Any, NamedTuple
 
 from kimi_magic import saved
+from kimi_magic.conversation.results import ToolResult
 from kimi_magic.conversation.sizes import digest
 from kimi_magic.conversation.step import End, State, Step
 from kimi_magic.messages import (
+    CALLS,
     Choice,
     Counted,
     Finished,
@@ -71,6 +73,7 @@ class Turn:
         self.id = id
         self.prompt = prompt
         self.steps: list[Step] = []
+        self.earlier: tuple[Step, ...] = ()  # of the turn that this one continues, with answered calls
         self.picked = 0
         self.kept = False
         self.stale = False
@@ -102,7 +105,10 @@ class Turn:
         """How it ended; until then the state of its last step."""
         if self._end is not None:
             return self._end
-        return self.steps[-1].state if self.steps else "connecting"
+        if not self.steps:
+            return "connecting"
+        last = self.steps[-1]
+        return "calling" if last.results and last.has_ended else last.state
 
     @property
     def has_ended(self) -> bool:
@@ -190,12 +196,26 @@ class Turn:
         return (self._ended or monotonic()) - self.steps[0].started
 
     def messages(self) -> tuple[Message, ...]:
-        """The prompt and the answer as later prompts send them. Reasoning that led elsewhere is not sent."""
+        """The prompt, the calls with their results, and the answer, as later prompts send them.
+
+        Reasoning that led elsewhere is not sent.
+        """
+        calls = [message for step in self.rounds for message in step.messages]
         if self.edited is not None:
-            return (self.prompt, Message("assistant", self.edited))
+            return (self.prompt, *calls, Message("assistant", self.edited))
         choice = self.choice
         answer = Message("assistant", choice.text, reasoning_content=choice.reasoning or None)
-        return (self.prompt, answer)
+        return (self.prompt, *calls, answer)
+
+    @property
+    def rounds(self) -> tuple[Step, ...]:
+        """The steps in which functions were called; the answer is that of another step."""
+        return (*self.earlier, *(step for step in self.steps if step.results))
+
+    @property
+    def shown_steps(self) -> tuple[Step, ...]:
+        """What is shown, one below the other: the rounds of calls, then the step with the answer."""
+        return tuple(dict.fromkeys((*self.rounds, self.step)))
 
     @property
     def digest(self) -> str:
@@ -215,6 +235,14 @@ class Turn:
             answers=tuple(
                 saved.SavedAnswer(choice.text, choice.reasoning, choice.finish_reason)
                 for choice in self.choices
+            ),
+            rounds=tuple(
+                saved.SavedRound(
+                    tuple(result.record() for result in step.results),
+                    step.choices[0].text,
+                    step.choices[0].reasoning,
+                )
+                for step in self.rounds
             ),
             picked=self.picked,
             model=self.step.model,
@@ -237,6 +265,7 @@ class Turn:
             ValueError: No conversation can hold it: the answer is empty, or there is none.
         """
         turn = cls(record.prompt, id=record.id)
+        turn.earlier = tuple(_round_from(each, record) for each in record.rounds)
         request = Request(record.model, (record.prompt,), n=len(record.answers))
         step = Step(request, simulated=record.offline)
         step.began = record.time or step.began
@@ -255,3 +284,16 @@ class Turn:
         if not (turn.is_complete and (record.edited is None or record.edited)):
             raise ValueError("it has no answer that a conversation can hold")
         return turn
+
+
+def _round_from(record: saved.SavedRound, turn: saved.SavedTurn) -> Step:
+    """A step with the calls that were saved as `record`; its tokens are counted in those of its turn."""
+    if not record.calls:
+        raise ValueError("a round of calls without any")
+    step = Step(Request(turn.model, (turn.prompt,)), simulated=turn.offline)
+    step.add(ReasoningDelta(record.reasoning))
+    step.add(TextDelta(record.text))
+    step.add(Finished(CALLS))
+    step.results = [ToolResult.from_record(each) for each in record.calls]
+    step.end("complete")
+    return step

@@ -14,14 +14,17 @@ from time import monotonic
 from typing import Any, Literal
 
 import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from kimi_magic.conversation import Turn
+from kimi_magic import cells
+from kimi_magic.conversation import Step, Turn
 from kimi_magic.json_text import portable
 from kimi_magic.markdown import Blocks, inert
 from kimi_magic.messages import Choice
 from kimi_magic.messages.choice import shortened
 from kimi_magic.view import batch, css, static, table, tree, words
+from kimi_magic.view.live_calls import LiveCalls
 
 GROUP_LENGTH = (
     3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
@@ -40,6 +43,7 @@ WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same
 CALL_LENGTH = (
     300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 )
+VS_CODE = "__vsc_ipynb_file__"  # a name that VS Code puts into the notebook
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
 # Of what terminals obey and what reorders a line, what `json.dumps` leaves as it is.
 _CONTROL = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
@@ -131,6 +135,13 @@ class NotebookView:
         if not (is_long and self._close_later(final["text/html"])):
             self._live.close()
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there who can click, and the clicks arrive (in VS Code they do not)."""
+        shell = get_ipython()
+        is_there = bool(cells.request_of(shell).get("content", {}).get("allow_stdin"))
+        return self._stop is not None and is_there and VS_CODE not in shell.user_ns
+
     def repeat(self, turn: Turn) -> None:
         """Show the outputs of a turn as they were, after a status that says so."""
         (data, about), *others = turn.outputs
@@ -194,6 +205,8 @@ class NotebookView:
 
 class ProgressView:
     """One line that says how far a request is, from a moment after it was sent to its end."""
+
+    can_ask = False
 
     def __init__(self, delay: float = PROGRESS_DELAY) -> None:
         self._delay = delay
@@ -326,11 +339,13 @@ class _Live:
         self._next = 0.0
         self._tabs: Any = None
         self._titles = [""] * count
+        self._habit = habit
+        self._before = (looks, head)
         if count == 1:
-            self._panels = [_Panel(self._widgets, (looks, head), habit, turn.wants_json, LIVE)]
-            self._box = self._panels[0].box
+            self._panels: list[_Panel] = []  # of the steps, one below the other
+            self._box = widgets.VBox(self._before, layout=self._widgets.layout, _dom_classes=LIVE)
             return
-        self._panels = [_Panel(self._widgets, (), habit, turn.wants_json) for _ in range(count)]
+        self._panels = [_Panel(self._widgets, habit, turn.wants_json) for _ in range(count)]
         layout = self._widgets.layout
         boxes = tuple(panel.box for panel in self._panels)
         self._tabs = widgets.Tab(boxes, selected_index=0, layout=layout)
@@ -344,7 +359,8 @@ class _Live:
     @property
     def reasoning_opened(self) -> set[int]:
         """The answers whose reasoning the person wants open: it stays as they left it."""
-        return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
+        panels = self._panels if self._tabs is not None else self._panels[-1:]
+        return {index for index, panel in enumerate(panels) if panel.reasoning_opened}
 
     @property
     def hidden_class(self) -> str:
@@ -362,7 +378,8 @@ class _Live:
         return _page() is not self._page
 
     def update(self, turn: Turn) -> None:
-        now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying)
+        states = tuple(result.state for result in turn.steps[-1].results)
+        now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying, states)
         # Also called when nothing came but time, and there may be more to show. First words never wait.
         if now < self._next and moment == self._moment:
             return
@@ -370,11 +387,24 @@ class _Live:
         if moment != self._moment:  # once a second: the figures in it change with every word
             self._moment = moment
             self._status.value = static.line(words.status(turn))
+        if self._tabs is None:
+            self._update_steps(turn)
+            return
         growing = {choice.index: choice for choice in turn.choices}  # more than were asked for: at the end
         for index, panel in enumerate(self._panels):
             if (choice := growing.get(index)) is not None:
-                panel.update(turn, choice)
+                panel.update(turn, turn.step, choice)
                 self._show_title(index, f"{index + 1} · {words.condition(turn, choice)}")
+
+    def _update_steps(self, turn: Turn) -> None:
+        """The steps one below the other; what was still to be shown of an earlier one comes too."""
+        steps = turn.shown_steps
+        if new := steps[len(self._panels) :]:
+            is_last = [step is steps[-1] for step in new]
+            self._panels += [_Panel(self._widgets, self._habit, turn.wants_json and last) for last in is_last]
+            self._box.children = (*self._before, *(panel.box for panel in self._panels))
+        for panel, step in zip(self._panels, steps, strict=False):
+            panel.update(turn, step, step.choices[0])
 
     def close(self) -> None:
         """Close every widget with its layout and style: `Widget.close` alone leaves those open."""
@@ -382,7 +412,7 @@ class _Live:
             panel.close()
         if self._tabs is not None:
             self._tabs.close()
-            self._box.close()
+        self._box.close()
         self._widgets.close()
 
     def finish(self, html: str) -> None:
@@ -390,7 +420,7 @@ class _Live:
         self._widgets.spare(self._looks)
         self._box.children = (self._looks, widgets.HTMLMath(html))
         for panel in self._panels:
-            panel.close(with_box=panel.box is not self._box)
+            panel.close()
         if self._tabs is not None:
             self._tabs.close()
         self._widgets.close(keep_layout=True)
@@ -433,6 +463,19 @@ class _Widgets:
         self._others.append(widget)
         return widget
 
+    def button(self, text: str, about: str, act: Callable[[], None]) -> Any:
+        """A button that calls `act`, once."""
+
+        def clicked(button: Any) -> None:
+            button.disabled = True
+            act()
+
+        own = widgets.Layout(width="auto", margin="0 .5em .6em 0")
+        button = widgets.Button(description=text, tooltip=about, layout=own)
+        button.on_click(clicked)
+        self._others += [button, button.style, own]
+        return button
+
     def box(self, children: tuple[Any, ...]) -> Any:
         """A box of widgets, one below the other."""
         box = widgets.VBox(children, layout=self.layout)
@@ -452,31 +495,24 @@ class _Widgets:
 
 
 class _Panel:
-    """One growing answer in a box: `before`, reasoning (unless `habit` is None), text, tool calls."""
+    """One growing answer in a box: reasoning (unless `habit` is None), text, tool calls."""
 
-    def __init__(
-        self,
-        factory: _Widgets,
-        before: tuple[Any, ...],
-        habit: Habit | None,
-        json: bool,
-        classes: tuple[str, ...] = (),
-    ) -> None:
+    def __init__(self, factory: _Widgets, habit: Habit | None, json: bool) -> None:
         self._widgets = factory
-        self._before = before
         self._habit = habit
         kind = widgets.HTML if json else widgets.HTMLMath
         self._answer = _Column(factory, kind)
         self._reasoning_column: _Column | None = None
         self._accordion: Any = None
         self._calls: Any = None
+        self._live_calls: LiveCalls | None = None
         self._title = ""
         self._text = self._reasoning = 0  # characters shown so far
         self._blocks: Blocks | tree.Rows = tree.Rows() if json else Blocks()
         self._open_reasoning = ""
         self._was_folded = False
         self._was_touched = False  # the person opened or closed the reasoning
-        self.box = widgets.VBox((*before, self._answer.box), layout=factory.layout, _dom_classes=classes)
+        self.box = factory.box((self._answer.box,))
 
     @property
     def reasoning_opened(self) -> bool:
@@ -484,32 +520,40 @@ class _Panel:
         wanted = self._was_touched or self._habit == "open"
         return wanted and self._accordion is not None and self._accordion.selected_index == 0
 
-    def update(self, turn: Turn, choice: Choice) -> None:
+    def update(self, turn: Turn, step: Step, choice: Choice) -> None:
         if self._habit is not None and len(choice.reasoning) > self._reasoning:
             new = choice.reasoning[self._reasoning : self._reasoning + REPAINT_LENGTH]
             self._show_reasoning(new)
             self._reasoning += len(new)
         if self._accordion is not None:
-            self._show_title(words.reasoning_title(turn, choice))
-            if choice.text and self._habit == "auto" and not self._was_folded:
+            self._show_title(words.reasoning_title(turn, choice, step))
+            if (choice.text or step.results) and self._habit == "auto" and not self._was_folded:
                 self._was_folded = True
                 self._fold()
         if len(choice.text) > self._text:
             new = choice.text[self._text : self._text + REPAINT_LENGTH]
             self._show_answer(new)
             self._text += len(new)
-        if choice.tool_calls:
+        if step.results:
+            self._show_results(step)
+        elif choice.tool_calls:
             self._show_calls(choice)
 
-    def close(self, *, with_box: bool = True) -> None:
-        if with_box:
-            self.box.close()
+    def close(self) -> None:
         if self._reasoning_column is not None:
             self._accordion.close()
 
     def _place(self) -> None:
-        parts = (self._accordion, self._answer.box, self._calls)
-        self.box.children = (*self._before, *(part for part in parts if part is not None))
+        cards = self._live_calls.box if self._live_calls is not None else self._calls
+        parts = (self._accordion, self._answer.box, cards)
+        self.box.children = tuple(part for part in parts if part is not None)
+
+    def _show_results(self, step: Step) -> None:
+        """The cards, in place of the list of calls that grew."""
+        if self._live_calls is None:
+            self._live_calls = LiveCalls(self._widgets)
+            self._place()
+        self._live_calls.update(step.results)
 
     def _show_calls(self, choice: Choice) -> None:
         if self._calls is None:
