@@ -4,6 +4,9 @@ A job is an async function that gets `emit` and calls it with batches of events.
 coroutine: the running loop stays free. `listen` blocks the calling thread; an interrupt gets through. Either
 way the events arrive in batches, the first at once, later ones one a `BATCH_INTERVAL`, and none is lost,
 doubled or reordered. `Order` lets one at a time in, whoever waits in either way.
+
+A Python in a browser (Pyodide) has no threads: there the jobs run on the page's own loop, and a blocking call
+waits by switching stacks where the browser can do that.
 """
 
 from __future__ import annotations
@@ -13,6 +16,7 @@ import contextlib
 import os
 import queue
 import signal
+import sys
 import threading
 import weakref
 from collections import deque
@@ -21,7 +25,7 @@ from concurrent.futures import Future
 from types import FrameType
 from typing import Any, TypeVar
 
-from kimi_magic.errors import KimiInterrupted
+from kimi_magic.errors import KimiInterrupted, KimiUsageError
 
 T = TypeVar("T")
 Emit = Callable[[list[T]], None]
@@ -34,6 +38,7 @@ BATCH_INTERVAL = 1 / 15  # s between two batches; the eye sees no difference to 
 # handler cancels the task without waking its loop.
 POLL_INTERVAL = 0.03
 CANCEL_TIMEOUT = 2.0  # s that a cancelled job may take to close its connection before nobody waits any more
+HAS_THREADS = sys.platform != "emscripten"
 IO_THREAD_NAME = "kimi_magic I/O"
 STOPPED = "stopped; the part that arrived is kept"
 
@@ -44,16 +49,19 @@ def is_main_thread() -> bool:
 
 
 class IOThread:
-    """A daemon thread with an event loop, started at its first use."""
+    """A daemon thread with an event loop, started at its first use; without threads, the loop that is there."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
+        self._last: asyncio.Task[None] | None = None  # held, or it could be collected before it has run
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
         """The running loop."""
+        if not HAS_THREADS:
+            return asyncio.get_event_loop()
         with self._lock:
             if self._loop is None:
                 self._loop = asyncio.new_event_loop()
@@ -64,7 +72,14 @@ class IOThread:
             return self._loop
 
     def close(self, last_words: Callable[[], Coroutine[Any, Any, None]] | None = None) -> None:
-        """Cancel all jobs, await `last_words`, and stop the thread. It starts again at its next use."""
+        """Cancel all jobs, await `last_words`, and stop the thread. It starts again at its next use.
+
+        Without a thread, other people's tasks are on the same loop: only `last_words` are awaited, later.
+        """
+        if not HAS_THREADS:
+            if last_words is not None:
+                self._last = self.loop.create_task(last_words())
+            return
         with self._lock:
             loop, thread, self._loop = self._loop, self._thread, None
         if loop is None or thread is None:
@@ -177,7 +192,7 @@ class _Crossing:
         self._events += events
         if self._timer is None and self._events:
             # "At once" means when the job next waits: all that one read brought crosses together.
-            self._timer = self._loop.call_at(self._next, self.flush)
+            self._timer = self._loop.call_later(max(0.0, self._next - self._loop.time()), self.flush)
 
     def flush(self) -> None:
         if self._timer is not None:
@@ -298,6 +313,8 @@ class Ticket:
         """
         if self._blocks_itself and not self.is_admitted:
             raise RuntimeError("who is ahead goes on in this thread")
+        if not HAS_THREADS:
+            _block(self.arrive())
         while not self.is_admitted:
             with contextlib.suppress(TimeoutError):
                 self._turn.result(POLL_INTERVAL)
@@ -333,6 +350,23 @@ def is_loop_running() -> bool:
     return True
 
 
+def _block(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for `work` on the page's loop, in a browser that can switch stacks.
+
+    Raises:
+        KimiUsageError: It cannot, or somebody further out on the stack is not Python.
+    """
+    from pyodide.ffi import can_run_sync, run_sync  # type: ignore[import-not-found]
+
+    if not can_run_sync():
+        work.close()
+        raise KimiUsageError(
+            "this Python runs in a browser that cannot wait inside of a call; nothing was sent",
+            hint="Write await kimi_magic.aask(...), or begin the cell with %%kimi.",
+        )
+    run_sync(work)
+
+
 def listen(
     io: IOThread, job: Job[T], deliver: Callable[[list[T]], None], *, stop: Stop | None = None,
     polls: bool = True,
@@ -343,10 +377,14 @@ def listen(
     without, the thread sleeps until something comes.
 
     Raises:
+        KimiUsageError: There are no threads, and the browser cannot wait inside of a call.
         KimiInterrupted: After Ctrl-C, ■ or `stop`: the job was cancelled, its connection is closed, and what
             it had emitted was delivered.
         BaseException: What the job or `deliver` raised.
     """
+    if not HAS_THREADS:
+        _block(alisten(io, job, deliver, stop=stop, polls=polls))
+        return
     inbox: queue.SimpleQueue[list[T] | None] = queue.SimpleQueue()
     with _interrupts() as interrupts, other_threads.running(io, job, inbox.put) as work:
         must_poll = polls or (os.name == "nt" and interrupts.are_caught)

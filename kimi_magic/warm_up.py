@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from typing import Any
 
@@ -21,7 +22,9 @@ def wait() -> None:
 
 
 def start(shell: Any) -> None:
-    """Begin to import, a moment after `%load_ext`."""
+    """Begin to import, a moment after `%load_ext`; a browser has no threads, there the first cell imports."""
+    if sys.platform == "emscripten":
+        return
     warm_up = threading.Timer(DELAY, _warm_up, args=(shell,))  # `bridge` would import asyncio now
     warm_up.name, warm_up.daemon = "kimi_magic warm-up", True
     _warm_ups.append(warm_up)
