@@ -97,7 +97,7 @@ def _is_allowed(result: ToolResult, show: Callable[[], None]) -> bool:
     if typed is None:
         result.end("refused", results.NOBODY)
         result.note = phrase(
-            "not run, for nobody can be asked here: {@yes} or @kimi_magic.tool(safe=True) lets it run"
+            "nobody can be asked here whether it may run; {@yes} or @kimi_magic.tool(safe=True) lets it run"
         )
         show()
         return False

@@ -52,8 +52,9 @@ def run(calls: Sequence[Call], terms: Terms, tick: Tick) -> None:
     """
     if any(call.tool.is_async for call in calls):
         _block_on(lambda: arun(calls, terms, tick))
-    elif len(calls) == 1:
-        _here(calls[0], terms, tick)
+    elif len(calls) == 1 or not bridge.HAS_THREADS:
+        for call in calls:
+            _here(call, terms, tick)
     else:
         waiting = [_Waiting(call, _in_thread(call)) for call in calls]
         with interrupts():
@@ -70,8 +71,9 @@ async def arun(calls: Sequence[Call], terms: Terms, tick: Tick, stop: bridge.Sto
         KeyboardInterrupt: The person stopped a function on this thread.
         KimiInterrupted: `stop` was called.
     """
-    if len(calls) == 1 and not calls[0].tool.is_async:
-        _here(calls[0], terms, tick)
+    if not any(call.tool.is_async for call in calls) and (len(calls) == 1 or not bridge.HAS_THREADS):
+        for call in calls:
+            _here(call, terms, tick)
         return
     waiting = []
     for call in calls:
@@ -166,7 +168,7 @@ def _reporting(result: ToolResult, tick: Tick) -> Iterator[None]:
 @contextlib.contextmanager
 def interrupts() -> Iterator[None]:
     """Let SIGINT raise `KeyboardInterrupt` here: ipykernel would only cancel the task of the cell."""
-    if not bridge.is_main_thread():
+    if not bridge.is_main_thread() or not bridge.HAS_THREADS:
         yield
         return
 
@@ -184,7 +186,7 @@ def interrupts() -> Iterator[None]:
 @contextlib.contextmanager
 def _time_limit(seconds: float) -> Iterator[None]:
     """Raise `_TooLong` in the main thread after `seconds`, by SIGALRM; where that is not free, never."""
-    can = bridge.is_main_thread() and hasattr(signal, "setitimer")
+    can = bridge.is_main_thread() and hasattr(signal, "setitimer") and bridge.HAS_THREADS
     if not can or signal.getitimer(signal.ITIMER_REAL)[0]:
         yield
         return

@@ -37,7 +37,7 @@ def title(result: ToolResult) -> str:
     parts = [f"{_SIGNS.get(result.state, '→')} {_called(result.call)}", WORDS[result.state]]
     if result.seconds and result.has_ended:
         parts.append(f"{result.seconds:.1f} s")
-    if result.has_ended:
+    if result.has_ended and result.state != "refused":
         parts.append(shortened(on_one_line(result.text), LONGEST_IN_TITLE))
     if result.note:
         parts.append(on_one_line(result.note))
@@ -82,7 +82,8 @@ def lines(result: ToolResult) -> list[str]:
     """A call that has ended, as lines of text for a terminal."""
     seconds = f" ({result.seconds:.1f} s)" if result.seconds else ""
     shown = [f"{_SIGNS.get(result.state, '→')} {_called(result.call)}: {WORDS[result.state]}{seconds}"]
-    shown.append(f"  {shortened(on_one_line(result.text), 3 * LONGEST_IN_TITLE)}")
+    if result.state != "refused":
+        shown.append(f"  {shortened(on_one_line(result.text), 3 * LONGEST_IN_TITLE)}")
     if result.note:
         shown.append(f"  {on_one_line(result.note)}")
     return shown

@@ -39,8 +39,16 @@ def notices(turn: Turn, *, lasting: bool = True) -> list[str]:
         *turn.notices,
         *turn.step.notices,
         *map(repaired, turn.rejections),
+        *not_run(turn),
         *of_turn(turn, lasting=lasting),
     ]
+
+
+def not_run(turn: Turn) -> list[str]:
+    """Which functions were not run because nobody could be asked, each once."""
+    results = [result for step in turn.rounds for result in step.results]
+    refused = [result for result in results if result.state == "refused" and result.note]
+    return list(dict.fromkeys(f"{result.call.name} was not run: {result.note}." for result in refused))
 
 
 def repaired(fault: str) -> str:

@@ -83,7 +83,8 @@ class TerminalView:
         for number, choice in enumerate(turn.choices, 1):
             if choice is not turn.choice:
                 self._write_other(turn, choice, number)
-        for notice in (*turn.notices, *turn.step.notices, *endings.of_turn(turn, lasting=self._lasting)):
+        own = (*turn.notices, *turn.step.notices, *endings.not_run(turn))
+        for notice in (*own, *endings.of_turn(turn, lasting=self._lasting)):
             self._write_quiet(notice + "\n")
         self._write_quiet(words.byline(turn) + "\n")
 
