@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from typing import Any, NamedTuple
 
@@ -21,8 +22,8 @@ class Documented(NamedTuple):
 
 def read(function: Any) -> Documented:
     """What the docstring of `function` says; empty where it has none."""
-    source = inspect.getdoc(function) or ""
-    if not source.strip() or _is_of_the_class(function, source):
+    source = _source(function)
+    if not source.strip():
         return Documented("", {})
     from docstring_parser import ParseError, parse
 
@@ -39,11 +40,14 @@ def read(function: Any) -> Documented:
     return Documented(text or source.strip(), parameters)
 
 
-def _is_of_the_class(function: Any, source: str) -> bool:
-    """Whether it is the text of a type such as `functools.partial`, not of this very object."""
-    return not inspect.isroutine(function) and not isinstance(function, type) and (
-        inspect.getdoc(type(function)) == source
-    )  # fmt: skip
+def _source(function: Any) -> str:
+    """The docstring: of the function inside a partial; of the call of an object, or of its class."""
+    while isinstance(function, functools.partial):
+        function = function.func
+    if not inspect.isroutine(function) and not isinstance(function, type):
+        kind = type(function)
+        return inspect.getdoc(kind.__call__) or inspect.getdoc(kind) or ""  # type: ignore[operator]
+    return inspect.getdoc(function) or ""
 
 
 def _type(name: str | None) -> Any:

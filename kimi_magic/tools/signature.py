@@ -210,7 +210,7 @@ def _description(argument: Argument) -> str:
     if argument.is_required or argument.kind is Of.VAR_POSITIONAL:
         return argument.description
     said, text = argument.description, _default_text(argument.default)
-    if not text:
+    if not text or "default" in said.lower():
         return said
     stop = "." * bool(said and not said.endswith((".", "!", "?")))
     return f"{said}{stop} Default: {text}.".strip()

@@ -9,7 +9,7 @@ from types import ModuleType, SimpleNamespace
 from typing import Any
 
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.messages.sent import MOST_TOOLS, plain
+from kimi_magic.messages.sent import MOST_TOOLS
 from kimi_magic.tools.declaration import Tool, of
 
 
@@ -140,7 +140,7 @@ def _named(name: str, namespace: Mapping[str, Any]) -> Any:
 def _functions(thing: Any, name: str) -> Iterator[Any]:
     """The functions and definitions that `thing` stands for; `name` is what the person called it."""
     if is_definition(thing):
-        yield from (_checked_named(each, name) for each in (thing,))
+        yield _checked_named(thing, name)
     elif isinstance(thing, list | tuple):
         for each in thing:
             yield from _functions(each, name)
@@ -160,7 +160,7 @@ def _functions(thing: Any, name: str) -> Iterator[Any]:
 
 def _checked_named(definition: Mapping[str, Any], name: str) -> Any:
     try:
-        return plain(_checked(definition, 0), "tools")
+        return _checked(definition, 0)
     except ValueError as error:
         raise KimiUsageError(f"{{@tool {name}}}: expected {error}") from None
 

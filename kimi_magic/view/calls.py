@@ -29,6 +29,7 @@ WORDS = {
     "refused": "refused",
     "interrupted": "stopped",
 }
+RUNNING = ("waiting", "asking", "running")
 _SIGNS = {"done": "✓", "failed": "✗", "refused": "⊘", "interrupted": "■"}
 
 
@@ -37,7 +38,7 @@ def title(result: ToolResult) -> str:
     parts = [f"{_SIGNS.get(result.state, '→')} {_called(result.call)}", WORDS[result.state]]
     if result.seconds and result.has_ended:
         parts.append(f"{result.seconds:.1f} s")
-    if result.has_ended and result.state != "refused":
+    if result.state in ("done", "failed"):
         parts.append(shortened(on_one_line(result.text), LONGEST_IN_TITLE))
     if result.note:
         parts.append(on_one_line(result.note))
@@ -47,7 +48,7 @@ def title(result: ToolResult) -> str:
 def card(result: ToolResult) -> str:
     """The card: folded, and open while the person decides about it."""
     opened = result.state == "asking"
-    came = [("Result", result.text)] if result.has_ended else []
+    came = [("Result", result.text)] if result.state not in RUNNING else []
     return _details(title(result), [("Arguments", _pretty(result.call.arguments)), *came], opened=opened)
 
 
@@ -82,7 +83,7 @@ def lines(result: ToolResult) -> list[str]:
     """A call that has ended, as lines of text for a terminal."""
     seconds = f" ({result.seconds:.1f} s)" if result.seconds else ""
     shown = [f"{_SIGNS.get(result.state, '→')} {_called(result.call)}: {WORDS[result.state]}{seconds}"]
-    if result.state != "refused":
+    if result.state in ("done", "failed"):
         shown.append(f"  {shortened(on_one_line(result.text), 3 * LONGEST_IN_TITLE)}")
     if result.note:
         shown.append(f"  {on_one_line(result.note)}")

@@ -115,7 +115,7 @@ def byline(turn: Turn) -> str:
     if turn.cost is not None:
         parts.append(f"{'≥' if turn.is_underpriced else '≈'} {dollars(turn.cost)} (estimate)")
     parts.append(f"{turn.seconds:.1f} s")
-    if len(turn.rounds) > len(turn.earlier):
+    if len(turn.rounds) > len(turn.earlier) and len(turn.steps) > 1:
         parts.append(f"{len(turn.steps)} requests")
     if repair_note := repairs(turn):
         parts.append(repair_note)
