@@ -46,7 +46,7 @@ def _source(function: Any) -> str:
         function = function.func
     if not inspect.isroutine(function) and not isinstance(function, type):
         kind = type(function)
-        return inspect.getdoc(kind.__call__) or inspect.getdoc(kind) or ""  # type: ignore[operator]
+        return inspect.getdoc(kind.__call__) or inspect.getdoc(kind) or ""
     return inspect.getdoc(function) or ""
 
 
