@@ -24,7 +24,7 @@ from .test_static import CONTROLS, grown, shown
 STYLE = r"[\w:.,;%()\- ]*"
 TREE = {
     **ALLOWED,
-    "details": {"style": STYLE, "open": "", "class": "kimi-reasoning"},
+    "details": {"style": STYLE, "open": "", "class": "kimi-(reasoning( kimi-to-call)?|call)"},
     "summary": {"style": STYLE},
     "div": {"class": r"[\w -]+", "role": "status", "style": STYLE},
     "b": {},
