@@ -69,6 +69,11 @@ def test_each_sentence_has_its_check_and_each_check_its_sentence() -> None:
 # ---- sent ----
 
 
+def rain(city: str) -> bool:
+    """Whether it rains."""
+    return bool(city)
+
+
 @dataclass
 class Moon:
     """A body that goes around a planet."""
@@ -103,6 +108,10 @@ def test_what_is_sent(recorder: Recorder, capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(kimi_magic.KimiJSONError):
         run(cell_plan("--schema Moon --repair 0 --no-history", "Third?", {"Moon": Moon}))
     assert "A body that goes around a planet." in json.dumps(recorder.requests[-1].body)
+    run(cell_plan("--tool rain --yes --no-history", "Fourth?", {"rain": rain}))
+    (told,) = recorder.requests[-1].body["tools"]
+    assert set(told["function"]) == {"name", "description", "parameters"}
+    assert "Whether it rains." in told["function"]["description"]
     tool = {"type": "function", "function": {"name": "f", "description": "Does it.", "parameters": {}}}
     run(cell_plan("--tools T --no-history", "Fourth?", {"T": [tool]}))
     assert recorder.requests[-1].body["tools"] == [tool]
