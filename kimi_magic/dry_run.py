@@ -90,7 +90,15 @@ def _settings(kernel: Kernel, plan: Plan, cell: Mapping[str, Any]) -> list[tuple
 def _shown(name: str, value: Any) -> str:
     if name == "attach":
         return f"{len(value)}"
+    if name in ("tool", "tools"):
+        return ", ".join(each if isinstance(each, str) else _name_of_tool(each) for each in value)
     return str(value) if not isinstance(value, tuple) else ", ".join(map(repr, value))
+
+
+def _name_of_tool(tool: Any) -> str:
+    if isinstance(tool, Mapping) and isinstance(about := tool.get("function"), Mapping):
+        return str(about.get("name"))
+    return str(getattr(tool, "__name__", None) or type(tool).__name__)
 
 
 def _count(number: int, what: str, *, verb: bool = True) -> str:

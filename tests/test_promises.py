@@ -217,10 +217,14 @@ def test_nothing_is_written_and_nobody_else_is_told(traces: list[tuple[str, str,
 # ---- kept ----
 
 
-@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, and how")
+@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, the calls")
 def test_what_is_kept(recorder: Recorder) -> None:
     run(cell_plan("", "First?"))
     assert [message.role for message in kernel.current.conversation.before()] == ["user", "assistant"]
+    with kernel.fresh(offline=True, speed=0):
+        called = run(cell_plan("--tool rain --yes", "Whether it rains in `Oslo`?", {"rain": rain}))
+        ((kept,),) = [each["calls"] for each in static.summary(called.turn)["rounds"]]
+    assert (kept["call"]["arguments"], kept["content"]) == ('{"city": "Oslo"}', "True")
     turn = GrowingTurn("m")
     turn.add(Opened("c1", "m"), ReasoningDelta("Because."), TextDelta("So."), Finished("stop"))
     turn.add(Counted(Usage(3, 4)))

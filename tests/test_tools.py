@@ -22,9 +22,10 @@ from kimi_magic.reply import Reply
 from kimi_magic.simulator import OFFLINE_KEY, Service
 from kimi_magic.simulator.server import running
 from kimi_magic.view import static
-from tests.peers import Recorder, streamed
+from tests.peers import Got, Recorder, streamed
 from tests.turns import cell_plan, run
 
+REFUSAL = "thinking is enabled but reasoning_content is missing in assistant tool call message at index 1"
 WARM = "Is the temperature higher in Oslo or in Turin?"
 
 
@@ -101,7 +102,7 @@ def calling(*calls: dict[str, Any], text: str = "", finish: str = "tool_calls") 
 
 
 def results(reply: Reply[Any]) -> list[tuple[str, str]]:
-    return [(result.state, result.text) for step in reply.turn.rounds for result in step.results]
+    return [(result.state, result.text) for result in reply.results]
 
 
 # ---- the loop ----
@@ -162,6 +163,24 @@ def test_reasoning_that_is_empty_is_sent_as_such(scripted: Callable[..., Script]
     assert service.requests[1].body["messages"][1]["reasoning_content"] == ""
 
 
+def test_a_host_that_takes_no_empty_reasoning_gets_a_blank(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Strict(Script):
+        def refusal(self, got: Got) -> bytes:
+            if any(message.get("reasoning_content") == "" for message in got.body["messages"]):
+                return json.dumps({"error": {"message": REFUSAL, "type": "invalid_request_error"}}).encode()
+            return b""
+
+    call = [wire("get_temperature", '{"city": "Oslo"}')]
+    answer = streamed("", thought="", finish="tool_calls", tool_calls=call)
+    with Strict(answer, streamed("Cold.")) as service, kernels.fresh():
+        monkeypatch.setenv("EVOLINK_BASE_URL", service.base_url)
+        monkeypatch.setenv("EVOLINK_API_KEY", "sk-simulator")
+        reply = kimi_magic.ask("?", tools=[get_temperature])
+    assert reply.text == "Cold."
+    assert service.requests[-1].body["messages"][1]["reasoning_content"] == " "
+    assert "takes no empty reasoning of a call" in " ".join(reply.notices)
+
+
 @pytest.mark.parametrize(
     ("call", "told"),
     [
@@ -212,7 +231,7 @@ def test_a_loop_ends_with_one_request_without_tools(faulty: Callable[[str], Ask]
         "4 °C\n[The same call as before in this turn, 2 so far.]",
         "4 °C\n[The same call as before in this turn, 3 so far.]",
     ]
-    assert [result.note for step in reply.turn.rounds for result in step.results][1:] == [
+    assert [result.note for result in reply.results][1:] == [
         "the same call as before, number 2", "the same call as before, number 3",
     ]  # fmt: skip
     assert reply.notices == (

@@ -51,7 +51,7 @@ def test_a_call_waits_for_run_and_its_card_stays_in_the_saved_page(open_notebook
     expect(output.locator(".kimi-call").first).to_have_attribute("open", "")  # what it would run with
     expect(output.get_by_role("status").first).to_contain_text("may get_temperature run?")
     expect(output.locator(".kimi-call").first).to_contain_text('"city": "Oslo"')
-    notebook.screenshot("tools-asking")
+    assert check_in_both_themes(notebook, "tools-asking", ".jp-Notebook .kimi-live") == []
     button(output, "Run").focus()
     notebook.page.keyboard.press("Enter")
     expect(output.locator(".kimi-call summary").first).to_contain_text("✓ get_temperature")
@@ -71,7 +71,7 @@ def test_a_call_waits_for_run_and_its_card_stays_in_the_saved_page(open_notebook
     assert output.locator("img").count() == 0
     wait_until_settled(notebook.page)
     assert output.locator("mjx-container").count() == 0
-    assert check_in_both_themes(notebook, "tools", ".jp-Notebook .jp-Cell:nth-child(4)") == []
+    assert check_in_both_themes(notebook, "tools", ".jp-Notebook .kimi-reply") == []
 
     notebook.save()
     notebook.shut_down_kernel()
