@@ -108,6 +108,8 @@ def _read_cell(cell: Mapping[str, Any], number: int, found: Restored) -> None:
         else:
             turn.id = cells.prompt_id(cell_id, counts[chat]) if cell_id else ""
         turns.append(turn)
+        if "rounds" in about and about["rounds"] is None:
+            found.faults.append(f"cell {number}: its calls of functions were too large for the notebook")
         if turn.usage is not None and turn.usage.reasoning and not turn.choice.reasoning:
             found.faults.append(f"cell {number}: its reasoning was hidden, and is not in the notebook")
 

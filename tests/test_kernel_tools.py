@@ -131,23 +131,30 @@ def test_an_interrupt_in_a_function_leaves_a_valid_conversation(kernel: Kernel, 
     assert "`5 °C`" in reply_of(kernel.run("%%kimi -T get_temperature --yes\nThe temperature in Turin?"))
 
 
-def test_an_interrupt_in_threads_ends_the_wait_for_them(kernel: Kernel) -> None:
-    kernel.run(
-        "@kimi_magic.tool(parallel=True, name='slow')\n"
-        "def threaded(city: str) -> str:\n"
-        "    'The slow weather of a city.'\n"
-        "    time.sleep(600)\n"
-        "@kimi_magic.tool(parallel=True, name='begin')\n"
-        "async def begin(city: str) -> str:\n"
-        "    'Begin with a city.'\n"
-        "    print('begun', flush=True)\n"
-        "    await asyncio.sleep(600)"
-    )
-    for code in ("%%kimi {}\n{}", IN_A_LOOP.format("{} {}")):
-        line = "-T threaded -T begin --yes"
-        cell = interrupted_once_begun(kernel, code.format(line, "Begin with the slow weather in Rome?"))
-        assert (cell.status, cell.reply["ename"]) == ("error", "KimiInterrupted")
+THREADS = """
+@kimi_magic.tool(parallel=True)
+def slow_thread(city: str) -> str:
+    'The slow weather of a city.'
+    print("begun", flush=True)
+    time.sleep(600)
+
+@kimi_magic.tool(parallel=True)
+async def slow_task(city: str) -> str:
+    'The slow weather of a city.'
+    print("begun", flush=True)
+    await asyncio.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("code", ["%%kimi {} --yes\n{}", IN_A_LOOP.format("{} --yes {}")])
+@pytest.mark.parametrize("tool", ["slow_thread", "slow_task"])
+def test_an_interrupt_ends_the_wait_for_calls_that_run_together(kernel: Kernel, code: str, tool: str) -> None:
+    kernel.run(THREADS)
+    question = "Is the slow weather in Oslo like that in Rome?"
+    cell = interrupted_once_begun(kernel, code.format(f"-T {tool}", question))
+    assert (cell.status, cell.reply["ename"]) == ("error", "KimiInterrupted")
     assert kernel.value(ROLES) == []
+    assert reply_of(kernel.run("%%kimi\nHello"))
 
 
 def test_where_nobody_can_answer_a_function_is_not_run(kernel: Kernel) -> None:

@@ -217,7 +217,7 @@ def test_nothing_is_written_and_nobody_else_is_told(traces: list[tuple[str, str,
 # ---- kept ----
 
 
-@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, the calls")
+@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, the")
 def test_what_is_kept(recorder: Recorder) -> None:
     run(cell_plan("", "First?"))
     assert [message.role for message in kernel.current.conversation.before()] == ["user", "assistant"]

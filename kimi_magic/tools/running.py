@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Coroutine, Iterator, Sequence
+from concurrent import futures
 from concurrent.futures import Future
 from contextvars import copy_context
 from time import monotonic
@@ -59,7 +60,8 @@ def run(calls: Sequence[Call], terms: Terms, tick: Tick) -> None:
         waiting = [_Waiting(call, _in_thread(call)) for call in calls]
         with interrupts():
             while any([not each.settle(terms) for each in waiting]):  # noqa: C419 - each is asked
-                _pause(waiting)
+                open_ = [each.future for each in waiting if not each.call.result.has_ended]
+                futures.wait(open_, bridge.POLL_INTERVAL, futures.FIRST_COMPLETED)
                 tick()
 
 
@@ -239,15 +241,6 @@ def _task(call: Call, tick: Tick) -> asyncio.Task[Any]:
 
     call.result.begin()
     return asyncio.ensure_future(work())
-
-
-def _pause(waiting: Sequence[_Waiting]) -> None:
-    """Wait a moment, or until one of them has ended."""
-    for each in waiting:
-        if not each.call.result.has_ended:
-            with contextlib.suppress(BaseException):
-                each.future.exception(timeout=bridge.POLL_INTERVAL)
-            return
 
 
 async def _end(tasks: Sequence[asyncio.Future[Any]]) -> None:

@@ -174,8 +174,8 @@ def _memory(turn: Turn) -> dict[str, Any]:
     if turn.place is None or not turn.kept:
         return memory
     memory |= {"chat": turn.place.chat, "prompt": digest(turn.prompt), "answer": turn.digest}
-    if turn.rounds and (rounds := saved_rounds(turn)):
-        memory["rounds"] = rounds
+    if turn.rounds:
+        memory["rounds"] = saved_rounds(turn)  # None says that they were too large
     if turn.continues:
         memory["continues"] = True
     text, sent = turn.choice.text, turn.prompt.text
