@@ -22,6 +22,8 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
         return _cut(turn, choice, lasting)
     if choice.finish_reason == FILTER:
         return "The content filter of the service ended this answer; it does not enter the conversation."
+    if choice is turn.choice and turn.step.results:
+        return "Stopped while functions were called; the turn does not enter the conversation."
     if calls := len(choice.tool_calls):
         functions = "a function" if calls == 1 else f"{calls} functions"
         return f"The model asks to run {functions}; the turn does not enter the conversation."

@@ -119,7 +119,9 @@ class TerminalView:
                 self._write_round_text(step.choices[0])
             for result in step.results[self._told :]:
                 if not result.has_ended:
-                    self._err.show_status(words.status(turn))
+                    # The question stands on the line of the status.
+                    asks = any(each.state == "asking" for each in step.results)
+                    self._err.show_status("" if asks else words.status(turn))
                     return True
                 self._err.show_status("")
                 self._write_quiet("\n".join(calls.lines(result)) + "\n")
