@@ -10,12 +10,13 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import structs
 
 from kimi_magic import hosts, request, structured
 from kimi_magic.attachments import Attachment, fitted
 from kimi_magic.client.connection import Connection
-from kimi_magic.conversation import Conversation, Step, Turn, digest, message_tokens
+from kimi_magic.conversation import Conversation, Step, Turn, digest, message_tokens, text_tokens
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
 from kimi_magic.prompt import secrets
@@ -177,7 +178,8 @@ def _composer(
     more than the model's context has room for beside prompt and answer.
     """
     reasoning = options.history_reasoning or "all"
-    room = request.room_for_history(options, own, sum(map(message_tokens, own.messages)))
+    tools = text_tokens(msgspec.json.encode(own.tools or ()).decode())
+    room = request.room_for_history(options, own, tools + sum(map(message_tokens, own.messages)))
     most = options.history_limit if isinstance(options.history_limit, int) else None
     alone = turn.fingerprint
 

@@ -522,6 +522,37 @@ def test_an_awaited_call_awaits_its_functions_on_the_same_loop(simulated: kernel
     assert not hasattr(asyncio, "_nest_patched")
 
 
+@pytest.mark.parametrize("parallel", [False, True])
+def test_a_coroutine_that_wants_to_end_the_process_is_told_so(
+    simulated: kernels.Kernel, parallel: bool
+) -> None:
+    @kimi_magic.tool(safe=True, parallel=parallel)
+    async def get_temperature(city: str) -> str:
+        """The temperature in a city."""
+        raise SystemExit(city)
+
+    reply = asyncio.run(kimi_magic.aask(WARM, tools=[get_temperature]))
+    assert results(reply) == [("failed", f"Error: SystemExit: {city}") for city in ("Oslo", "Turin")]
+
+
+@pytest.mark.parametrize("parallel", [False, True])
+def test_what_is_stopped_inside_a_coroutine_stops_the_turn(simulated: kernels.Kernel, parallel: bool) -> None:
+    @kimi_magic.tool(safe=True, parallel=parallel)
+    async def get_temperature(city: str) -> str:
+        """The temperature in a city."""
+        raise kimi_magic.KimiInterrupted(city)
+
+    async def main() -> str:
+        try:
+            await kimi_magic.aask(WARM, tools=[get_temperature], history=True)
+        except kimi_magic.KimiInterrupted:
+            return "stopped"
+        return "not stopped"
+
+    assert asyncio.run(main()) == "stopped"
+    assert len(kimi_magic.chat()) == 0
+
+
 def test_a_cancellation_stays_one_and_cancels_the_function(simulated: kernels.Kernel) -> None:
     ended = []
 

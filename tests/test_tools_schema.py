@@ -108,7 +108,7 @@ def test_arguments_become_what_the_function_says(
         (tool_cases.literal, '{"unit": "mile"}', "unit: expected "),
         (tool_cases.more_named, '{"x": 1, "z": 2}', "there is no parameter 'z'; there are x"),
         (tool_cases.positional_only, '{"x": 1, "/": 2}', "there is no parameter '/'"),
-        (tool_cases.integer, '{"x": NaN}', "the arguments are no JSON object that can be used"),
+        (tool_cases.integer, '{"x": NaN}', "the arguments are no JSON: NaN is no number of JSON"),
     ],
 )
 def test_what_does_not_fit_is_told_so_that_the_model_can_correct_it(

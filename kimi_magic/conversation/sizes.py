@@ -16,9 +16,14 @@ def message_tokens(message: Message) -> int:
     """An estimate of the tokens of a message: four ASCII characters make one, two of all others one."""
     called = "".join(map(str, message.tool_calls or ()))
     text = message.text + (message.reasoning_content or "") + called
-    others = len(text) - len(text.encode("ascii", "ignore"))
     pictures = len(message.content) if message.has_pictures and isinstance(message.content, tuple) else 0
-    return (len(text) - others) // 4 + (others + 1) // 2 + TOKENS_AROUND + PICTURE_TOKENS * pictures
+    return text_tokens(text) + TOKENS_AROUND + PICTURE_TOKENS * pictures
+
+
+def text_tokens(text: str) -> int:
+    """An estimate of the tokens of a text: four ASCII characters make one, two of all others one."""
+    others = len(text) - len(text.encode("ascii", "ignore"))
+    return (len(text) - others) // 4 + (others + 1) // 2
 
 
 def digest(*values: object) -> str:

@@ -30,7 +30,7 @@ def _object(text: str, *, digits: bool) -> dict[str, Any]:
     if not text.strip():
         return {}
     try:
-        json.loads(text)
+        json.loads(text, parse_constant=_refuse)
         # What is JSON may be hardly meant so: LaTeX in a string, a number without end.
         found = json_text.read(text, digits=digits).value
     except json_text.JSONFault as fault:
@@ -40,6 +40,10 @@ def _object(text: str, *, digits: bool) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"the arguments are {_kind(found)}; expected a JSON object")  # noqa: TRY004 - no fault of a caller
     return found
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
 
 
 def _kind(value: Any) -> str:

@@ -45,6 +45,14 @@ class _TooLong(BaseException):
     """The time of a function is over."""
 
 
+class _Ended(Exception):  # noqa: N818
+    """What ended a coroutine: as itself it would end the loop, and with it the kernel."""
+
+    def __init__(self, error: BaseException) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
 def run(calls: Sequence[Call], terms: Terms, tick: Tick) -> None:
     """Run `calls`, together if they are several, and block until all have ended; each result is settled.
 
@@ -118,6 +126,9 @@ def _settle_future(result: ToolResult, future: Any, terms: Terms) -> None:
     if future.cancelled():
         result.end("failed", "Error: the function cancelled itself.")
     elif (error := future.exception()) is not None:
+        error = error.error if isinstance(error, _Ended) else error
+        if isinstance(error, KeyboardInterrupt):  # of something in it that was stopped, such as `ask`
+            raise KimiInterrupted(bridge.STOPPED)
         results.fail(result, error)
     else:
         results.settle(result, future.result(), terms)
@@ -236,8 +247,11 @@ def _in_thread(call: Call) -> Future[Any]:
 
 def _task(call: Call, tick: Tick) -> asyncio.Task[Any]:
     async def work() -> Any:
-        with _reporting(call.result, tick):
-            return await call.tool.function(*call.arguments.positional, **call.arguments.named)
+        try:
+            with _reporting(call.result, tick):
+                return await call.tool.function(*call.arguments.positional, **call.arguments.named)
+        except (KeyboardInterrupt, SystemExit) as error:
+            raise _Ended(error) from None
 
     call.result.begin()
     return asyncio.ensure_future(work())
