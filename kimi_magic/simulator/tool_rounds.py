@@ -6,8 +6,8 @@ import re
 from random import Random
 
 from . import content, tool_calls
-from .answers import Context, excerpt, wording
 from .completion import Draft
+from .context import Context, excerpt, wording
 from .messages import Message, ToolCall
 from .request import Request
 
