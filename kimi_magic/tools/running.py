@@ -24,7 +24,7 @@ from typing import Any, NamedTuple
 
 from kimi_magic import bridge
 from kimi_magic.conversation import ToolResult
-from kimi_magic.errors import KimiInterrupted
+from kimi_magic.errors import KimiInterrupted, KimiUsageError
 from kimi_magic.tools import reports, results
 from kimi_magic.tools.arguments import Bound
 from kimi_magic.tools.declaration import Tool
@@ -314,7 +314,13 @@ def _loop() -> asyncio.AbstractEventLoop:
         return _own_loop(threading.get_ident())
     import nest_asyncio2
 
-    nest_asyncio2.apply(running)
+    try:
+        nest_asyncio2.apply(running)
+    except ValueError:  # the loop of a page, or one that is not written in Python
+        raise KimiUsageError(
+            "an async function cannot be run here: the loop that runs cannot be nested",
+            hint="Await the answer: a %%kimi cell of its own, or aask(...).",
+        ) from None
     return running
 
 
