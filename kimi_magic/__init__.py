@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kimi_magic._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kimi_magic.api import aask, amap, ask, chat, estimate, grid, read, usage_records
+    from kimi_magic.api import aask, agrid, amap, ask, chat, estimate, grid, read, usage_records
     from kimi_magic.api import map as map  # noqa: A004
     from kimi_magic.batch import GridResult, MapResult
     from kimi_magic.conversation import Conversation, Turn
@@ -72,6 +72,7 @@ __all__ = [
     "Turn",
     "Usage",
     "aask",
+    "agrid",
     "amap",
     "ask",
     "chat",
@@ -97,6 +98,7 @@ _MODULES = {
     "Usage": "usage",
     "aask": "api",
     "amap": "api",
+    "agrid": "api",
     "ask": "api",
     "chat": "api",
     "prompt_filter": "prompt",

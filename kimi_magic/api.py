@@ -389,29 +389,34 @@ def grid(
         KimiUsageError: Something cannot be used; nothing was sent.
         KimiError: No combination could be answered, for a reason that holds for all.
     """
+    given = {"models": models, "samples": samples, "graders": graders, "schema": schema}
     with in_words_of(PYTHON_WORDS):
-        if not isinstance(samples, int) or samples < 1:
-            raise KimiUsageError(f"samples {samples!r}: expected a whole number of at least 1")
-        of_map = {option.name for option in options.at(options.MAP)}
-        axes = {"model": [models] if isinstance(models, str) else list(models)} if models is not None else {}
-        values = {"schema": schema}
-        for name, value in options_of_map.items():
-            is_list = isinstance(value, list | tuple) and name not in of_map
-            holds_lists = is_list and all(isinstance(each, list | tuple) for each in value)
-            if holds_lists if name in ("stop", "attach") else is_list:
-                axes[name] = list(value)
-            else:
-                values[name] = value
-        if empty := [name for name, axis in axes.items() if not axis]:
-            raise KimiUsageError(f"{empty[0]} []: expected at least one value")
-        planned = mapping.over_combinations(
-            mapping.named_prompts(prompts),
-            axes,
-            options.check(values, options.PYTHON, options.MAP),
-            samples=samples,
-            graders=mapping.named_graders(graders),
-        )
+        planned = _grid(prompts, given, options_of_map)
         return planned.run(None if progress is False else _batch_view())  # type: ignore[return-value]
+
+
+async def agrid(
+    prompts: str | Sequence[str] | Mapping[str, str],
+    *,
+    models: str | Sequence[str] | None = None,
+    samples: int = 1,
+    graders: Grader | Sequence[Grader] | Mapping[str, Grader] = (),
+    schema: object = None,
+    progress: bool | None = None,
+    **options_of_map: Any,
+) -> GridResult[Any]:
+    """`grid` for code in an event loop, which stays free. A cancellation stays one; answers are kept.
+
+    The parameters are those of `grid`.
+
+    Raises:
+        KimiError: As `grid`.
+        asyncio.CancelledError: The awaiting task was cancelled.
+    """
+    given = {"models": models, "samples": samples, "graders": graders, "schema": schema}
+    with in_words_of(PYTHON_WORDS):
+        planned = _grid(prompts, given, options_of_map)
+        return await planned.arun(None if progress is False else _batch_view())  # type: ignore[return-value]
 
 
 def estimate(prompt: str | Callable[[dict[str, Any]], Any], data: Any, **given: Any) -> Work:
@@ -507,6 +512,32 @@ def _plan(prompt: Any, values: dict[str, Any]) -> Plan:
         raise KimiUsageError(f"prompt {prompt!r}: expected a text, got {type(prompt).__name__}")
     names = mapping.names_of_notebook() if kernel.current.settings["tool"] else {}
     return kernel.current.plan(prompt, options.check(values, options.PYTHON), names, stands_alone=True)
+
+
+def _grid(prompts: Any, given: Mapping[str, Any], options_of_map: Mapping[str, Any]) -> mapping.Run:
+    """A planned grid; `given` holds the parameters of its own."""
+    models, samples = given["models"], given["samples"]
+    if not isinstance(samples, int) or samples < 1:
+        raise KimiUsageError(f"samples {samples!r}: expected a whole number of at least 1")
+    of_map = {option.name for option in options.at(options.MAP)}
+    axes = {"model": [models] if isinstance(models, str) else list(models)} if models is not None else {}
+    values = {"schema": given["schema"]}
+    for name, value in options_of_map.items():
+        is_list = isinstance(value, list | tuple) and name not in of_map
+        holds_lists = is_list and all(isinstance(each, list | tuple) for each in value)
+        if holds_lists if name in ("stop", "attach") else is_list:
+            axes[name] = list(value)
+        else:
+            values[name] = value
+    if empty := [name for name, axis in axes.items() if not axis]:
+        raise KimiUsageError(f"{empty[0]} []: expected at least one value")
+    return mapping.over_combinations(
+        mapping.named_prompts(prompts),
+        axes,
+        options.check(values, options.PYTHON, options.MAP),
+        samples=samples,
+        graders=mapping.named_graders(given["graders"]),
+    )
 
 
 def _map(prompt: Any, data: Any, given: dict[str, Any]) -> tuple[mapping.Run, Any]:

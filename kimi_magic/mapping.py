@@ -50,6 +50,10 @@ def over_rows(
         raise KimiUsageError(
             f"prompt {prompt!r}: expected a text with {{{{column}}}} in it, or a function of a row"
         )
+    if batch.library_of(data) == "dask":
+        raise KimiUsageError(
+            "data: a dask DataFrame has no rows yet; kimi_magic.map takes it, and -o in a cell"
+        )
     names = names_of_notebook() if names is None else names
     rows = batch.rows_of(data, values.get("limit"))
     form = kernel.current.form(of_turns(values), names)

@@ -36,7 +36,8 @@ class MapResult(Generic[T]):
     - `frame`: the input with a column for each field of the schema (else `answer`), and `error`,
       `finish_reason`, `tokens`, `cost` and `seconds`; of rows that were equal only the first has tokens and
       cost, for they were sent once
-    - `data`: the value of each row, None where there is none; `text`: what the model wrote, "" if nothing
+    - `data`: the value of each row, None where there is none; `text`: what the model wrote, "" if nothing;
+      `reasoning`: what it thought before, "" if nothing
     - `errors`: by the number of the row, why it has no value
     - `usage`, `cost`: tokens as the service counted them, and US dollars (an estimate, None where unknown),
       of all rows that are here, also of those that were answered in an earlier run
@@ -88,6 +89,11 @@ class MapResult(Generic[T]):
     def text(self) -> list[str]:
         """What the model wrote for each row, "" where nothing came."""
         return [row.text for row in self._rows]
+
+    @property
+    def reasoning(self) -> list[str]:
+        """What the model thought before it wrote, for each row; "" where nothing came."""
+        return [row.reasoning for row in self._rows]
 
     @property
     def errors(self) -> dict[int, KimiError]:

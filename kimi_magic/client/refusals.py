@@ -10,8 +10,8 @@ import httpx
 import msgspec
 
 from kimi_magic import errors, models
-from kimi_magic.client.connection import Connection
-from kimi_magic.client.transports import CONNECT_TIMEOUT, MOST_CONNECTIONS, SILENCE_TIMEOUT
+from kimi_magic.client.connection import MOST_CONNECTIONS, Connection
+from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT
 from kimi_magic.messages import Refusal, refusal
 
 _OFFLINE = "or try without the service: {@offline}"

@@ -174,7 +174,8 @@ class NotebookView:
     def _final(self, turn: Turn) -> dict[str, str]:
         opened = set(range(len(turn.choices))) if self._habit == "open" else set()
         opened = self._live.reasoning_opened if self._live is not None else opened
-        html = static.html(turn, hide_reasoning=self._hide, open_reasoning=opened)
+        rendered = self._live.rendered(turn) if self._live is not None else None
+        html = static.html(turn, hide_reasoning=self._hide, open_reasoning=opened, rendered=rendered)
         return {"text/html": html, "text/plain": static.plain(turn)}
 
     def _show_data(self, turn: Turn, kept: Any = None) -> None:
@@ -362,6 +363,13 @@ class _Live:
         panels = self._panels if self._tabs is not None else self._panels[-1:]
         return {index for index, panel in enumerate(panels) if panel.reasoning_opened}
 
+    def rendered(self, turn: Turn) -> dict[int, str | None]:
+        """The answers as HTML, by choice, as far as they are known from what was shown."""
+        if self._tabs is None and len(self._panels) != len(turn.shown_steps):
+            return {}  # the last step was never shown
+        panels = dict(enumerate(self._panels if self._tabs is not None else self._panels[-1:]))
+        return {c.index: panels[c.index].rendered(c) for c in turn.choices if c.index in panels}
+
     @property
     def hidden_class(self) -> str:
         """The class of what the page does not show while these widgets live."""
@@ -538,6 +546,12 @@ class _Panel:
             self._show_results(step)
         elif choice.tool_calls:
             self._show_calls(choice)
+
+    def rendered(self, choice: Choice) -> str | None:
+        """The answer as HTML if it is known from what was shown; None where it has to be rendered."""
+        if not isinstance(self._blocks, Blocks):
+            return None
+        return self._blocks.whole(words.without_controls(choice.text))
 
     def close(self) -> None:
         if self._reasoning_column is not None:

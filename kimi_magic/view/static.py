@@ -6,7 +6,7 @@ export or a viewer shows. Inline styles follow the theme by using its text colou
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from html import escape
 from typing import Any
 
@@ -34,18 +34,26 @@ LONGEST_ROUNDS = 200_000  # bytes of calls and results that the metadata of an o
 LONGEST_SENT = 20_000  # characters of a prompt, filled in from variables, that an output holds
 
 
-def html(turn: Turn, *, hide_reasoning: bool = False, open_reasoning: Container[int] = ()) -> str:
+def html(
+    turn: Turn,
+    *,
+    hide_reasoning: bool = False,
+    open_reasoning: Container[int] = (),
+    rendered: Mapping[int, str | None] | None = None,
+) -> str:
     """The whole reply: byline; foldable reasoning and answer, of each choice where there are several.
 
     The byline stands where the status stood, so that nothing moves when it takes its place.
-    `open_reasoning` are the indices of the choices whose reasoning is unfolded.
+    `open_reasoning` are the indices of the choices whose reasoning is unfolded; `rendered` are their texts as
+    HTML, where that is known.
     """
     parts = [line(byline(turn))]
     for step in turn.shown_steps[:-1]:
         parts.append(_round(turn, step, hide_reasoning))
     several = len(turn.choices) > 1
     for number, choice in enumerate(turn.choices, 1):
-        shown = _choice(turn, choice, hide_reasoning, choice.index in open_reasoning)
+        known = (rendered or {}).get(choice.index)
+        shown = _choice(turn, choice, hide_reasoning, choice.index in open_reasoning, known)
         title = f"<h4>{inert(heading(turn, choice, number))}</h4>"
         parts.append(f'<div class="kimi-choice">{title}{shown}</div>' if several else shown)
     parts += map(notice, endings.notices(turn))
@@ -81,14 +89,16 @@ def so_far(turn: Turn, hidden_class: str, *, hide_reasoning: bool = False) -> st
     return for_export(f'<div class="{hidden_class}">{"".join(parts)}</div>')
 
 
-def _choice(turn: Turn, choice: Choice, hide_reasoning: bool, opened: bool) -> str:
+def _choice(turn: Turn, choice: Choice, hide_reasoning: bool, opened: bool, rendered: str | None) -> str:
     parts = []
     if choice.reasoning and not hide_reasoning:
         parts.append(reasoning_html(reasoning_title(turn, choice), choice.reasoning, opened=opened))
     if choice.text and turn.wants_json:
         parts.append(_json_text(turn, choice))
     elif choice.text:
-        answer = markdown.render(without_controls(choice.text), f"{turn.id} {choice.index}")
+        answer = rendered
+        if answer is None:
+            answer = markdown.render(without_controls(choice.text), f"{turn.id} {choice.index}")
         parts.append(f'<div class="kimi-answer">{answer}</div>')
     parts.append(cards(turn.step) if turn.step.results else calls_html(calls(choice)))
     if ending := endings.of_choice(turn, choice):
