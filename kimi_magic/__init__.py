@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from kimi_magic.messages import Choice, ToolCall
     from kimi_magic.prompt import prompt_filter
     from kimi_magic.reply import Reply
+    from kimi_magic.tools import progress, tool
     from kimi_magic.usage import Usage
 
     last: Reply | None
@@ -82,8 +83,10 @@ __all__ = [
     "estimate",
     "grid",
     "last",
+    "progress",
     "prompt_filter",
     "read",
+    "tool",
     "usage_records",
 ]
 
@@ -106,6 +109,8 @@ _MODULES = {
     "chat": "api",
     "diff": "comparison",
     "prompt_filter": "prompt",
+    "progress": "tools",
+    "tool": "tools",
     "estimate": "api",
     "grid": "api",
     "map": "api",

@@ -35,7 +35,9 @@ if TYPE_CHECKING:
         json: bool | None
         schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None
         repair: int | None
-        tools: Sequence[Mapping[str, Any]] | None
+        tools: Any
+        max_steps: int | None
+        yes: bool | None
         attach: Any
         image_size: int | None
         force: bool | None
@@ -118,7 +120,9 @@ def ask(
     schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None = None,
     frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
-    tools: Sequence[Mapping[str, Any]] | None = None,
+    tools: Any = None,
+    max_steps: int | None = None,
+    yes: bool | None = None,
     attach: Any = None,
     image_size: int | None = None,
     force: bool | None = None,
@@ -165,7 +169,12 @@ def ask(
             one that is imported (True). Default False.
         repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,
             else 0.
-        tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.
+        tools: What the model may call, at most 128: functions, namespaces of them (a module, a dict, a
+            `SimpleNamespace`), and definitions as the service takes them. A call runs here, in the thread of
+            this call; its arguments are checked by the type hints, and its result goes back to the model.
+        max_steps: After how many rounds of calls the answer has to come without tools, 1 to 300. Default 8.
+        yes: Run functions without asking first. Default False: the person is asked for each that is not
+            marked `@tool(safe=True)`, and where nobody can answer, it is not run.
         attach: What is sent with the prompt, one or a list of at most 16: the path of a file (a picture, a
             PDF, a text in UTF-8), an address, or a value: a figure of matplotlib, a picture of PIL, an array
             (height, width[, 3 or 4]) of bytes or of floats from 0 to 1, bytes, or what shows itself as one.
@@ -501,7 +510,8 @@ def usage_records() -> list[dict[str, Any]]:
 def _plan(prompt: Any, values: dict[str, Any]) -> Plan:
     if not isinstance(prompt, str | list | tuple):
         raise KimiUsageError(f"prompt {prompt!r}: expected a text, got {type(prompt).__name__}")
-    return kernel.current.plan(prompt, options.check(values, options.PYTHON), stands_alone=True)
+    names = mapping.names_of_notebook() if kernel.current.settings["tool"] else {}
+    return kernel.current.plan(prompt, options.check(values, options.PYTHON), names, stands_alone=True)
 
 
 def _grid(prompts: Any, given: Mapping[str, Any], options_of_map: Mapping[str, Any]) -> mapping.Run:

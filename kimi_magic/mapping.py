@@ -127,7 +127,7 @@ def of_turns(values: Mapping[str, Any]) -> dict[str, Any]:
     turns = {name: value for name, value in values.items() if name not in OWN}
     if unfit := [name for name in batch.UNFIT if turns.get(name)]:
         raise KimiUsageError(f"{{@{unfit[0]}}} cannot be used where a prompt goes over rows")
-    return {**turns, "history": False}
+    return {**turns, "history": False, "tool": (), "tools": ()}  # also not those of the settings
 
 
 def _limits(values: Mapping[str, Any]) -> Limits:

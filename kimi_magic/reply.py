@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic
 
 from kimi_magic import agreements
-from kimi_magic.conversation import State, Turn
+from kimi_magic.conversation import State, ToolResult, Turn
 from kimi_magic.errors import KimiUsageError, one_line, printable
 from kimi_magic.messages import Choice, ToolCall
 from kimi_magic.messages.choice import shortened
@@ -31,7 +31,9 @@ class Reply(Generic[T]):
 
     - `text`, `reasoning`: what has arrived of the answer and of the reasoning before it
     - `code`: the code blocks of the answer, each with `language` ("" where none is named) and `text`
-    - `tool_calls`: the functions that the model wants to run
+    - `tool_calls`: the functions that the model wants to run, and that were not run here
+    - `results`: the functions that were called for the answer, in order, each with its `call`, `state` (done,
+      failed, refused, interrupted), `text` (what the model was told) and `seconds`
     - `finish_reason`: the service's word for why the answer ended, None until then or if it never said
     - `choices`: all answers if several were asked for; the attributes above are those of the first, or of
       the one that was picked
@@ -75,8 +77,13 @@ class Reply(Generic[T]):
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
-        """The functions that the model wants to run."""
-        return self.turn.choice.tool_calls
+        """The functions that the model wants to run, and that were not run here."""
+        return () if self.turn.step.results else self.turn.choice.tool_calls
+
+    @property
+    def results(self) -> tuple[ToolResult, ...]:
+        """The functions that were called for the answer, with what came of each."""
+        return tuple(result for step in self.turn.rounds for result in step.results)
 
     @property
     def finish_reason(self) -> str | None:

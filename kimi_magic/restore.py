@@ -19,7 +19,7 @@ from kimi_magic import cells, files, options, view
 from kimi_magic.conversation import DEFAULT_CHAT, Turn, digest
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Message, user_message
-from kimi_magic.saved import SavedAnswer, SavedTurn
+from kimi_magic.saved import SavedAnswer, SavedRound, SavedTurn
 from kimi_magic.usage import Usage
 
 SESSION = "JPY_SESSION_NAME"  # jupyter_server puts the path of the notebook there
@@ -107,6 +107,8 @@ def _read_cell(cell: Mapping[str, Any], number: int, found: Restored) -> None:
         else:
             turn.id = cells.prompt_id(cell_id, counts[chat]) if cell_id else ""
         turns.append(turn)
+        if "rounds" in about and about["rounds"] is None:
+            found.faults.append(f"cell {number}: its calls of functions were too large for the notebook")
         if turn.usage is not None and turn.usage.reasoning and not turn.choice.reasoning:
             found.faults.append(f"cell {number}: its reasoning was hidden, and is not in the notebook")
 
@@ -149,6 +151,7 @@ def _turn(
         ),
         model=str(about.get("model") or ""),
         offline=bool(about.get("offline")),
+        rounds=msgspec.convert(about.get("rounds") or (), tuple[SavedRound, ...]),
         usage=msgspec.convert(usage, Usage) if usage else None,
         seconds=float(about.get("seconds") or 0.0),
         fingerprint=str(about.get("fingerprint") or ""),

@@ -40,6 +40,7 @@ LAYERS = {
         "kernel",
         "comparison",
         "reply",
+        "calls",
         "settings",
         "options",
     ],
@@ -47,6 +48,7 @@ LAYERS = {
     "work": [
         "batch",
         "engine",
+        "tools",
         "structured",
         "prompt",
         "agreements",
@@ -65,7 +67,7 @@ HOSTS = {
     "IPython": {"extension", "magics", "rewriting", "watch", "view"},
     "ipywidgets": {"view"},
     "uvicorn": {"simulator"},
-    "threading": {"bridge", "simulator", "warm_up", "watch"},
+    "threading": {"bridge", "simulator", "tools", "warm_up", "watch"},  # tools: `@tool(parallel=True)`
 }
 SERVICE_FIELDS = {
     "reasoning_content", "finish_reason", "prompt_tokens", "completion_tokens", "include_usage",

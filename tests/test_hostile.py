@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
+from kimi_magic.conversation import Step, ToolResult
 from kimi_magic.markdown import tex
 from kimi_magic.messages import (
     Finished,
@@ -25,6 +26,7 @@ from kimi_magic.messages import (
     ReasoningDelta,
     Retrying,
     TextDelta,
+    ToolCall,
     ToolCallDelta,
 )  # fmt: skip
 from kimi_magic.reply import Reply
@@ -103,6 +105,27 @@ def answered(text: str, *, json: bool = False) -> GrowingTurn:
     return turn
 
 
+def called(text: str) -> GrowingTurn:
+    """A turn in which a function was called, with `text` in each of its fields."""
+    turn = GrowingTurn("m")
+    turn.add(
+        ReasoningDelta(text), TextDelta(text), ToolCallDelta(text, text, text, 0, 0), Finished("tool_calls")
+    )
+    step = turn.steps[-1]
+    step.end("complete")
+    clean = text.encode("utf-8", "replace").decode()
+    written = json.dumps({clean: clean})
+    calls = [ToolCall(text, text, text), ToolCall("2", text, written), ToolCall("3", "f", "{}")]
+    step.results = [ToolResult(call) for call in calls]
+    for result, state in zip(step.results, ("done", "failed", "refused"), strict=True):
+        result.begin()
+        result.progress = text
+        result.end(state, text)
+        result.note = text
+    turn.steps.append(Step(step.request))
+    return turn
+
+
 @pytest.fixture(scope="module")
 def shell() -> Iterator[InteractiveShell]:
     """A shell whose displays are kept, without a kernel: widgets live in this process."""
@@ -146,6 +169,27 @@ def test_a_name_a_reason_a_notice_and_a_call_are_text_live_and_at_the_end(
     for data in displayed:
         check_page(data.get("text/html", ""))
         check_text(data.get("text/plain", ""))
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_a_call_with_its_arguments_and_its_result_is_text_live_and_at_the_end(
+    text: str, shell: InteractiveShell
+) -> None:
+    turn = called(text)
+    values, displayed = live(turn, shell, "stop")
+    for html in (*values, *(data.get("text/html", "") for data in displayed)):
+        check_page(html, answers=True)
+    for data in displayed:
+        check_text(data.get("text/plain", ""))
+    check_page(static.so_far(turn, "kimi-kept"))
+    check_page(history.html(turn.messages()), answers=True)
+    check_text(history.plain(turn.messages()))
+    out, err = Terminal(), Terminal()
+    view = terminal.TerminalView(out, err)
+    view.open(turn)
+    view.update(turn)
+    view.close(turn)
+    assert not RAW.search(re.sub(r"\x1b\[[\d;]*[mAKJ]|\r", "", err.getvalue() + out.getvalue()))
 
 
 @pytest.mark.parametrize("text", TEXTS)

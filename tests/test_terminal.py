@@ -107,6 +107,30 @@ def test_a_cut_answer_goes_on_and_another_answer_can_be_picked(terminal: Termina
     assert "True" in terminal.run("print(answers.text == answers.choices[1].text)")
 
 
+WEATHER = "async def get_temperature(city: str) -> str: 'The temperature in a city.'; return 'mild'"
+
+
+@pytest.mark.parametrize(("typed", "told"), [("y", "mild"), ("n", "the user has refused")])
+def test_the_person_types_whether_a_function_may_run(terminal: Terminal, typed: str, told: str):
+    terminal.run(WEATHER, "")
+    terminal.send("%kimi -T get_temperature What is the temperature in Oslo?")
+    asked = terminal.expect(r" \[y/N\] ")
+    assert re.split("[\r\n]|\x1b\\[2K", asked)[-1] == 'Run get_temperature({"city": "Oslo"})?'
+    shown = terminal.run(typed)
+    assert told in shown
+    assert " · 2 requests · " in shown
+
+
+def test_ctrl_c_at_the_question_stops_the_turn(terminal: Terminal):
+    terminal.run(WEATHER, "")
+    terminal.send("%kimi -T get_temperature What is the temperature in Oslo?")
+    terminal.expect(r" \[y/N\] ")
+    terminal.interrupt()
+    shown = terminal.expect(r"In \[\d+\]: ")
+    assert "KimiInterrupted: stopped" in re.sub(r"\x1b\[\d*m", "", shown)
+    assert "main (0 turns), the current one" in terminal.run("%kimi_chat")
+
+
 def test_an_error_is_one_line(terminal: Terminal):
     shown = terminal.run("%kimi --modle x hello")
     assert "unknown option --modle; did you mean --model?" in shown

@@ -25,7 +25,11 @@ from .test_static import CONTROLS, grown, shown
 STYLE = r"[\w:.,;%()\- ]*"
 TREE = {
     **ALLOWED,
-    "details": {"style": STYLE, "open": "", "class": "kimi-(reasoning|cut|table)"},
+    "details": {
+        "style": STYLE,
+        "open": "",
+        "class": "kimi-(reasoning( kimi-to-call)?|call|cut|table)",
+    },
     "summary": {"style": STYLE},
     "div": {"class": r"[\w -]+", "role": "status", "style": STYLE, "title": r"[\w .,·$≈()-]+"},
     "h4": {},

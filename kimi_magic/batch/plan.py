@@ -25,7 +25,7 @@ ANSWER_COLUMN = "answer"  # where an answer is no record
 # Options of a turn that say nothing where there are many.
 UNFIT = (
     "history", "history_reasoning", "history_limit", "chat", "append", "ask_again", "n", "frame",
-    "out", "tools",
+    "out", "tool", "tools", "max_steps", "yes",
 )  # fmt: skip
 
 PromptFunction = Callable[[dict[str, Any]], Any]

@@ -272,7 +272,7 @@ class _Runner:
             return Row(error=error)
         turn = plan.turn
         try:
-            steps = engine.steps(plan)
+            steps: Iterator[Any] = engine.steps(plan)  # a map has no tools: they are asks, and no calls
             ask = next(steps, None)
             while ask is not None:
                 await self._send(plan, ask, job)
@@ -284,7 +284,7 @@ class _Runner:
             return _row_of(turn, error)
         return _row_of(turn, None)
 
-    async def _next(self, steps: Iterator[engine.Ask], plan: Plan) -> engine.Ask | None:
+    async def _next(self, steps: Iterator[Any], plan: Plan) -> engine.Ask | None:
         """What a turn asks next; the answer is read beside the loop if code of the person's may run."""
         schema = plan.structure.schema if plan.structure else None
         if schema is None or not schema.runs_code:

@@ -358,10 +358,10 @@ class _Body:
                 case TextDelta(_, index) | ReasoningDelta(_, index):
                     for whole in self._whole_characters(event):
                         events += self._reader(type(whole), index).feed(whole.text)
-                case ToolCallDelta(id, name, arguments, call, index):
+                case ToolCallDelta(id, name, arguments, call, index, kind):
                     name = self._whole(name, ToolCallDelta, index, "name")
                     arguments = self._whole(arguments, ToolCallDelta, index, call or 0)
-                    events.append(ToolCallDelta(id, name, arguments, call, index))
+                    events.append(ToolCallDelta(id, name, arguments, call, index, kind))
                 case Finished(reason, index):
                     self._choices_ended.add(index)
                     events += self._rest(index)

@@ -29,6 +29,10 @@ class View(Protocol):
     def close(self, turn: Turn) -> None:
         """Show the final state and leave nothing alive behind."""
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can click on buttons while a turn runs; `update` shows them where it asks."""
+
     def repeat(self, turn: Turn) -> None:
         """Show a turn again as it was shown when it was asked; nothing is sent for it."""
 

@@ -15,6 +15,10 @@ NOTICE_CSS = (
     "padding:.35em .8em;margin:.5em 0;font-size:.93em"
 )
 BAR_CSS = "border-left:2px solid;padding-left:.8em;margin:.4em 0 .9em;max-height:24em;overflow:auto"
+CALL_CSS = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;font-family:monospace;"
+    "font-family:var(--jp-code-font-family,monospace);font-size:.93em;margin:0 0 .4em"
+)
 TREE_CSS = (  # twice the family: an untrusted page loses styles with a variable
     "font-family:monospace;font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;"
     "overflow-wrap:anywhere;white-space:pre-wrap"

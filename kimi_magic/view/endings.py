@@ -25,6 +25,8 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
         return _cut(turn, choice, lasting)
     if choice.finish_reason == FILTER:
         return "The content filter of the service ended this answer; it does not enter the conversation."
+    if choice is turn.choice and turn.step.results:
+        return "Stopped while functions were called; the turn does not enter the conversation."
     if calls := len(choice.tool_calls):
         functions = "a function" if calls == 1 else f"{calls} functions"
         return f"The model asks to run {functions}; the turn does not enter the conversation."
@@ -43,6 +45,7 @@ def notices(turn: Turn, *, lasting: bool = True) -> list[str]:
         *turn.notices,
         *turn.step.notices,
         *map(repaired, turn.rejections),
+        *not_run(turn),
         *of_turn(turn, lasting=lasting),
     ]
 
@@ -53,6 +56,13 @@ def left_out(turn: Turn) -> list[str]:
         return []
     text = words.left_out(turn.place.left_out)
     return [f"{text[0].upper()}{text[1:]}."]
+
+
+def not_run(turn: Turn) -> list[str]:
+    """Which functions were not run because nobody could be asked, each once."""
+    results = [result for step in turn.rounds for result in step.results]
+    refused = [result for result in results if result.state == "refused" and result.note]
+    return list(dict.fromkeys(f"{result.call.name} was not run: {result.note}." for result in refused))
 
 
 def repaired(fault: str) -> str:

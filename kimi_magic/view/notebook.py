@@ -12,13 +12,16 @@ from time import monotonic
 from typing import Any, Literal
 
 import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from kimi_magic.conversation import Turn
+from kimi_magic import cells
+from kimi_magic.conversation import Step, Turn
 from kimi_magic.markdown import Blocks, inert
 from kimi_magic.messages import Choice
 from kimi_magic.messages.choice import shortened
 from kimi_magic.view import batch, css, scripts, static, table, tree, words
+from kimi_magic.view.live_calls import LiveCalls
 
 GROUP_LENGTH = (
     3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
@@ -37,6 +40,7 @@ WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same
 CALL_LENGTH = (
     300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 )
+VS_CODE = "__vsc_ipynb_file__"  # a name that VS Code puts into the notebook
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
 
 LIVE = ("kimi-live", "jp-RenderedHTMLCommon")  # of the box around all: the second is the theme's
@@ -137,6 +141,13 @@ class NotebookView:
         if not (is_long and self._close_later(final["text/html"])):
             self._live.close()
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there who can click, and the clicks arrive (in VS Code they do not)."""
+        shell = get_ipython()
+        is_there = bool(cells.request_of(shell).get("content", {}).get("allow_stdin"))
+        return self._stop is not None and is_there and VS_CODE not in shell.user_ns
+
     def repeat(self, turn: Turn) -> None:
         """Show the outputs of a turn as they were, after a status that says so."""
         (data, about), *others = turn.outputs
@@ -182,6 +193,8 @@ class NotebookView:
 
 class ProgressView:
     """One line that says how far a request is, from a moment after it was sent to its end."""
+
+    can_ask = False
 
     def __init__(self, delay: float = PROGRESS_DELAY) -> None:
         self._delay = delay
@@ -313,12 +326,14 @@ class _Live:
         self._columns: Any = None
         self._titles: list[Any] = []
         self._shown = [""] * count
+        self._habit = habit
+        self._before = (looks, head)
         if count == 1:
-            self._panels = [_Panel(self._widgets, (looks, head), habit, _growing(turn), LIVE)]
-            self._box = self._panels[0].box
+            self._panels: list[_Panel] = []  # of the steps, one below the other
+            self._box = widgets.VBox(self._before, layout=self._widgets.layout, _dom_classes=LIVE)
             return
         self._titles = [self._widgets.html(widgets.HTML) for _ in range(count)]
-        self._panels = [_Panel(self._widgets, (title,), habit, _growing(turn)) for title in self._titles]
+        self._panels = [_Panel(self._widgets, habit, _growing(turn), (title,)) for title in self._titles]
         layout = self._widgets.layout
         boxes = tuple(panel.box for panel in self._panels)
         self._columns = widgets.Box(boxes, layout=layout, _dom_classes=("kimi-columns",))
@@ -332,11 +347,14 @@ class _Live:
     @property
     def reasoning_opened(self) -> set[int]:
         """The answers whose reasoning the person wants open: it stays as they left it."""
-        return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
+        panels = self._panels if self._columns is not None else self._panels[-1:]
+        return {index for index, panel in enumerate(panels) if panel.reasoning_opened}
 
     def rendered(self, turn: Turn) -> dict[int, str | None]:
         """The answers as HTML, by choice, as far as they are known from what was shown."""
-        panels = dict(enumerate(self._panels))
+        if self._columns is None and len(self._panels) != len(turn.shown_steps):
+            return {}  # the last step was never shown
+        panels = dict(enumerate(self._panels if self._columns is not None else self._panels[-1:]))
         return {c.index: panels[c.index].rendered(c) for c in turn.choices if c.index in panels}
 
     @property
@@ -355,7 +373,8 @@ class _Live:
         return _page() is not self._page
 
     def update(self, turn: Turn) -> None:
-        now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying)
+        states = tuple(result.state for result in turn.steps[-1].results)
+        now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying, states)
         # Also called when nothing came but time, and there may be more to show. First words never wait.
         if now < self._next and moment == self._moment:
             return
@@ -363,11 +382,26 @@ class _Live:
         if moment != self._moment:  # once a second: the figures in it change with every word
             self._moment = moment
             self._status.value = static.line(words.status(turn))
+        if self._columns is None:
+            self._update_steps(turn)
+            return
         growing = {choice.index: choice for choice in turn.choices}  # more than were asked for: at the end
         for index, panel in enumerate(self._panels):
             if (choice := growing.get(index)) is not None:
-                panel.update(turn, choice)
+                panel.update(turn, turn.step, choice)
                 self._show_title(index, words.heading(turn, choice, index + 1))
+
+    def _update_steps(self, turn: Turn) -> None:
+        """The steps one below the other; what was still to be shown of an earlier one comes too."""
+        steps = turn.shown_steps
+        if new := steps[len(self._panels) :]:
+            is_last = [step is steps[-1] for step in new]
+            self._panels += [
+                _Panel(self._widgets, self._habit, _growing(turn) if last else Blocks()) for last in is_last
+            ]
+            self._box.children = (*self._before, *(panel.box for panel in self._panels))
+        for panel, step in zip(self._panels, steps, strict=False):
+            panel.update(turn, step, step.choices[0])
 
     def close(self) -> None:
         """Close every widget with its layout and style: `Widget.close` alone leaves those open."""
@@ -375,7 +409,7 @@ class _Live:
             panel.close()
         if self._columns is not None:
             self._columns.close()
-            self._box.close()
+        self._box.close()
         self._widgets.close()
 
     def finish(self, html: str) -> None:
@@ -383,7 +417,7 @@ class _Live:
         self._widgets.spare(self._looks)
         self._box.children = (self._looks, widgets.HTMLMath(html))
         for panel in self._panels:
-            panel.close(with_box=panel.box is not self._box)
+            panel.close()
         if self._columns is not None:
             self._columns.close()
         self._widgets.close(keep_layout=True)
@@ -426,6 +460,19 @@ class _Widgets:
         self._others.append(widget)
         return widget
 
+    def button(self, text: str, about: str, act: Callable[[], None]) -> Any:
+        """A button that calls `act`, once."""
+
+        def clicked(button: Any) -> None:
+            button.disabled = True
+            act()
+
+        own = widgets.Layout(width="auto", margin="0 .5em .6em 0")
+        button = widgets.Button(description=text, tooltip=about, layout=own)
+        button.on_click(clicked)
+        self._others += [button, button.style, own]
+        return button
+
     def box(self, children: tuple[Any, ...]) -> Any:
         """A box of widgets, one below the other."""
         box = widgets.VBox(children, layout=self.layout)
@@ -448,12 +495,7 @@ class _Panel:
     """One growing answer in a box: `before`, reasoning (unless `habit` is None), text, tool calls."""
 
     def __init__(
-        self,
-        factory: _Widgets,
-        before: tuple[Any, ...],
-        habit: Habit | None,
-        blocks: _Growing,
-        classes: tuple[str, ...] = (),
+        self, factory: _Widgets, habit: Habit | None, blocks: _Growing, before: tuple[Any, ...] = ()
     ) -> None:
         self._widgets = factory
         self._before = before
@@ -463,13 +505,14 @@ class _Panel:
         self._reasoning_column: _Column | None = None
         self._accordion: Any = None
         self._calls: Any = None
+        self._live_calls: LiveCalls | None = None
         self._title = ""
         self._text = self._reasoning = 0  # characters shown so far
         self._blocks = blocks
         self._open_reasoning = ""
         self._was_folded = False
         self._was_touched = False  # the person opened or closed the reasoning
-        self.box = widgets.VBox((*before, self._answer.box), layout=factory.layout, _dom_classes=classes)
+        self.box = factory.box((*before, self._answer.box))
 
     @property
     def reasoning_opened(self) -> bool:
@@ -477,21 +520,23 @@ class _Panel:
         wanted = self._was_touched or self._habit == "open"
         return wanted and self._accordion is not None and self._accordion.selected_index == 0
 
-    def update(self, turn: Turn, choice: Choice) -> None:
+    def update(self, turn: Turn, step: Step, choice: Choice) -> None:
         if self._habit is not None and len(choice.reasoning) > self._reasoning:
             new = choice.reasoning[self._reasoning : self._reasoning + REPAINT_LENGTH]
             self._show_reasoning(new)
             self._reasoning += len(new)
         if self._accordion is not None:
-            self._show_title(words.reasoning_title(turn, choice))
-            if choice.text and self._habit == "auto" and not self._was_folded:
+            self._show_title(words.reasoning_title(turn, choice, step))
+            if (choice.text or step.results) and self._habit == "auto" and not self._was_folded:
                 self._was_folded = True
                 self._fold()
         if len(choice.text) > self._text:
             new = choice.text[self._text : self._text + REPAINT_LENGTH]
             self._show_answer(new)
             self._text += len(new)
-        if choice.tool_calls:
+        if step.results:
+            self._show_results(step)
+        elif choice.tool_calls:
             self._show_calls(choice)
 
     def rendered(self, choice: Choice) -> str | None:
@@ -500,15 +545,21 @@ class _Panel:
             return None
         return self._blocks.whole(words.without_controls(choice.text))
 
-    def close(self, *, with_box: bool = True) -> None:
-        if with_box:
-            self.box.close()
+    def close(self) -> None:
         if self._reasoning_column is not None:
             self._accordion.close()
 
     def _place(self) -> None:
-        parts = (self._accordion, self._answer.box, self._calls)
+        cards = self._live_calls.box if self._live_calls is not None else self._calls
+        parts = (self._accordion, self._answer.box, cards)
         self.box.children = (*self._before, *(part for part in parts if part is not None))
+
+    def _show_results(self, step: Step) -> None:
+        """The cards, in place of the list of calls that grew."""
+        if self._live_calls is None:
+            self._live_calls = LiveCalls(self._widgets)
+            self._place()
+        self._live_calls.update(step.results)
 
     def _show_calls(self, choice: Choice) -> None:
         if self._calls is None:

@@ -12,13 +12,15 @@ from collections.abc import Container, Mapping
 from html import escape
 from typing import Any
 
+import msgspec
 from msgspec.structs import asdict
 
 from kimi_magic import markdown
-from kimi_magic.conversation import Turn, digest
+from kimi_magic.conversation import Step, Turn, digest
 from kimi_magic.markdown import hidden, inert
 from kimi_magic.messages import STOP, Choice
 from kimi_magic.view import css, endings, scripts, table, tree
+from kimi_magic.view.calls import cards
 from kimi_magic.view.words import (
     byline,
     calls,
@@ -35,6 +37,7 @@ LONGEST_PLAIN = 2_000  # characters of JSON that viewers of plain text get
 LONGEST_ON_A_LINE = 100  # characters of JSON that need no lines of their own
 # Of what terminals obey and what reorders a line, what `json.dumps` leaves as it is.
 _CONTROL = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+LONGEST_ROUNDS = 200_000  # bytes of calls and results that the metadata of an output holds
 LONGEST_SENT = 20_000  # characters of a prompt, filled in from variables, that an output holds
 
 
@@ -51,6 +54,7 @@ def html(
     `open_reasoning` are the indices of the choices whose reasoning is unfolded; `rendered` are their texts as
     HTML, where that is known.
     """
+    rounds = "".join(_round(turn, step, hide_reasoning) for step in turn.shown_steps[:-1])
     shown = [
         _choice(
             turn, number, hide_reasoning, choice.index in open_reasoning, (rendered or {}).get(choice.index)
@@ -61,7 +65,9 @@ def html(
     if len(shown) > 1:
         titles = [heading(turn, choice, number) for number, choice in enumerate(turn.choices, 1)]
         answers = columns([f"{heading_html(title)}{each}" for title, each in zip(titles, shown, strict=True)])
-    page = line(byline(turn), details(turn)) + answers + "".join(map(notice, endings.notices(turn)))
+    page = (
+        f"{line(byline(turn), details(turn))}{rounds}{answers}{''.join(map(notice, endings.notices(turn)))}"
+    )
     script = scripts.COPY_SCRIPT * ("<pre" in page) + scripts.TREE_SCRIPT * ('class="kimi-tree"' in page)
     return for_export(f'<div class="kimi-reply">{page}{f"<script>{script}</script>" if script else ""}</div>')
 
@@ -77,12 +83,26 @@ def columns(parts: list[str]) -> str:
     return f'<div style="{css.COLUMNS_CSS}">{boxes}</div>'
 
 
+def _round(turn: Turn, step: Step, hide_reasoning: bool) -> str:
+    """An answer that called functions: its reasoning, its text, and the calls with their results."""
+    choice, parts = step.choices[0], []
+    if choice.reasoning and not hide_reasoning:
+        title = reasoning_title(turn, choice, step)
+        parts.append(reasoning_html(title, choice.reasoning, leads_to="call"))
+    if choice.text:
+        place = f"{turn.id} round {turn.shown_steps.index(step)}"
+        answer = markdown.render(without_controls(choice.text), place)
+        parts.append(f'<div class="kimi-answer">{answer}</div>')
+    return "".join([*parts, cards(step)])
+
+
 def so_far(turn: Turn, hidden_class: str, *, hide_reasoning: bool = False) -> str:
     """What has come of a reply that still grows, as it was written, for a page that may never see the end.
 
     A page in which the reply is live hides `hidden_class`.
     """
     parts = [notice("The page or the kernel went away while this was written; what follows had come.")]
+    parts += [cards(step) for step in turn.rounds if step is not turn.step]
     for choice in turn.choices:
         for text in ("" if hide_reasoning else choice.reasoning, choice.text):
             if text:
@@ -101,7 +121,7 @@ def _choice(turn: Turn, number: int, hide_reasoning: bool, opened: bool, rendere
         if answer is None:
             answer = markdown.render(without_controls(choice.text), f"{turn.id} {choice.index}")
         parts.append(f'<div class="kimi-answer">{answer}</div>')
-    parts.append(calls_html(calls(choice)))
+    parts.append(cards(turn.step) if turn.step.results else calls_html(calls(choice)))
     if ending := endings.of_choice(turn, choice):
         parts.append(notice(ending))
     return "".join(parts)
@@ -132,10 +152,14 @@ def _json_text(choice: Choice) -> str:
     return f'<div class="kimi-answer">{tree.of_text(choice.text)}{source}</div>'
 
 
-def reasoning_html(title: str, text: str, *, opened: bool = False) -> str:
-    """Reasoning that folds without a script. It is plain text, whatever it looks like."""
+def reasoning_html(title: str, text: str, *, opened: bool = False, leads_to: str = "") -> str:
+    """Reasoning that folds without a script. It is plain text, whatever it looks like.
+
+    `leads_to` is "call" where it is that of a call: what is read back is that of the answer (`read_back`).
+    """
+    kind = f"kimi-reasoning kimi-to-{leads_to}" if leads_to else "kimi-reasoning"
     return (
-        f'<details class="kimi-reasoning"{" open" if opened else ""}>'
+        f'<details class="{kind}"{" open" if opened else ""}>'
         f'<summary style="{css.TITLE_CSS}">{inert(title)}</summary>'
         f'<div style="{css.REASONING_CSS};{css.BAR_CSS}">{inert(printable(text))}</div></details>'
     )
@@ -220,6 +244,8 @@ def _memory(turn: Turn) -> dict[str, Any]:
     if turn.place is None or not turn.kept:
         return memory
     memory |= {"chat": turn.place.chat, "prompt": digest(turn.prompt), "answer": turn.digest}
+    if turn.rounds:
+        memory["rounds"] = saved_rounds(turn)  # None says that they were too large
     if turn.continues:
         memory["continues"] = True
     text, sent = turn.choice.text, turn.prompt.text
@@ -228,6 +254,12 @@ def _memory(turn: Turn) -> dict[str, Any]:
     if turn.typed not in (None, sent) and len(sent) <= LONGEST_SENT:
         memory["sent"] = sent
     return memory
+
+
+def saved_rounds(turn: Turn) -> list[Any] | None:
+    """The calls of a turn with their results, as plain values; None where they are very large."""
+    rounds: list[Any] = msgspec.to_builtins(turn.record().rounds)
+    return rounds if len(msgspec.json.encode(rounds)) <= LONGEST_ROUNDS else None
 
 
 def plain_json(value: Any) -> str:

@@ -6,13 +6,15 @@ import re
 from collections.abc import Sequence
 
 from kimi_magic import errors, hosts
-from kimi_magic.conversation import DEFAULT_CHAT, Turn
+from kimi_magic.conversation import DEFAULT_CHAT, Step, Turn
 from kimi_magic.markdown import hidden
-from kimi_magic.messages import STOP, Choice
+from kimi_magic.messages import STOP, Choice, ToolCall
+from kimi_magic.messages.choice import shortened
 from kimi_magic.usage import dollars
 
 SILENCE = 5  # s without a piece after which the status says so
 MOST_RANGES = 4  # of turns that the byline names one by one: it does not grow with the conversation
+MOST_NAMES = 3  # of functions that run, in the status
 MOST_CALLS = 100  # that are shown of one answer; nobody reads more, and a page with more is slow
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
@@ -58,9 +60,11 @@ def status(turn: Turn) -> str:
             rate = rough_tokens(turn.choice.text) / max(1.0, turn.choice.answer_seconds)
             pace = f" · ≈ {rate:.0f} tokens/s" * (rate >= 0.5 and turn.choice.answer_seconds >= 1)
             text = f"{model} · answering · {seconds}{pace}"
+        case "calling":
+            text = f"{model} · {_calling(turn)} · {seconds}"
         case _:
             return byline(turn)
-    if turn.has_begun and (silence := turn.step.silence) >= SILENCE:
+    if turn.has_begun and turn.state != "calling" and (silence := turn.step.silence) >= SILENCE:
         text = f"{model} · no word for {silence:.0f} s · {seconds}"
     if turn.step.n > 1 and turn.has_begun:
         ended = sum(choice.state == "ended" for choice in turn.choices)
@@ -70,20 +74,33 @@ def status(turn: Turn) -> str:
     return text + " · offline simulator" * turn.step.simulated
 
 
+def _calling(turn: Turn) -> str:
+    """Which functions run, or about which the person is asked."""
+    results = [result for result in turn.steps[-1].results if not result.has_ended]
+    asked = [on_one_line(result.call.name) for result in results if result.state == "asking"]
+    if asked:
+        return f"may {asked[0]} run?"
+    names = dict.fromkeys(on_one_line(result.call.name) for result in results if result.state == "running")
+    return f"running {', '.join(list(names)[:MOST_NAMES])}" if names else "running functions"
+
+
 def _place(turn: Turn) -> str:
     """Where the answer comes from, if that is none of the addresses that we know."""
     step = turn.step
     return "" if step.simulated or step.host in hosts.KNOWN_PLACES else f" at {on_one_line(step.host)}"
 
 
-def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
-    """The title of the reasoning section, of the choice that speaks for the reply or of another."""
-    choice = choice or turn.choice
+def reasoning_title(turn: Turn, choice: Choice | None = None, step: Step | None = None) -> str:
+    """The title of the reasoning section, of the choice that speaks for the reply or of another.
+
+    `step` is the one to which the choice belongs, None for that whose answer is shown.
+    """
+    choice, step = choice or turn.choice, step or turn.step
     if choice.state == "reasoning" and not turn.has_ended:
         return f"Thinking… {choice.reasoning_seconds:.0f} s"
-    usage = turn.step.usage_of(choice)
+    usage = step.usage_of(choice)
     # None of it was thought now where the answer comes from a recording, or is resumed.
-    is_timed = choice.reasoning_seconds and turn.step.recorded_seconds is None
+    is_timed = choice.reasoning_seconds and step.recorded_seconds is None
     parts = [f"Thought for {choice.reasoning_seconds:.1f} s" if is_timed else "Reasoning"]
     if usage and usage.reasoning:
         parts.append(f"{usage.reasoning:,} token{'s' * (usage.reasoning != 1)}")
@@ -99,6 +116,8 @@ def byline(turn: Turn) -> str:
         parts.append(f"{'≥ ' * turn.is_undercounted}{usage.total:,} tokens")
     if turn.cost is not None:
         parts.append(f"{'≥ ' * turn.is_underpriced}{dollars(turn.cost)}")
+    if len(turn.rounds) > len(turn.earlier) and len(turn.steps) > 1:
+        parts.append(f"{len(turn.steps)} requests")
     parts += filter(None, [repairs(turn), ending(turn)])
     if turn.step.simulated:
         parts.append("offline simulator")
@@ -212,6 +231,11 @@ def repairs(turn: Turn) -> str:
     return f"{len(turn.rejections)} repair{'s' * (len(turn.rejections) > 1)}" + f" ({spent:,} tokens)" * bool(
         spent
     )
+
+
+def call(wanted: ToolCall, limit: int = 300) -> str:
+    """A call as `name(arguments)` on one line, of long arguments the beginning."""
+    return f"{on_one_line(wanted.name) or '(no name)'}({shortened(on_one_line(wanted.arguments), limit)})"
 
 
 def calls(choice: Choice) -> list[str]:
