@@ -29,8 +29,8 @@ def lesson(request: pytest.FixtureRequest) -> Path:
 
 def test_the_lessons_are_numbered_in_their_order():
     numbers = [int(path.name[:2]) for path in LESSONS]
-    assert numbers == sorted(set(numbers)), 'two lessons have the same number'
-    assert len(numbers) >= 8
+    assert numbers == sorted(set(numbers)), "two lessons have the same number"
+    assert len(numbers) >= 9
 
 
 def test_a_lesson_runs_offline_and_says_what_is_committed(lesson: Path):

@@ -39,6 +39,7 @@ def main() -> None:
             notebook = Notebook(page, lab, lab.write("picture", "%load_ext kimi_magic\n%kimi_config --offline", PROMPT))
             notebook.open()
             notebook.command("application:toggle-left-area")
+            notebook.colour_as_text(1)
             notebook.complete(0)
             save(film(notebook), MOVING)
             expect(notebook.output(1).locator("mjx-container")).to_have_count(1)
