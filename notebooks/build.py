@@ -24,7 +24,9 @@ TIMEOUT = 120  # s for one cell
 SETTINGS = 'c.HistoryManager.hist_file = ":memory:"\n'
 KEYS = {variable for each in hosts.PROVIDERS.values() for variable in each.key_variables}
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-VERSIONED = re.compile(r'"(image/png|version)": "[^"]*"')  # other versions of matplotlib or Python differ in it
+VERSIONED = re.compile(
+    r'"(image/png|version)": "[^"]*"'
+)  # other versions of matplotlib or Python differ in it
 
 
 def run(path: Path) -> str:

@@ -36,7 +36,9 @@ def main() -> None:
         try:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
             page = browser.new_page(viewport=SIZE)
-            notebook = Notebook(page, lab, lab.write("picture", "%load_ext kimi_magic\n%kimi_config --offline", PROMPT))
+            notebook = Notebook(
+                page, lab, lab.write("picture", "%load_ext kimi_magic\n%kimi_config --offline", PROMPT)
+            )
             notebook.open()
             notebook.command("application:toggle-left-area")
             notebook.colour_as_text(1)
@@ -100,7 +102,9 @@ def save(frames: list[tuple[Image.Image, int]], path: Path) -> None:
         each.thumbnail(SHOWN, Image.Resampling.LANCZOS)
         whole.append(each)
     durations = [duration for _, duration in kept]
-    whole[0].save(path, save_all=True, append_images=whole[1:], duration=durations, loop=0, quality=80, method=6)
+    whole[0].save(
+        path, save_all=True, append_images=whole[1:], duration=durations, loop=0, quality=80, method=6
+    )
     print(f"{path.name}: {len(kept)} frames, {sum(durations) / 1000:.1f} s")
     assert path.stat().st_size <= LARGEST, f"{path.name} has {path.stat().st_size} bytes, at most {LARGEST}"
 
