@@ -1,8 +1,8 @@
 """Runs the lessons and keeps their outputs: `python notebooks/build.py [LESSON...]`, all of them by default.
 
-A lesson is its own source: edit it in JupyterLab, then run this. It runs as JupyterLab runs it, at the lesson's own
-speed, and is written as JupyterLab writes it: Restart Kernel and Run All Cells gives the same file again, byte for
-byte, where Python and the libraries that draw are the same.
+A lesson is its own source: edit it in JupyterLab, then run this. It runs as JupyterLab runs it, at the
+lesson's own speed, and is written as JupyterLab writes it: Restart Kernel and Run All Cells gives the same
+file again, byte for byte, where Python and the libraries that draw are the same.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ VERSIONED = re.compile(
 
 
 def run(path: Path) -> str:
-    """The file of the lesson with the outputs of a new kernel, which knows no key and has no settings of the person."""
+    """The file of the lesson with the outputs of a new kernel, without keys and settings of the person."""
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         profile = Path(folder) / "profile_default"

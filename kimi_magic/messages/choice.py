@@ -131,7 +131,7 @@ class Choice:
         return known
 
     def end(self, finish_reason: str | None = None) -> None:
-        """Mark the answer as ended, `finish_reason` says why. Pieces that still come are appended all the same."""
+        """Mark the answer as ended; `finish_reason` says why. What still comes is appended all the same."""
         self.finish_reason = finish_reason or self.finish_reason
         self.state = "ended"
         self._ended = self._ended or monotonic()

@@ -1,7 +1,7 @@
 """Makes the pictures in the README from the product: `python -m tests.browser.picture`.
 
-`picture.png` is a cell that was answered; `picture.webp` is the same cell while it is asked and answered, as Chromium
-painted it in JupyterLab, each frame shown for as long as it was to be seen there.
+`picture.png` is a cell that was answered; `picture.webp` is the same cell while it is asked and answered, as
+Chromium painted it in JupyterLab, each frame shown for as long as it was to be seen there.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ LARGEST = 400_000  # bytes of the moving picture
 
 
 def main() -> None:
-    """Ask the simulator once at its own speed for the moving picture, and unfold the reasoning for the still."""
+    """Ask the simulator once, at its own speed, and unfold the reasoning for the still picture."""
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         lab = Lab(Path(folder), {})
         try:
