@@ -23,6 +23,7 @@ TABLES: Mapping[str, Mapping[str, Iterable[options.Option]]] = {
     "usage": {"`%kimi_usage`": options.at(options.USAGE)},
     "serve": {"`kimi-magic serve`": command_line.SERVE},
     "demo": {"`kimi-magic demo`": command_line.DEMO},
+    "autoload": {"`kimi-magic autoload`": command_line.AUTOLOAD},
 }
 
 
