@@ -24,6 +24,7 @@ ABOUT = """Talk to the Kimi thinking models.
 
 Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, it is read from standard input
        kimi-magic serve [--port N] [--speed N]   the service on loopback, offline, for tests and lessons
+       kimi-magic serve --model              a small real model on loopback, offline
        kimi-magic demo [options] [FOLDER]    the lessons in JupyterLab, offline; no key is needed
        kimi-magic autoload [--remove]        let IPython load the extension by itself, so that %%kimi is there
        kimi-magic ask --help                 the options; serve, demo and autoload have theirs
@@ -55,6 +56,14 @@ SERVE = (
         "profile", ("--profile",), "whose rules: a name of %kimi_config --host (default evolink)", "NAME"
     ),
     options.Option("faults", ("--faults",), "faults in every answer, such as 'cut=40; comments'", "TEXT"),
+    options.Option(
+        "local",
+        ("--model",),
+        "a real, small model on this machine instead of the simulator; --model=NAME or --model=FILE.gguf",
+        "",
+        default=False,
+        may_say=True,
+    ),
     options.BY_NAME["replay"],
     options.BY_NAME["help"],
 )
@@ -189,15 +198,31 @@ def _serve(words: list[str]) -> int:
         return 0
     from kimi_magic import simulator
 
-    port, replay = values.pop("port", 0), values.pop("replay", None)
+    port, replay, model = values.pop("port", 0), values.pop("replay", None), values.pop("local", False)
+    if model and (others := [*values, *(["replay"] if replay else [])]):
+        raise KimiUsageError(f"--model with --{others[0]}: only --port goes with a real model")
     if replay and (others := [name for name in values if name != "speed"]):
         raise KimiUsageError(f"--replay with --{others[0]}: a recording answers as it was recorded")
     try:
+        if model:
+            _serve_model("" if model is True else str(model), port)
+            return 0
         service = _recording(replay, **values) if replay else simulator.Service(**values)
         simulator.serve(port=port, service=service)
     except (ValueError, OSError, ImportError) as error:
         raise KimiUsageError(f"cannot serve on port {port}: {error}") from None
     return 0
+
+
+def _serve_model(name: str, port: int) -> None:
+    """Serve a model of this machine until SIGINT; say first how a notebook reaches it."""
+    from kimi_magic import simulator
+    from kimi_magic.simulator import local
+
+    found, path = local.find(name)
+    model = local.LocalModel(found, path)
+    hint = f"in a notebook: %kimi_config --base-url {{base_url}} -m {model.name}"
+    simulator.serve(port=port, service=model, hint=hint)
 
 
 def _recording(name: str, speed: float | None = None) -> Responder:

@@ -49,7 +49,7 @@ def is_main_thread() -> bool:
 
 
 class IOThread:
-    """A daemon thread with an event loop, started at its first use; without threads, the loop that is there."""
+    """A daemon thread with a loop, started at its first use; without threads, the loop that is there."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

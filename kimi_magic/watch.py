@@ -27,6 +27,7 @@ class Watch:
         self._shell = shell
         self._is_kernel = getattr(shell, "kernel", None) is not None
         self._depth = 0
+        self._request = ""  # the message of the front end that the running cell answers
         self._run: cells.CellRun | None = None
         self._shown: Turn | None = None  # by the cell that runs
         self.matcher: Any = None  # of the completer
@@ -36,7 +37,10 @@ class Watch:
 
     def enter(self, info: Any = None, *_: object) -> None:
         """A cell begins (IPython's `pre_run_cell`)."""
+        if self._depth and not self._is_inside:
+            self._end(is_good=False)  # JupyterLite's kernel does not tell how an awaited cell has ended
         if not self._depth:
+            self._request = self._request_id()
             self._hear_interrupts()
             self._run = cells.CellRun(_cell_id(self._shell, info))
             cells.running.set(self._run)
@@ -77,14 +81,16 @@ class Watch:
             self._note_failure(getattr(result.info, "raw_cell", ""), error)
         self._depth = max(0, self._depth - 1)  # loaded inside a cell, it sees only that one's end
         if not self._depth:
-            self._hear_no_interrupts()
-            self._end_run(is_good=getattr(result, "success", False))
-        if not self._depth and self._shown is not None:
+            self._end(is_good=getattr(result, "success", False))
+
+    def _end(self, *, is_good: bool) -> None:
+        """Forget the cell that ran; one that was good drops the turns that it no longer asks."""
+        self._depth = 0
+        self._hear_no_interrupts()
+        if self._shown is not None:
             self._shown = None
             with contextlib.suppress(KeyError):
                 self._shell.display_formatter.ipython_display_formatter.pop(".".join(REPLY))
-
-    def _end_run(self, *, is_good: bool) -> None:
         run, self._run = self._run, None
         cells.running.set(None)
         if run is not None and run.counts and is_good:
@@ -113,9 +119,16 @@ class Watch:
     def _can_await(self) -> bool:
         """Whether the next cell can be awaited: one of a kernel's own, on asyncio."""
         shell = self._shell
-        return bool(
-            self._is_kernel and not self._depth and shell.autoawait and shell.loop_runner is _asyncio_runner
-        )
+        is_on_asyncio = shell.loop_runner in (_asyncio_runner, "asyncio")
+        return bool(self._is_kernel and not self._is_inside and shell.autoawait and is_on_asyncio)
+
+    @property
+    def _is_inside(self) -> bool:
+        """Whether the front end's message is the one that the running cell answers already."""
+        return self._depth > 0 and self._request_id() == self._request
+
+    def _request_id(self) -> str:
+        return str(cells.request_of(self._shell).get("header", {}).get("msg_id", ""))
 
     def note_shown(self, turn: Turn) -> None:
         """Until the cell ends, a `turn` that it has shown is not shown again as its value."""

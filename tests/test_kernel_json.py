@@ -79,7 +79,9 @@ def assert_no_widget_is_left(kernel: Kernel, cell: Cell) -> None:
 
 def test_the_simulator_fills_a_frame(offline_kernel: Kernel):
     offline_kernel.run("import pandas")
-    cell = offline_kernel.run("%%kimi -o df --frame --schema '[city, people int, area float]'\nFive cities")
+    cell = offline_kernel.run(
+        "%%kimi -o df --frame --schema '[city, people int, area float]'\nInvent 5 cities"
+    )
     first, second = displays(cell)
     assert set(first) == set(second) == {"text/html", "text/plain"}
     assert offline_kernel.value("type(df) is pandas.DataFrame")

@@ -11,7 +11,7 @@ from tests.conftest import PACED, Server
 from tests.kernel import WIDGET, WIDGETS_LEFT, Kernel
 from tests.test_kernel_view import click
 
-DATA = "import pandas as pd\ndf = pd.DataFrame({'place': [f'Rome {n}' for n in range(COUNT)]})"
+DATA = "import pandas as pd\ndf = pd.DataFrame({'place': [f'Rome, {1900 + n}' for n in range(COUNT)]})"
 CELL = "%%kimi --map df --schema 'city, year int' -o found\nCity and year in: {{place}}"
 
 
@@ -37,7 +37,7 @@ def test_a_dry_run_shows_one_prompt_and_sends_nothing(kernel: Kernel) -> None:
     kernel.run(DATA.replace("COUNT", "12"))
     printed = kernel.run(CELL.replace("--map df", "--map df --dry-run")).printed
     assert printed.startswith("12 rows, 12 distinct, about ")
-    assert "user: City and year in: Rome 0" in printed
+    assert "user: City and year in: Rome, 1900" in printed
     assert kernel.value("len(__import__('kimi_magic').usage_records())") == 0
 
 

@@ -267,7 +267,8 @@ def test_fix_takes_a_question_and_finds_near_names_and_attributes(notebook: Kern
 
 def test_fix_can_insert_the_corrected_code(notebook: Kernel):
     notebook.attempt("def primes(:")
-    cell = notebook.run("%kimi_fix --insert Correct the Python code.")
+    notebook.run("begun = '```python\\n'")
+    cell = notebook.run("%kimi_fix --insert --prefix '{{ begun }}' Correct the Python code.")
     assert [each["source"] for each in cell.reply["payload"]] == ["set_next_input"]
     assert "SyntaxError" in notebook.value(SENT)[0]
 

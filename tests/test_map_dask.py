@@ -31,7 +31,7 @@ class Place:
 
 def rows(count: int, parts: int) -> dd.DataFrame:
     return dd.from_pandas(
-        pd.DataFrame({"text": [f"Rome number {n}" for n in range(count)]}), npartitions=parts
+        pd.DataFrame({"text": [f"Rome in {1000 + n}" for n in range(count)]}), npartitions=parts
     )
 
 
@@ -87,7 +87,7 @@ def test_a_cluster_answers_in_order_and_a_killed_worker_costs_what_was_on_its_wa
         assert not future.done()
     os.kill(victim, signal.SIGKILL)
     made = future.result(timeout=120)
-    assert list(made["text"]) == [f"Rome number {n}" for n in range(80)]
+    assert list(made["text"]) == [f"Rome in {1000 + n}" for n in range(80)]
     assert made["error"].isna().all()
     assert made["year"].dtype == "Int64"
     assert 80 <= requests(folder) <= 80 + 8
@@ -97,7 +97,7 @@ def test_a_cluster_answers_in_order_and_a_killed_worker_costs_what_was_on_its_wa
 
 
 def test_a_budget_holds_over_all_workers(cluster, server):
-    one = kimi_magic.map(PROMPT, ["Rome number 1"], schema=Place).cost
+    one = kimi_magic.map(PROMPT, ["Rome in 1001"], schema=Place).cost
     budget = 12 * one + 0.004  # what an answer may cost before one is known is more than it does
     planned = kimi_magic.map(PROMPT, rows(200, 4), schema=Place, budget=budget)
     made = planned.compute()

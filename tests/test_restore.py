@@ -277,7 +277,7 @@ def test_html_that_we_would_not_write_is_never_shown_again(html: str):
 
 
 def test_what_we_write_is_shown_again(fresh: Kernel):
-    cell = fresh.run("%%kimi\nWrite Python code that sorts a list.")
+    cell = fresh.run("%%kimi\nWrite a Python function for primes.")
     html = cell.display["text/html"]
     assert "<script>" in html
     assert read_back.is_inert(html)

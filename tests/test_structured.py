@@ -904,7 +904,7 @@ def test_an_answer_that_asks_for_tools_has_no_data(service: Start) -> None:
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_the_simulator_answers_by_the_schema(stream: bool) -> None:
-    reply = kimi_magic.ask("Who?", schema=list[Person], offline=True, stream=stream)
+    reply = kimi_magic.ask("Invent two people.", schema=list[Person], offline=True, stream=stream)
     assert reply.data
     assert all(isinstance(person, Person) for person in reply.data)
 
@@ -920,5 +920,5 @@ def test_the_library_of_a_table_may_be_named(service: Start, line: str, made_by:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_simulator_takes_a_schema_in_each_mode(mode: str) -> None:
-    reply = kimi_magic.ask("Who?", schema=Person, schema_mode=mode, offline=True, stream=False)
+    reply = kimi_magic.ask("Invent a person.", schema=Person, schema_mode=mode, offline=True, stream=False)
     assert isinstance(reply.data, Person)

@@ -14,9 +14,8 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 
 import httpx
 
-from kimi_magic import errors, simulator
+from kimi_magic import bridge, errors, simulator
 from kimi_magic._version import __version__
-from kimi_magic.bridge import IO_THREAD_NAME
 from kimi_magic.client.connection import Connection
 from kimi_magic.keys import Key
 
@@ -42,7 +41,7 @@ class _QuietInCells(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.threadName != IO_THREAD_NAME or record.levelno > logging.INFO:
+        if record.threadName != bridge.IO_THREAD_NAME or record.levelno > logging.INFO:
             return True
         family = record.name.partition(".")[0]
         return any(logging.getLogger(name).level for name in (record.name, family))
@@ -146,6 +145,11 @@ class Transports:
         limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
         if make := self._makers.get(way):
             return _client(make())
+        if not bridge.HAS_THREADS:
+            raise errors.KimiConnectionError(
+                "this Python runs in a browser, where it has no connections of its own; nothing was sent",
+                hint="The simulator answers here: {@offline}.",
+            )
         if way == "loopback":  # over plain http, so there is no certificate to verify
             return _client(httpx.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits))
         try:

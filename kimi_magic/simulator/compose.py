@@ -10,11 +10,10 @@ import json
 import re
 from dataclasses import replace
 from random import Random
-from typing import Any
 
-from . import answers, content, misfits, prompt_schema, records, schema_values, subjects, tool_calls
-from .answers import Context, excerpt, shorten, wording
+from . import answers, content, json_answers, misfits, prompt_schema, tool_calls
 from .completion import Draft
+from .context import Context, excerpt, read_context, wording
 from .hashing import digest, random_for
 from .messages import Message
 from .request import Request
@@ -22,7 +21,6 @@ from .schemas import JsonSchema
 
 _WITHOUT_EFFECT = ("messages", "max_tokens", "max_completion_tokens", "stop", "n", "user", "prompt_cache_key")
 _JSON_GAPS = ("", '"…"', ': "…"', '"more": "…"')  # what may be missing before the closing brackets
-_BLANKS = "\n  \n\t \n" * 50  # 350 characters: what JSON mode gives when the prompt never asks for JSON
 _FAILURE = re.compile(r"\s*(error|traceback|exception)\b", re.IGNORECASE)
 
 
@@ -47,7 +45,7 @@ def drafts(request: Request, seed: int, misfit: str) -> list[Draft]:
     written: list[Draft] = []
     for index in range(request.n):
         random = random_for(basis, index)
-        context = answers.read_context(history, index, first_variant + index)
+        context = read_context(history, index, first_variant + index)
         draft = _draft(request, history, context, random, schema)
         if prefix is not None:
             draft = _continue(draft, prefix, context, random)
@@ -79,9 +77,9 @@ def _draft(
     if call is not None:
         return call
     if schema[0] is not None:
-        return _json_by_schema(schema[0], schema[1], history, context, random)
+        return json_answers.by_schema(schema[0], schema[1], history, context, random)
     if request.json_mode != "text":
-        return _json_object(history, context, random)
+        return json_answers.by_words(history, context, random)
     if results and history[-1].role == "tool":
         return _report(context, results[-1])
     return Draft(*answers.answer(context, random))
@@ -138,30 +136,6 @@ def _report(context: Context, results: list[tuple[str, str]]) -> Draft:
     return Draft(reasoning, "\n\n".join(parts))
 
 
-def _json_by_schema(
-    schema: JsonSchema, schema_text: str, history: tuple[Message, ...], context: Context, random: Random
-) -> Draft:
-    last = next((message.text for message in reversed(history) if message.role == "user"), "")
-    question = shorten(last.replace(schema_text, " ")) if schema_text else context.question
-    value = schema_values.make(schema, random, subjects.read(question, random))
-    return _json_draft(value, context)
-
-
-def _json_object(history: tuple[Message, ...], context: Context, random: Random) -> Draft:
-    if not records.mentions_json([message.text for message in history if message.role in ("system", "user")]):
-        return Draft(content.load("answers")["json"]["not_asked_reasoning"], _BLANKS, endless=True)
-    value = records.make(f"{context.system}\n{context.question}", context.question, random)
-    return _json_draft(value, context)
-
-
-def _json_draft(value: Any, context: Context) -> Draft:
-    texts = content.load("answers")["json"]
-    reasoning = texts["reasoning"].format(
-        question=excerpt(context.question), manner=wording(texts["manners"], context)
-    )
-    return Draft(reasoning, json.dumps(value, ensure_ascii=False))
-
-
 def _continue(draft: Draft, prefix: Message, context: Context, random: Random) -> Draft:
     """Return only what comes after the prefix: the rest of the draft if it begins so, else an ending."""
     if not prefix.text.strip():
@@ -189,7 +163,7 @@ def _continue(draft: Draft, prefix: Message, context: Context, random: Random) -
 
 def _rest_of_json(prefix: str, context: Context, random: Random) -> str:
     """Complete an object that the prefix has begun: prefilling `{` is a known way to ask for JSON."""
-    value = records.make(f"{context.system}\n{context.question}", context.question, random)
+    value = json_answers.object_for(context, random)
     text = json.dumps(value, ensure_ascii=False)
     begun = prefix.lstrip()
     if text.startswith(begun.rstrip()):

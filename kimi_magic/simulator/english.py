@@ -11,6 +11,8 @@ from . import content
 
 def words_of(name: str) -> list[str]:
     """Split an identifier into lower-case words: `birthYear` and `birth_year` are birth, year."""
+    if not name.isascii():
+        return [word for word in re.split(r"[\W_]+", name.lower()) if word]
     return [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])", name)]
 
 

@@ -1,6 +1,6 @@
 """Essays of about so many words, with all kinds of Markdown, to measure long answers with.
 
-The words and sentences stand in `data/essays.toml`; they have no meaning.
+The words and sentences stand in `data/essays.toml`; they have no meaning, and the first paragraph says so.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def read_task(question: str) -> tuple[int, str] | None:
 
 def write(count: int, topic: str, random: Random) -> str:
     """Write about `count` words; the end of the text is the end of a block."""
-    parts = [f"# On {topic}", _paragraph(topic, random, 4)]
+    parts = [f"# On {topic}", _texts()["note"], _paragraph(topic, random, 4)]
     written = _count(parts)
     number = 0
     while written < count:

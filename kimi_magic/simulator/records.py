@@ -1,7 +1,7 @@
-"""JSON mode without a schema: the object that a prompt asks for, guessed from its words.
+"""JSON mode without a schema: which properties the words of a prompt ask for.
 
-Its values are true where `subjects` knows them, and invented elsewhere. The guessing is finished: it serves
-the lessons and tests as it is and is not meant to grow.
+`schema_of` turns them into a schema, for data that is copied or looked up; `make` fills them with facts, and
+with invented values where a prompt asks for examples.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ import re
 from random import Random
 from typing import Any
 
-from . import content, english, samples, strict_json, subjects
+from . import english, samples, strict_json, subjects
+from .hashing import random_for
 from .subjects import Query
 
 _QUOTED = re.compile(r"""([`"'])([A-Za-z_][\w-]{0,40})\1""")
@@ -35,8 +36,23 @@ def mentions_json(texts: list[str]) -> bool:
     return any("json" in text.lower() for text in texts)
 
 
+def schema_of(prompt: str) -> dict[str, Any] | None:
+    """Return a schema for the object a prompt seems to ask for, all values of which may be null, or None."""
+    example = _example(prompt)
+    if example is not None:
+        return _schema_like(example)
+    _, noun = subjects.how_many(prompt)
+    container = _CONTAINER.search(prompt)
+    key = container.group(1) if container else noun
+    names = _names(prompt, key)
+    record = _object({name: _schema_like(samples.value(name, 0, random_for(name))) for name in names})
+    if noun or container:
+        return _object({key or "items": {"type": "array", "items": record}})
+    return record if names else None
+
+
 def make(prompt: str, question: str, random: Random) -> dict[str, Any]:
-    """Make the object a prompt seems to ask for; without any hint, the question and a word of regret.
+    """Make the object a prompt seems to ask for; without any hint, an empty one.
 
     `prompt` is the system message and the question, `question` the part that says what the object is about.
     """
@@ -56,7 +72,7 @@ def make(prompt: str, question: str, random: Random) -> dict[str, Any]:
         return {key or "items": [_record(names, kind, row, query, random, at=at) for at in range(size)]}
     if names:
         return {name: _value(name, row, query, random) for name in names}
-    return {"question": " ".join(prompt.split())[:80], "answer": content.load("answers")["json"]["unknown"]}
+    return {}
 
 
 def _record(
@@ -100,6 +116,24 @@ def _example(prompt: str) -> dict[str, Any] | None:
         if isinstance(value, dict) and value and not strict_json.is_too_deep(value):
             return value
     return None
+
+
+def _object(properties: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _schema_like(example: Any) -> dict[str, Any]:
+    """Return the schema of values like an example, all of which may be null."""
+    match example:
+        case bool():
+            return {"type": ["boolean", "null"]}
+        case int() | float():
+            return {"type": ["number", "null"]}
+        case list():
+            return {"type": "array", "items": _schema_like(example[0]) if example else {"type": "string"}}
+        case dict():
+            return _object({name: _schema_like(value) for name, value in example.items()})
+    return {"type": ["string", "null"]}
 
 
 def _like(example: Any, name: str, row: int, random: Random, *, count: int, room: int) -> Any:

@@ -1,10 +1,10 @@
-"""Values for a JSON Schema: structured output, and the arguments of tool calls.
+"""Invented values for a JSON Schema: for wishes for examples, trials of a schema, arguments of tool calls.
 
-Values are guessed from the names of properties and the words of the question. The guessing is finished: it
-serves the lessons and tests as it is and is not meant to grow.
+Records on a subject with a table are filled from it; all other values are samples that suit the names of the
+properties. Data that a text in the prompt contains is copied by `extraction` instead.
 
-A schema is tried when it is checked, so that one that no value can be made for is refused before the answer
-begins.
+When a schema is checked, a value is made for it, so that a schema that no value fits is refused before the
+answer begins.
 """
 
 from __future__ import annotations
@@ -167,7 +167,7 @@ class _Maker:
         if self._at.subject is None or not name:
             return None
         value = self._at.subject.value(name, self._at.place or 0)
-        forms = [*_forms(value, main_kind(schema))]
+        forms = [*subjects.forms(value, main_kind(schema))]
         forms += [option for option in schema.get("enum", ()) if str(option).lower() == str(value).lower()]
         return next((form for form in forms if form is not None and self._schema.fits(form, schema)), None)
 
@@ -343,24 +343,6 @@ class _Maker:
             if self._schema.fits(size, properties.get(name, {"type": "integer"})):
                 record[name] = size
         return record
-
-
-def _forms(value: Any, kind: str) -> Iterator[Any]:
-    """Yield a known value as it is and in forms for the type that is wanted."""
-    match value:
-        case float() if kind == "integer":
-            yield round(value)
-        case list() if kind == "string":
-            yield ", ".join(value)
-            yield value[0]
-        case bool():
-            yield value
-        case int() | float() if kind == "string":
-            yield f"{value:,}" if value > 9999 else str(value)
-        case str() if kind == "array":
-            yield [value]
-        case _:
-            yield value
 
 
 def _near(number: float, step: float, low: float, high: float, *, whole: bool) -> Iterator[float]:

@@ -41,10 +41,20 @@ _HOST = re.compile(
 _PATHS = ("/v1/chat/completions", "/v1/models", "/v1/tokenizers/estimate-token-count", "/v1/users/me/balance")
 
 
+HINT = f"set EVOLINK_BASE_URL to it and EVOLINK_API_KEY={OFFLINE_KEY}"
+
+
 def serve(
-    host: str = "127.0.0.1", port: int = 0, service: Responder | None = None, *, log: Log | None = print
+    host: str = "127.0.0.1",
+    port: int = 0,
+    service: Responder | None = None,
+    *,
+    log: Log | None = print,
+    hint: str = HINT,
 ) -> None:
     """Serve until SIGINT or SIGTERM; port 0 takes a free one. The first line of the log tells the address.
+
+    `hint` says there how clients reach it; {base_url} in it is the address.
 
     Raises `ValueError` for a host that is not loopback, `OSError` for a port in use, `ImportError` without
     uvicorn.
@@ -54,7 +64,7 @@ def serve(
         with _stopping(server):
             if log is not None:
                 say = _flushed(log)
-                say(f"listening on {base_url} (set EVOLINK_BASE_URL to it and EVOLINK_API_KEY={OFFLINE_KEY})")
+                say(f"listening on {base_url} ({hint.format(base_url=base_url)})")
             server.run(sockets=[listener])
 
 

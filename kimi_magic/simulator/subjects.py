@@ -1,14 +1,13 @@
 """What a question is about: how many records, of which subject, and what is known of them.
 
-A `Query` is read from the words of the question. JSON values are then filled from true records (`facts`)
-where a property has the name of something known, and from invented `samples` elsewhere. The guessing is
-finished: it serves the lessons and tests as it is and is not meant to grow.
+A `Query` is read from the words of the question. `Subject.value` finds the value of a property in the table
+of the subject, by the names of its columns and in the unit that the property asks for.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from random import Random
@@ -123,6 +122,34 @@ def named_by(name: str, random: Random) -> Subject | None:
     words = " ".join(english.words_of(name))
     table = next((table for table in tables() if table.pattern.fullmatch(words)), None)
     return Subject(table, _order(table, "", 0, random)) if table is not None else None
+
+
+def asks_for_most(question: str) -> bool:
+    """Return whether a question asks for the longest, largest or highest."""
+    return bool(_MOST.search(question))
+
+
+def is_on(name: str, pattern: str) -> bool:
+    """Return whether a name is one of a continent, by the pattern of the data file."""
+    return bool(re.search(pattern, name, re.IGNORECASE))
+
+
+def forms(value: Any, kind: str) -> Iterator[Any]:
+    """Yield a known value as it is and in forms for the type that is wanted."""
+    match value:
+        case float() if kind == "integer":
+            yield round(value)
+        case list() if kind == "string":
+            yield ", ".join(value)
+            yield value[0]
+        case bool():
+            yield value
+        case int() | float() if kind == "string":
+            yield f"{value:,}" if value > 9999 else str(value)
+        case str() if kind == "array":
+            yield [value]
+        case _:
+            yield value
 
 
 def how_many(prompt: str) -> tuple[int, str]:

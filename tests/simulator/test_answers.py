@@ -36,7 +36,7 @@ def thought(question: str, *earlier: dict[str, Any]) -> str:
         ("What is 12 * 12?", "**144**"),
         ("What is the capital of Norway?", "**Oslo**"),
         ("为什么天空是蓝色的？", "瑞利散射"),
-        ("写一首诗", "🌊"),
+        ("写一首诗", "**离线模拟器**"),
     ],
 )
 def test_known_questions_have_good_answers(question: str, mark: str):
@@ -54,16 +54,11 @@ def test_the_code_that_is_shown_is_right(capsys: pytest.CaptureFixture[str]):
         assert last in code
 
 
-def test_the_wish_at_the_end_of_a_huge_question_is_found():
-    text = said("sky " * 100_000 + "\nWhy is the sky blue?")
-    assert "**Rayleigh scattering**" in text
-
-
-def test_an_unknown_question_gets_an_honest_answer_that_quotes_it():
-    text = said("Should I repaint my boat?")
-    assert "**offline simulator**" in text
-    assert "> `Should I repaint my boat?`" in text
-    assert "deserves a real cause" in said("Why do boats float?")
+def test_a_prepared_answer_is_only_for_those_who_ask_for_nothing_else():
+    for wish in ("sky " * 100_000 + "\nWhy is the sky blue?", "Why is the sky blue, and why is grass green?"):
+        text = said(wish)
+        assert "Rayleigh" not in text
+        assert "**offline simulator**" in text
 
 
 @given(st.text(max_size=100))
@@ -82,7 +77,8 @@ def test_wishes_for_shortness_are_honoured():
     assert (
         said("Why is the sky blue?", {"role": "system", "content": "Answer in one sentence."}).count(".") == 1
     )
-    assert said("Tell me of boats in three sentences, please").count(". ") == 2
+    assert said("Why is the sky blue? Answer in one sentence, please.").count(".") == 1
+    assert said("What is 6 * 7? One word.") == "42"
 
 
 def test_earlier_turns_and_the_system_message_show():
@@ -95,7 +91,6 @@ def test_earlier_turns_and_the_system_message_show():
     ]
     assert "The system message asks for `Be brief.`" in thought("And at night?", *earlier)
     assert "Earlier they asked `My name is Ada" in thought("And at night?", *earlier)
-    assert "Earlier you asked `Why is the sky blue?`" in said("And at night?", *earlier)
     assert "`My name is Ada and I like basalt.`" in said("What did I ask first?", *earlier)
     assert "`Why is the sky blue?`" in said("What was my last question?", *earlier)
     assert said("What is my name?", *earlier) == "Your name is Ada."

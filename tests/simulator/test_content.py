@@ -17,7 +17,8 @@ TABLES = content.load("facts")["table"]
 
 def test_there_are_the_files_that_the_code_reads():
     assert NAMES == [
-        "answers", "essays", "facts", "faults", "formats", "language", "profiles", "samples", "topics",
+        "answers", "capitals", "essays", "extraction", "facts", "faults", "formats", "language", "languages",
+        "profiles", "samples", "topics",
     ]  # fmt: skip
     for name in NAMES:
         assert content.load(name) is content.load(name)
@@ -33,8 +34,8 @@ def test_every_record_has_a_value_for_each_column_and_the_sentence_names_columns
 
 
 @pytest.mark.parametrize("topic", content.load("topics")["topic"], ids=lambda topic: topic["word"])
-def test_every_topic_has_a_pattern_and_an_answer_in_each_size(topic):
-    assert re.compile(topic["pattern"])
+def test_every_topic_has_wishes_and_an_answer_in_each_size(topic):
+    assert all(re.compile(wish) for wish in topic["wishes"])
     assert topic["plan"].strip()
     assert len(topic["word"].split()) == 1
     assert topic["sentences"]

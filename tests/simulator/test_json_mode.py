@@ -24,7 +24,7 @@ def as_json(question: str, **changes: Any) -> Any:
 
 
 def test_json_mode_gives_the_fields_the_prompt_names():
-    person = as_json("Return JSON with the keys `name`, `age` and `is_member`.")
+    person = as_json("Invent a person: return JSON with the keys `name`, `age` and `is_member`.")
     assert [type(person[key]) for key in ("name", "age", "is_member")] == [str, int, bool]
     assert list(as_json("As JSON with keys city, country and population")) == [
         "city",
@@ -37,7 +37,7 @@ def test_json_mode_gives_the_fields_the_prompt_names():
 
 def test_json_mode_follows_an_example():
     made = as_json(
-        'JSON like {"book": {"title": "x", "pages": 10}, "tags": ["a"], "price": 1.5, "sold": true}'
+        'Invent JSON like {"book": {"title": "x", "pages": 10}, "tags": ["a"], "price": 1.5, "sold": true}'
     )
     assert isinstance(made["book"]["title"], str)
     assert isinstance(made["book"]["pages"], int)
@@ -171,7 +171,7 @@ NODE = {
 def test_structured_output_fits_its_schema(part: Any):
     schema = {"type": "object", "properties": {"a": part}, "required": ["a"], "$defs": {"node": NODE}}
     wanted = {"type": "json_schema", "json_schema": {"name": "t", "schema": schema, "strict": True}}
-    answer = send(response_format=wanted, max_tokens=100_000)
+    answer = send(messages=[user("Invent it")], response_format=wanted, max_tokens=100_000)
     assert answer.status == 200, answer.raw
     assert fits(json.loads(answer.message["content"]), schema, schema)
 
@@ -190,7 +190,7 @@ def test_structured_output_knows_patterns_unions_and_merged_schemas():
         "required": ["code", "either", "step", "few"],
     }
     wanted = {"type": "json_schema", "json_schema": {"name": "t", "schema": schema}}
-    made = json.loads(said("go", response_format=wanted))
+    made = json.loads(said("Invent an example", response_format=wanted))
     assert made["code"] == "ABC-123"
     assert isinstance(made["either"], int)
     assert made["step"] in (0.25, 0.5, 0.75, 1.0)
