@@ -39,7 +39,9 @@ class FrontEnd:
     @property
     def words(self) -> str:
         """What README says of it."""
-        reasons = [f"cells {', '.join(map(str, cells))}: {why}" for cells, why in self.cannot]
+        reasons = [
+            f"cell{'s'[: len(cells) > 1]} {', '.join(map(str, cells))}: {why}" for cells, why in self.cannot
+        ]
         return "; ".join(filter(None, [self.remark, *reasons]))
 
 
@@ -65,7 +67,7 @@ def _in_browser(name: str) -> Callable[..., Outcome]:
 IN_BROWSER = (
     FrontEnd("JupyterLab", ("jupyterlab",), _in_browser("jupyterlab")),
     FrontEnd("Notebook", ("notebook",), _in_browser("notebook_7")),
-    FrontEnd("nbclassic", ("nbclassic",), _in_browser("nbclassic"), remark="as Notebook 6"),
+    FrontEnd("nbclassic", ("nbclassic",), _in_browser("nbclassic"), remark="the pages of Notebook 6"),
 )
 OTHERS = (
     FrontEnd(
