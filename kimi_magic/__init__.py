@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from kimi_magic._version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from kimi_magic.api import aask, amap, ask, chat, estimate, grid, read, usage_records
+    from kimi_magic.api import aask, agrid, amap, ask, chat, estimate, grid, read, usage_records
     from kimi_magic.api import map as map  # noqa: A004
     from kimi_magic.batch import GridResult, MapResult
+    from kimi_magic.comparison import Difference, Differences, diff
     from kimi_magic.conversation import Conversation, Turn
     from kimi_magic.errors import (
         KimiAuthError,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from kimi_magic.messages import Choice, ToolCall
     from kimi_magic.prompt import prompt_filter
     from kimi_magic.reply import Reply
+    from kimi_magic.tools import progress, tool
     from kimi_magic.usage import Usage
 
     last: Reply | None
@@ -46,6 +48,8 @@ if TYPE_CHECKING:
 __all__ = [
     "Choice",
     "Conversation",
+    "Difference",
+    "Differences",
     "GridResult",
     "KimiAuthError",
     "KimiBudgetError",
@@ -71,14 +75,18 @@ __all__ = [
     "Turn",
     "Usage",
     "aask",
+    "agrid",
     "amap",
     "ask",
     "chat",
+    "diff",
     "estimate",
     "grid",
     "last",
+    "progress",
     "prompt_filter",
     "read",
+    "tool",
     "usage_records",
 ]
 
@@ -86,6 +94,8 @@ __all__ = [
 _MODULES = {
     "Choice": "messages",
     "Conversation": "conversation",
+    "Difference": "comparison",
+    "Differences": "comparison",
     "GridResult": "batch",
     "MapResult": "batch",
     "Reply": "reply",
@@ -94,9 +104,13 @@ _MODULES = {
     "Usage": "usage",
     "aask": "api",
     "amap": "api",
+    "agrid": "api",
     "ask": "api",
     "chat": "api",
+    "diff": "comparison",
     "prompt_filter": "prompt",
+    "progress": "tools",
+    "tool": "tools",
     "estimate": "api",
     "grid": "api",
     "map": "api",

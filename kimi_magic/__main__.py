@@ -41,6 +41,9 @@ _OF_A_KERNEL = (
     "history_limit",
     "raw",
     "show_prompt",
+    "tool",
+    "max_steps",
+    "yes",
 )  # a command has nothing that lasts
 ASK = (
     *(option for option in options.at(options.CELL) if option.name not in _OF_A_KERNEL and not option.of_map),

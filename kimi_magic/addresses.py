@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -22,6 +23,7 @@ def origin(address: str) -> str:
     return f"{parts.scheme}://{parts.netloc.lower()}"
 
 
+@lru_cache(maxsize=256)  # asked for each request, of few addresses
 def is_loopback(address: str) -> bool:
     """Whether an address is on this machine."""
     host = _host(address)

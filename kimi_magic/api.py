@@ -35,7 +35,9 @@ if TYPE_CHECKING:
         json: bool | None
         schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None
         repair: int | None
-        tools: Sequence[Mapping[str, Any]] | None
+        tools: Any
+        max_steps: int | None
+        yes: bool | None
         attach: Any
         image_size: int | None
         force: bool | None
@@ -118,7 +120,9 @@ def ask(
     schema_mode: Literal["auto", "json_schema", "tools", "prompt"] | None = None,
     frame: bool | Literal["pandas", "polars"] | None = None,
     repair: int | None = None,
-    tools: Sequence[Mapping[str, Any]] | None = None,
+    tools: Any = None,
+    max_steps: int | None = None,
+    yes: bool | None = None,
     attach: Any = None,
     image_size: int | None = None,
     force: bool | None = None,
@@ -165,7 +169,12 @@ def ask(
             one that is imported (True). Default False.
         repair: How often an answer that cannot be used is asked for again, 0 to 5. Default 1 with `schema`,
             else 0.
-        tools: Definitions of functions that the model may ask for, 1 to 128, as the service takes them.
+        tools: What the model may call, at most 128: functions, namespaces of them (a module, a dict, a
+            `SimpleNamespace`), and definitions as the service takes them. A call runs here, in the thread of
+            this call; its arguments are checked by the type hints, and its result goes back to the model.
+        max_steps: After how many rounds of calls the answer has to come without tools, 1 to 300. Default 8.
+        yes: Run functions without asking first. Default False: the person is asked for each that is not
+            marked `@tool(safe=True)`, and where nobody can answer, it is not run.
         attach: What is sent with the prompt, one or a list of at most 16: the path of a file (a picture, a
             PDF, a text in UTF-8), an address, or a value: a figure of matplotlib, a picture of PIL, an array
             (height, width[, 3 or 4]) of bytes or of floats from 0 to 1, bytes, or what shows itself as one.
@@ -380,29 +389,34 @@ def grid(
         KimiUsageError: Something cannot be used; nothing was sent.
         KimiError: No combination could be answered, for a reason that holds for all.
     """
+    given = {"models": models, "samples": samples, "graders": graders, "schema": schema}
     with in_words_of(PYTHON_WORDS):
-        if not isinstance(samples, int) or samples < 1:
-            raise KimiUsageError(f"samples {samples!r}: expected a whole number of at least 1")
-        of_map = {option.name for option in options.at(options.MAP)}
-        axes = {"model": [models] if isinstance(models, str) else list(models)} if models is not None else {}
-        values = {"schema": schema}
-        for name, value in options_of_map.items():
-            is_list = isinstance(value, list | tuple) and name not in of_map
-            holds_lists = is_list and all(isinstance(each, list | tuple) for each in value)
-            if holds_lists if name in ("stop", "attach") else is_list:
-                axes[name] = list(value)
-            else:
-                values[name] = value
-        if empty := [name for name, axis in axes.items() if not axis]:
-            raise KimiUsageError(f"{empty[0]} []: expected at least one value")
-        planned = mapping.over_combinations(
-            mapping.named_prompts(prompts),
-            axes,
-            options.check(values, options.PYTHON, options.MAP),
-            samples=samples,
-            graders=mapping.named_graders(graders),
-        )
+        planned = _grid(prompts, given, options_of_map)
         return planned.run(None if progress is False else _batch_view())  # type: ignore[return-value]
+
+
+async def agrid(
+    prompts: str | Sequence[str] | Mapping[str, str],
+    *,
+    models: str | Sequence[str] | None = None,
+    samples: int = 1,
+    graders: Grader | Sequence[Grader] | Mapping[str, Grader] = (),
+    schema: object = None,
+    progress: bool | None = None,
+    **options_of_map: Any,
+) -> GridResult[Any]:
+    """`grid` for code in an event loop, which stays free. A cancellation stays one; answers are kept.
+
+    The parameters are those of `grid`.
+
+    Raises:
+        KimiError: As `grid`.
+        asyncio.CancelledError: The awaiting task was cancelled.
+    """
+    given = {"models": models, "samples": samples, "graders": graders, "schema": schema}
+    with in_words_of(PYTHON_WORDS):
+        planned = _grid(prompts, given, options_of_map)
+        return await planned.arun(None if progress is False else _batch_view())  # type: ignore[return-value]
 
 
 def estimate(prompt: str | Callable[[dict[str, Any]], Any], data: Any, **given: Any) -> Work:
@@ -496,7 +510,34 @@ def usage_records() -> list[dict[str, Any]]:
 def _plan(prompt: Any, values: dict[str, Any]) -> Plan:
     if not isinstance(prompt, str | list | tuple):
         raise KimiUsageError(f"prompt {prompt!r}: expected a text, got {type(prompt).__name__}")
-    return kernel.current.plan(prompt, options.check(values, options.PYTHON), stands_alone=True)
+    names = mapping.names_of_notebook() if kernel.current.settings["tool"] else {}
+    return kernel.current.plan(prompt, options.check(values, options.PYTHON), names, stands_alone=True)
+
+
+def _grid(prompts: Any, given: Mapping[str, Any], options_of_map: Mapping[str, Any]) -> mapping.Run:
+    """A planned grid; `given` holds the parameters of its own."""
+    models, samples = given["models"], given["samples"]
+    if not isinstance(samples, int) or samples < 1:
+        raise KimiUsageError(f"samples {samples!r}: expected a whole number of at least 1")
+    of_map = {option.name for option in options.at(options.MAP)}
+    axes = {"model": [models] if isinstance(models, str) else list(models)} if models is not None else {}
+    values = {"schema": given["schema"]}
+    for name, value in options_of_map.items():
+        is_list = isinstance(value, list | tuple) and name not in of_map
+        holds_lists = is_list and all(isinstance(each, list | tuple) for each in value)
+        if holds_lists if name in ("stop", "attach") else is_list:
+            axes[name] = list(value)
+        else:
+            values[name] = value
+    if empty := [name for name, axis in axes.items() if not axis]:
+        raise KimiUsageError(f"{empty[0]} []: expected at least one value")
+    return mapping.over_combinations(
+        mapping.named_prompts(prompts),
+        axes,
+        options.check(values, options.PYTHON, options.MAP),
+        samples=samples,
+        graders=mapping.named_graders(given["graders"]),
+    )
 
 
 def _map(prompt: Any, data: Any, given: dict[str, Any]) -> tuple[mapping.Run, Any]:

@@ -101,6 +101,18 @@ def attachment(value: object) -> Attachment:
     return _of_value(thing, name or type(thing).__name__)
 
 
+def picture(value: Any) -> Attachment | None:
+    """The picture that `value` is, a figure or an image; None for all else: bytes and arrays may be data.
+
+    Raises:
+        ValueError: It is one that cannot be read.
+    """
+    for matches, encode in _DRAWN:
+        if matches(value):
+            return _of_bytes(encode(value), type(value).__name__)
+    return None
+
+
 def fitted(item: Attachment, longest: int = IMAGE_SIZE) -> Attachment:
     """`item` with at most `longest` pixels on a side, and a thumbnail."""
     if not item.data:
@@ -300,6 +312,7 @@ _KINDS: tuple[tuple[Callable[[Any], bool], Callable[[Any], bytes]], ...] = (
     (_is("numpy", "ndarray"), _array_png),
     (_shows, _shown_png),
 )
+_DRAWN = (*_KINDS[1:5], (_is("IPython.core.display", "Image"), _shown_png))
 
 
 # ---- pillow ----

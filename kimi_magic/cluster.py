@@ -37,7 +37,7 @@ def over_partitions(prompt: Any, data: Any, values: Mapping[str, Any], names: Ma
         data = data.to_frame(data.name or batch.TEXT_COLUMN)
     columns: dict[str, list[Any]] = {str(name): [] for name in data.columns}
     if isinstance(prompt, str):
-        prompt = batch.parse(prompt, columns, names)
+        prompt = batch.parse(prompt, columns, names, sends_secrets=bool(values.get("force")))
     meta = _meta(data, values)
     settings = kernel.current.settings
     of_kernel = {

@@ -7,7 +7,10 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
+
 from kimi_magic import hosts, models, options
+from kimi_magic.conversation import text_tokens
 from kimi_magic.engine import Plan
 from kimi_magic.kernel import Kernel
 from kimi_magic.messages import Message
@@ -26,6 +29,8 @@ def preview(kernel: Kernel, plan: Plan, cell: Mapping[str, Any]) -> Preview:
     """What `plan` would send; `cell` holds the options that were given with it. Nothing is sent."""
     place = "the offline simulator" if plan.connection.is_simulated else plan.options.base_url
     tokens = sum(map(_tokens, plan.request.messages))
+    if plan.request.tools:
+        tokens += text_tokens(msgspec.json.encode(plan.request.tools).decode())
     parts = ["Dry run: nothing was sent", place, f"≈ {tokens:,} tokens (estimate)", _price(plan, tokens)]
     if any(message.has_pictures for message in plan.request.messages):
         parts[2] += ", pictures not counted"
@@ -90,7 +95,15 @@ def _settings(kernel: Kernel, plan: Plan, cell: Mapping[str, Any]) -> list[tuple
 def _shown(name: str, value: Any) -> str:
     if name == "attach":
         return f"{len(value)}"
+    if name in ("tool", "tools"):
+        return ", ".join(each if isinstance(each, str) else _name_of_tool(each) for each in value)
     return str(value) if not isinstance(value, tuple) else ", ".join(map(repr, value))
+
+
+def _name_of_tool(tool: Any) -> str:
+    if isinstance(tool, Mapping) and isinstance(about := tool.get("function"), Mapping):
+        return str(about.get("name"))
+    return str(getattr(tool, "__name__", None) or type(tool).__name__)
 
 
 def _count(number: int, what: str, *, verb: bool = True) -> str:

@@ -1,7 +1,7 @@
 """What happens in a turn: which request comes first, which after it, and when the turn is over.
 
 It knows neither threads nor displays. Whoever drives a turn (`kernel`) takes each `Ask`, sends its request,
-lets the step grow, and comes back for the next.
+lets the step grow, takes each group of `Call`s, runs them, and comes back for the next.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
+import msgspec
 from msgspec import structs
 
 from kimi_magic import hosts, request, structured
 from kimi_magic.attachments import Attachment, fitted
 from kimi_magic.client.connection import Connection
-from kimi_magic.conversation import Conversation, Step, Turn, digest, message_tokens
+from kimi_magic.conversation import Conversation, Step, Turn, digest, message_tokens, text_tokens
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import LENGTH, Choice, Message, Request, user_message
 from kimi_magic.prompt import secrets
 from kimi_magic.request import Options
 from kimi_magic.structured import Structure
+from kimi_magic.tools import Toolbox, gather
+from kimi_magic.tools.rounds import Rounds
+from kimi_magic.tools.running import Call
 
 # Options that may change where an answer is continued; the rest stays as it was asked.
 CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty", "frequency_penalty",
@@ -28,6 +32,7 @@ CHANGEABLE = ("max_tokens", "temperature", "top_p", "top_k", "presence_penalty",
               "out", "code")  # fmt: skip
 
 
+NO_TOOLS = Toolbox()
 Composer = Callable[[], tuple[Request, list[str]]]
 
 
@@ -40,7 +45,8 @@ class Plan:
     options that are allowed but seldom wise. A turn that `stands_alone` is none that `--pick` and
     `--continue` speak of. `compose` makes the first request anew of what is in the conversation then, None
     where it is always the same; `changes` are those of the conversation that the request was composed of. A
-    turn that `asks_again` is sent although there is an answer to the same that was kept.
+    turn that `asks_again` is sent although there is an answer to the same that was kept. `toolbox` has the
+    functions that the model may call.
     """
 
     turn: Turn
@@ -56,6 +62,7 @@ class Plan:
     changes: int = 0
     asks_again: bool = False
     attachments: tuple[Attachment, ...] = ()
+    toolbox: Toolbox = NO_TOOLS
 
 
 class Ask(NamedTuple):
@@ -69,7 +76,8 @@ class Ask(NamedTuple):
 class Form:
     """All of a turn but its prompt: what the prompts of many turns share.
 
-    `cell` holds the options that were given with the prompt; `mode` is how a schema is asked for.
+    `cell` holds the options that were given with the prompt; `mode` is how a schema is asked for; `toolbox`
+    has the functions that the model may call.
     """
 
     options: Options
@@ -77,6 +85,7 @@ class Form:
     structure: Structure | None
     mode: hosts.SchemaMode
     cell: Mapping[str, Any]
+    toolbox: Toolbox = NO_TOOLS
 
 
 def form(
@@ -85,13 +94,14 @@ def form(
     """What turns with these options share; `namespace` holds the names of the notebook.
 
     Raises:
-        KimiUsageError: The schema is none, or options exclude each other.
+        KimiUsageError: The schema is none, a tool is none, or options exclude each other.
     """
     structure = structured.structure_of(options, namespace)
     is_offline = connection.is_simulated
     served_by = hosts.provider_at(connection.base_url) if connection.is_paid else options.host
     mode = hosts.schema_mode(options.schema_mode, served_by, request.model_of(options), simulated=is_offline)
-    return Form(options, connection, structure and structure._replace(mode=mode), mode, cell)
+    toolbox = gather(options.tools or (), options.tool or (), namespace)
+    return Form(options, connection, structure and structure._replace(mode=mode), mode, cell, toolbox)
 
 
 def plan(
@@ -105,7 +115,9 @@ def plan(
     Raises:
         KimiUsageError: Something in prompt or options cannot be used. Nothing was sent.
     """
-    options, structure = form.options, form.structure
+    options, structure, toolbox = form.options, form.structure, form.toolbox
+    if toolbox.answers:
+        _check_loop(options)
     keep = conversation if options.history and isinstance(prompt, str) else None
     attachments = tuple(fitted(each, options.image_size) for each in options.attach or ())
     if isinstance(prompt, str):
@@ -119,8 +131,9 @@ def plan(
     def build(history: tuple[Message, ...] = ()) -> tuple[Request, list[str]]:
         """The request with `history` behind the system message, and sentences about it."""
         whole = [*messages[:split], *history, *messages[split:]]
-        needs = structured.needs(structure, whole, options, form.mode)
-        tools = needs.tools or options.tools
+        offered = structs.replace(options, tools=toolbox.definitions)
+        needs = structured.needs(structure, whole, offered, form.mode)
+        tools = needs.tools or toolbox.definitions
         made = request.build(structs.replace(options, tools=tools), needs.messages, needs.response_format)
         return made, needs.notices
 
@@ -129,18 +142,19 @@ def plan(
         id=id or conversation.new_id(),
         wants_json=structure is not None,
         wants_frame=structure is not None and bool(structure.frame),
+        wrapper=structured.wrapper(structure),
     )
     own, notices = build()
     turn.fingerprint = _fingerprint(own, options, form.connection)
     compose = None if keep is None else _composer(turn, own, options, keep, build)
     first, notices = (own, notices) if compose is None else compose()
     turn.notices = (*(each.notice for each in attachments if each.notice), *notices)
-    warnings = request.warnings(options, first.messages)
+    warnings = [*request.warnings(options, first.messages), *toolbox.warnings]
     if structure is not None and options.stop:
         warnings.append(structured.STOP_WARNING)
     return Plan(
         turn, first, form.connection, options, structure, keep, warnings=tuple(warnings), compose=compose,
-        changes=conversation.changes, attachments=attachments,
+        changes=conversation.changes, attachments=attachments, toolbox=toolbox,
     )  # fmt: skip
 
 
@@ -165,7 +179,8 @@ def _composer(
     more than the model's context has room for beside prompt and answer.
     """
     reasoning = options.history_reasoning or "all"
-    room = request.room_for_history(options, own, sum(map(message_tokens, own.messages)))
+    tools = text_tokens(msgspec.json.encode(own.tools or ()).decode())
+    room = request.room_for_history(options, own, tools + sum(map(message_tokens, own.messages)))
     most = options.history_limit if isinstance(options.history_limit, int) else None
     alone = turn.fingerprint
 
@@ -194,29 +209,38 @@ def continue_plan(last: Plan, cell: Mapping[str, Any]) -> Plan:
             hint=f"It can change {', '.join(CHANGEABLE)}.",
         )
     stop = tuple(cell["stop"]) if "stop" in cell else last.options.stop
-    options = structs.replace(last.options, **{**cell, "stop": stop})
+    # What was begun as the answer is gone on with; nothing is called any more.
+    tools = None if last.toolbox.answers else last.toolbox.definitions
+    options = structs.replace(last.options, **{**cell, "stop": stop, "tools": tools, "tool": None})
     connection = replace(last.connection, speed=options.speed)
     rest = request.continuation(options, turn.step.request, turn.choice)
     longer = Turn(turn.prompt, id=turn.id)
-    longer.place, longer.continues = turn.place, True
+    longer.place, longer.continues, longer.earlier = turn.place, True, turn.rounds
     return Plan(longer, rest, connection, options, None, last.conversation, turn.choice)
 
 
-def steps(plan: Plan) -> Generator[Ask, None, None]:
-    """The requests of a turn, one after the other. An answer that cannot be used is asked for again.
+def steps(plan: Plan) -> Generator[Ask | tuple[Call, ...], None, None]:
+    """What a turn needs, one after the other: a request that is sent, or calls that may run together.
 
-    Whoever drives it begins a step for each `Ask`, and resumes the generator if that step ended well.
+    An answer that cannot be used is asked for again; one that calls functions is answered with their results.
+    Whoever drives it begins a step for each `Ask`, and resumes the generator if that step ended well, and the
+    results of calls are settled.
 
     Raises:
         KimiJSONError: The answer is not what was asked for, and no repair is left.
     """
-    turn, structure = plan.turn, plan.structure
-    ask = Ask(plan.request, plan.start)
+    turn, structure, rounds = plan.turn, plan.structure, Rounds(plan.toolbox)
+    messages, ask = plan.request.messages, Ask(plan.request, plan.start)
     while True:
         yield ask
         step = turn.steps[-1]
         if structure is not None:
             structured.take_call(structure, step)
+        if ask.request.tools is not None and rounds.can_answer(step):
+            yield from rounds.of(step)
+            messages = (*ask.request.messages, *step.messages)
+            ask = Ask(_next_round(plan, messages))
+            continue
         if structure is None or any(choice.tool_calls for choice in step.choices):
             return
         outcome = structured.parse(structure, step)
@@ -232,8 +256,29 @@ def steps(plan: Plan) -> Generator[Ask, None, None]:
             fault.hint = structured.hint(step, step.choices[0], repairs)
             raise fault
         step.rejected = fault.message
-        messages = (*plan.request.messages, *structured.correction(step.choices[0], fault))
-        ask = Ask(structs.replace(plan.request, messages=messages))
+        repaired = (*messages, *structured.correction(step.choices[0], fault))
+        ask = Ask(structs.replace(ask.request, messages=repaired))
+
+
+def _next_round(plan: Plan, messages: tuple[Message, ...]) -> Request:
+    """The request that brings the results of calls: with the tools, or the last one, without."""
+    if sum(bool(step.results) for step in plan.turn.steps) < plan.options.max_steps:
+        return structs.replace(plan.request, messages=messages)
+    said = f"After {plan.options.max_steps} rounds of calls the model was asked for its answer without tools."
+    plan.turn.notices = (*plan.turn.notices, f"{said} {{@max_steps N}} allows more.")
+    return structs.replace(plan.request, messages=messages, tools=None)
+
+
+def _check_loop(options: Options) -> None:
+    """Refuse what has no meaning where the model calls functions before it answers."""
+    if (options.n or 1) > 1:
+        raise KimiUsageError(
+            f"{{@n {options.n}}} with {{@tool}}: expected one answer, which calls can lead to"
+        )
+    if options.prefix:
+        raise KimiUsageError(
+            "{@prefix} with {@tool}: an answer that is begun calls no function; leave it out"
+        )
 
 
 def parse_again(structure: Structure, turn: Turn) -> bool:

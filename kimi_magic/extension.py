@@ -5,14 +5,10 @@ Loading imports next to nothing.
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kimi_magic import rewriting, warm_up, watch
 from kimi_magic.magics import KimiMagics
-
-if TYPE_CHECKING:
-    from kimi_magic.reply import Reply
 
 MAGICS = [
     ("cell", "kimi"), ("line", "kimi"), ("line", "kimi_fix"), ("line", "kimi_config"),
@@ -37,14 +33,7 @@ def load(shell: Any) -> None:
     if (matcher := _matcher(shell)) is not None:
         shell.Completer.custom_matchers.append(matcher)
         watched.matcher = matcher
-    shell.display_formatter.formatters["text/html"].for_type_by_name(*watch.REPLY, _html_of)
     warm_up.start(shell)
-
-
-def _html_of(reply: Reply[Any]) -> str:
-    from kimi_magic import view
-
-    return view.bundle(reply.turn)["text/html"]
 
 
 def unload(shell: Any) -> None:
@@ -52,8 +41,6 @@ def unload(shell: Any) -> None:
     warm_up.wait()  # it may be half through importing what is closed here
     for kind, name in MAGICS:
         shell.magics_manager.magics[kind].pop(name, None)
-    with contextlib.suppress(KeyError):
-        shell.display_formatter.formatters["text/html"].pop(".".join(watch.REPLY))
     if (watched := shell.__dict__.pop("_kimi_magic_cells", None)) is None:
         return
     shell.input_transformers_cleanup.remove(watched.rewrite)

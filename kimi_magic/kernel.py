@@ -17,7 +17,7 @@ from typing import Any
 
 from msgspec.structs import asdict
 
-from kimi_magic import bridge, cells, engine, options
+from kimi_magic import bridge, calls, cells, engine, options
 from kimi_magic.client import Client
 from kimi_magic.conversation import DEFAULT_CHAT, Conversation, End, Step, Turn
 from kimi_magic.engine import Ask, Form, Plan
@@ -27,6 +27,7 @@ from kimi_magic.options.advice import phrase
 from kimi_magic.reply import Reply
 from kimi_magic.settings import Settings
 from kimi_magic.timing import Timing
+from kimi_magic.tools.running import Call
 from kimi_magic.usage import OFFLINE, Ledger, Record, dollars
 from kimi_magic.view import View
 
@@ -206,13 +207,16 @@ class Kernel:
             plan = engine.refreshed(plan)
             if (kept := self._kept(plan, view)) is not None:
                 return kept
-            asks = self._asks(plan)
-            step: Step | None = next(asks)
+            needs = self._needs(plan)
+            need = next(needs, None)
             with self._running(plan, reply, view) as show:
-                while step is not None:
-                    with self._sending(plan, step, show) as (job, deliver):
-                        bridge.listen(self.io, job, deliver, polls=view is not None)
-                    if (step := next(asks, None)) is not None:
+                while need is not None:
+                    if isinstance(need, Step):
+                        with self._sending(plan, need, show) as (job, deliver):
+                            bridge.listen(self.io, job, deliver, polls=view is not None)
+                    else:
+                        calls.run(need, plan.options, show)
+                    if (need := next(needs, None)) is not None:
                         show()
         return reply
 
@@ -236,13 +240,16 @@ class Kernel:
             plan = engine.refreshed(plan)
             if (kept := self._kept(plan, view)) is not None:
                 return kept
-            asks = self._asks(plan)
-            step: Step | None = next(asks)
+            needs = self._needs(plan)
+            need = next(needs, None)
             with self._running(plan, reply, view, on_click) as show:
-                while step is not None:
-                    with self._sending(plan, step, show) as (job, deliver):
-                        await bridge.alisten(self.io, job, deliver, stop=stop, polls=view is not None)
-                    if (step := next(asks, None)) is not None:
+                while need is not None:
+                    if isinstance(need, Step):
+                        with self._sending(plan, need, show) as (job, deliver):
+                            await bridge.alisten(self.io, job, deliver, stop=stop, polls=view is not None)
+                    else:
+                        await calls.arun(need, plan.options, show, view=view, stop=stop)
+                    if (need := next(needs, None)) is not None:
                         show()
         return reply
 
@@ -295,12 +302,16 @@ class Kernel:
             raise
         turn.steps.clear()
 
-    def _asks(self, plan: Plan) -> Iterator[Step]:
-        """The steps of a turn, each begun when it may be sent: the budget is checked before."""
-        for ask in engine.steps(plan):
+    def _needs(self, plan: Plan) -> Iterator[Step | tuple[Call, ...]]:
+        """What a turn needs: calls, and steps, each begun when the budget says that it may be sent."""
+        for need in engine.steps(plan):
+            plan.turn.notices = tuple(map(phrase, plan.turn.notices))
+            if not isinstance(need, Ask):
+                yield need
+                continue
             if plan.connection.is_paid:
                 self._check_budget()
-            yield engine.begin(plan, ask)
+            yield engine.begin(plan, need)
 
     @contextlib.contextmanager
     def _running(
@@ -321,7 +332,11 @@ class Kernel:
         try:
             yield (lambda: view.update(turn)) if view is not None else lambda: None
         except BaseException as error:
+            for result in turn.steps[-1].results if turn.steps else ():
+                result.interrupt()
             turn.end(_end(error))
+            if isinstance(error, KeyboardInterrupt) and not isinstance(error, KimiInterrupted):
+                raise KimiInterrupted(bridge.STOPPED) from None
             raise
         else:
             turn.end("complete")

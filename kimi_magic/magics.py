@@ -177,6 +177,7 @@ class _MapOfCell(NamedTuple):
 def _map(shell: Any, prompt: str, values: dict[str, Any]) -> _MapOfCell | None:
     """The map that a cell asks for; None where it only wants to see what would be sent."""
     from kimi_magic import mapping, options, view
+    from kimi_magic.batch import library_of
     from kimi_magic.errors import KimiInterrupted, KimiUsageError
     from kimi_magic.options.advice import phrase
 
@@ -187,7 +188,11 @@ def _map(shell: Any, prompt: str, values: dict[str, Any]) -> _MapOfCell | None:
         raise KimiUsageError(f"{own[0].flags[-1]} is for a prompt that goes over rows: add --map NAME")
     if name not in shell.user_ns:
         raise KimiUsageError(f"--map {name}: there is no variable {name}{mapping.near(name, shell.user_ns)}")
-    planned = mapping.over_rows(prompt, shell.user_ns[name], values, shell.user_ns)
+    data = shell.user_ns[name]
+    if library_of(data) == "dask":
+        _map_lazily(shell, prompt, name, values, out="" if dry else out)
+        return None
+    planned = mapping.over_rows(prompt, data, values, shell.user_ns)
     if dry:
         print(f"{planned.work}\n\n{planned.work.shown()}")  # noqa: T201
         return None
@@ -204,6 +209,23 @@ def _map(shell: Any, prompt: str, values: dict[str, Any]) -> _MapOfCell | None:
             raise result.stopped
 
     return _MapOfCell(planned, view.choose_batch(shell), end)
+
+
+def _map_lazily(shell: Any, prompt: str, name: str, values: dict[str, Any], *, out: str | None) -> None:
+    """Store a dask DataFrame with the answers; its partitions are asked for when they are computed."""
+    from kimi_magic import cluster
+    from kimi_magic.errors import KimiUsageError
+
+    if not out:
+        raise KimiUsageError(
+            f"--map {name}: a dask DataFrame is answered when it is computed; add -o NAME for the result, "
+            f"or try a few rows first: small = {name}.head()"
+        )
+    frame = cluster.over_partitions(prompt, shell.user_ns[name], values, shell.user_ns)
+    shell.push({out: frame})
+    print(  # noqa: T201
+        f"{out} is a dask DataFrame of {frame.npartitions} partitions; nothing was sent: {out}.compute() asks"
+    )
 
 
 def _view(shell: Any, plan: Plan) -> Any:

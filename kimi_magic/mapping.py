@@ -50,6 +50,10 @@ def over_rows(
         raise KimiUsageError(
             f"prompt {prompt!r}: expected a text with {{{{column}}}} in it, or a function of a row"
         )
+    if batch.library_of(data) == "dask":
+        raise KimiUsageError(
+            "data: a dask DataFrame has no rows yet; kimi_magic.map takes it, and -o in a cell"
+        )
     names = names_of_notebook() if names is None else names
     rows = batch.rows_of(data, values.get("limit"))
     form = kernel.current.form(of_turns(values), names)
@@ -123,7 +127,7 @@ def of_turns(values: Mapping[str, Any]) -> dict[str, Any]:
     turns = {name: value for name, value in values.items() if name not in OWN}
     if unfit := [name for name in batch.UNFIT if turns.get(name)]:
         raise KimiUsageError(f"{{@{unfit[0]}}} cannot be used where a prompt goes over rows")
-    return {**turns, "history": False}
+    return {**turns, "history": False, "tool": (), "tools": ()}  # also not those of the settings
 
 
 def _limits(values: Mapping[str, Any]) -> Limits:

@@ -59,7 +59,10 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     schema_mode: str = "auto"
     frame: bool | str = False
     repair: int | None = None
-    tools: tuple[dict[str, Any], ...] | None = None
+    tools: tuple[Any, ...] | None = None
+    tool: tuple[str, ...] | None = None
+    max_steps: int = 8
+    yes: bool = False
     attach: tuple[Attachment, ...] | None = None
     image_size: int = IMAGE_SIZE
     force: bool = False
@@ -104,7 +107,7 @@ def decide(
         values["history_reasoning"] = model.history_reasoning
     if values.get("max_tokens") is None and model.max_tokens:
         values["max_tokens"] = min(model.max_tokens, _largest_cap(model, host) or model.max_tokens)
-    for name in ("stop", "tools", "attach", "header"):
+    for name in ("stop", "tools", "tool", "attach", "header"):
         values[name] = tuple(values[name]) if values.get(name) else None
     return Options(**values)
 

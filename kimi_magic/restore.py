@@ -19,12 +19,11 @@ from kimi_magic import cells, files, options, view
 from kimi_magic.conversation import DEFAULT_CHAT, Turn, digest
 from kimi_magic.errors import KimiUsageError
 from kimi_magic.messages import Message, user_message
-from kimi_magic.saved import SavedAnswer, SavedTurn
+from kimi_magic.saved import SavedAnswer, SavedRound, SavedTurn
 from kimi_magic.usage import Usage
 
 SESSION = "JPY_SESSION_NAME"  # jupyter_server puts the path of the notebook there
 LARGEST_FILE = 512 * 2**20  # bytes of a notebook
-JSON = "application/json"
 VS_CODE = "__vsc_ipynb_file__"  # and VS Code among the names of the notebook
 _LINE = re.compile(r"\s*(?:[\w\s,.\[\]]+=\s*)?%kimi(?:\s+(?P<rest>.*))?$")
 
@@ -108,12 +107,14 @@ def _read_cell(cell: Mapping[str, Any], number: int, found: Restored) -> None:
         else:
             turn.id = cells.prompt_id(cell_id, counts[chat]) if cell_id else ""
         turns.append(turn)
+        if "rounds" in about and about["rounds"] is None:
+            found.faults.append(f"cell {number}: its calls of functions were too large for the notebook")
         if turn.usage is not None and turn.usage.reasoning and not turn.choice.reasoning:
             found.faults.append(f"cell {number}: its reasoning was hidden, and is not in the notebook")
 
 
 def _replies(outputs: list[Any]) -> Iterator[list[dict[str, Any]]]:
-    """Each output of ours, with the ones that belong to it: emptied displays and the data of JSON."""
+    """Each output of ours, with the emptied displays that belong to it."""
     group: list[dict[str, Any]] = []
     for output in outputs:
         if not isinstance(output, dict) or output.get("output_type") != "display_data":
@@ -141,11 +142,7 @@ def _turn(
     """
     about, bundle = output["metadata"]["kimi_magic"], _bundle(output)
     html = bundle.get("text/html", "")
-    if about.get("json"):
-        values = [each["data"][JSON] for each in data if JSON in each["data"]]
-        text = json.dumps(values[0], ensure_ascii=False) if values else ""
-    else:
-        text = about.get("text") or bundle.get("text/plain", "")
+    text = about.get("text") or bundle.get("text/plain", "")
     usage = about.get("usage")
     record = SavedTurn(
         prompt=asked[about["prompt"]][0] if about["prompt"] in asked else _prompt_of(prompts, about),
@@ -154,6 +151,7 @@ def _turn(
         ),
         model=str(about.get("model") or ""),
         offline=bool(about.get("offline")),
+        rounds=msgspec.convert(about.get("rounds") or (), tuple[SavedRound, ...]),
         usage=msgspec.convert(usage, Usage) if usage else None,
         seconds=float(about.get("seconds") or 0.0),
         fingerprint=str(about.get("fingerprint") or ""),
@@ -206,7 +204,7 @@ def _prompt(line: str, body: str | None) -> _Prompt:
 def _bundle(output: Mapping[str, Any]) -> dict[str, Any]:
     """The data of an output, its texts joined: a notebook has them as lists of lines."""
     data = output.get("data") or {}
-    return {kind: value if kind == JSON else _joined(value) for kind, value in data.items()}
+    return {kind: _joined(value) for kind, value in data.items()}
 
 
 def _joined(text: Any) -> str:

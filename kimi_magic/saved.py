@@ -9,7 +9,7 @@ from typing import Any, Literal
 import msgspec
 
 from kimi_magic.errors import KimiUsageError
-from kimi_magic.messages import Message
+from kimi_magic.messages import ImagePart, Message, TextPart, ToolCall
 from kimi_magic.usage import Usage
 
 VERSION: Literal[1] = 1
@@ -23,12 +23,32 @@ class SavedAnswer(msgspec.Struct, frozen=True, omit_defaults=True):
     finish_reason: str | None = None
 
 
+class SavedCall(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A function that the model called, and what it was answered; `conversation.ToolResult` says more."""
+
+    call: ToolCall
+    content: str | tuple[TextPart | ImagePart, ...]
+    state: Literal["done", "failed", "refused", "interrupted"] = "done"
+    about: str = ""
+    note: str = ""
+    seconds: float = 0.0
+
+
+class SavedRound(msgspec.Struct, frozen=True, omit_defaults=True):
+    """An answer that called functions, in front of the one that is the answer to the prompt."""
+
+    calls: tuple[SavedCall, ...]
+    text: str = ""
+    reasoning: str = ""
+
+
 class SavedTurn(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     """One turn; `conversation.Turn` says what the fields mean."""
 
     id: str = ""
     prompt: Message
     answers: tuple[SavedAnswer, ...]
+    rounds: tuple[SavedRound, ...] = ()
     picked: int = 0
     model: str = ""
     offline: bool = False

@@ -145,6 +145,12 @@ def needs(
     return Needs(with_instruction(messages, JSON_INSTRUCTION), form, [ADDED_NOTICE])
 
 
+def wrapper(structure: Structure | None) -> str:
+    """The key of an object that only carries the list that was asked for, "" if there is none."""
+    schema = structure.schema if structure is not None else None
+    return "items" if schema is not None and schema.wrapped == "items" else ""
+
+
 def _function(schema: schemas.Schema[Any]) -> dict[str, Any]:
     """The function whose arguments are the answer."""
     about = {"name": schema.name, "description": "Takes the whole answer.", "parameters": schema.json_schema}

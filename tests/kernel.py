@@ -152,12 +152,15 @@ class Kernel:
                 return
             assert time.monotonic() < deadline, "the kernel answers, but publishes nothing"
 
-    def send(self, code: str, *, cell_id: str | None = "") -> str:
-        """Send a cell as JupyterLab does, with its id ("": a new one); as consoles do where it is None."""
+    def send(self, code: str, *, cell_id: str | None = "", allow_stdin: bool = False) -> str:
+        """Send a cell as JupyterLab does, with its id ("": a new one); as consoles do where it is None.
+
+        `allow_stdin` says that somebody is there who can be asked.
+        """
         cell_id = f"cell-{next(_cell_numbers)}" if cell_id == "" else cell_id
         content = {
             "code": code, "silent": False, "store_history": True, "user_expressions": {},
-            "allow_stdin": False, "stop_on_error": True,
+            "allow_stdin": allow_stdin, "stop_on_error": True,
         }  # fmt: skip
         metadata = {"cellId": cell_id} if cell_id else {}
         message = self.client.session.msg("execute_request", content, metadata=metadata)

@@ -116,7 +116,7 @@ def test_a_muted_turn_is_kept_but_not_sent():
     assert said("mute 1") == "Turn 1 is shown, but no longer sent."
     reply = run(cell_plan())
     assert sent() == ["Two", "Answer to Two", "Hello"]
-    assert "turn 3 · 1 turn of context" in words.byline(reply.turn)
+    assert "turn 3 · 1 turn of context" in words.details(reply.turn)
     assert said("mute 1") == "Turn 1 is sent again."
     run(cell_plan())
     assert sent()[0] == "One"
@@ -288,7 +288,7 @@ def test_a_prompt_that_would_not_fit_is_sent_with_the_latest_turns_and_the_bylin
         kernel.current.conversation.add(turn(f"Prompt {number} " + "word " * (window // 3), "Yes."))
     reply = kimi_magic.ask("What did I ask first?", history=True)
     assert reply.usage.prompt < window
-    assert "turn 1 left out, the context of the model is full" in words.byline(reply.turn)
+    assert "turn 1 left out, the context of the model is full" in words.details(reply.turn)
     assert sent()[0].startswith("Prompt 1 ")
 
 

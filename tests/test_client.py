@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 
 from kimi_magic import errors, sse
 from kimi_magic.client import LARGEST_ERROR, Client, Connection, reading, retries
-from kimi_magic.client.connection import LONGEST_EXCERPT
-from kimi_magic.client.transports import MOST_CONNECTIONS, POOL_SIZE, Transports
+from kimi_magic.client.connection import LONGEST_EXCERPT, MOST_CONNECTIONS
+from kimi_magic.client.transports import POOL_SIZE, Transports
 from kimi_magic.keys import Key
 from kimi_magic.messages import (
     Counted,
@@ -904,17 +904,19 @@ def test_each_way_has_one_client_which_all_requests_share() -> None:
 
 @given(st.lists(st.integers(-3, 8), min_size=1, max_size=60))
 @settings(deadline=None)
-def test_many_requests_at_once_are_spread_over_clients_and_later_ones_find_the_first_free(changes) -> None:
+def test_many_requests_through_a_proxy_are_spread_over_clients_and_later_ones_find_the_first_free(changes):
     transports = Transports({})
-    loopback = Connection("http://127.0.0.1:1/v1", Key(""))
     on_their_way, seen, most = [], [], 0
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+        transports.open(CONNECTION)
     for change in changes:
         for _ in range(max(0, -change)):
             if on_their_way:
                 on_their_way.pop()[0].close()
         for _ in range(max(0, change)):
             stack = contextlib.ExitStack()
-            client = stack.enter_context(transports.client(loopback))
+            client = stack.enter_context(transports.client(CONNECTION))
             on_their_way.append((stack, client))
             seen += [client] if client not in seen else []
         most = max(most, len(on_their_way))
@@ -924,7 +926,7 @@ def test_many_requests_at_once_are_spread_over_clients_and_later_ones_find_the_f
     for stack, _ in on_their_way:
         stack.close()
     if seen:
-        with transports.client(loopback) as client:
+        with transports.client(CONNECTION) as client:
             assert client is seen[0]
 
 

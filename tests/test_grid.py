@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 
@@ -55,6 +56,13 @@ def test_graders_make_columns_and_agreement_is_by_field(serve):  # noqa: F811
     assert agreement.loc["city", "agreement"] == 1.0
     assert agreement.loc["year", "agreement"] == 0.75
     assert agreement.loc["year", "value"] == 1990
+
+
+def test_a_grid_is_awaited_where_a_loop_runs(serve):  # noqa: F811
+    serve(lambda prompt: ANSWER)
+    found = asyncio.run(kimi_magic.agrid("City?", temperature=[0.3, 1.0], schema=Place))
+    assert list(found.frame["temperature"]) == [0.3, 1.0]
+    assert found.data == [Place("Rome", 1990)] * 2
 
 
 def test_a_combination_that_fails_or_cannot_be_sent_is_a_row_with_an_error(serve):  # noqa: F811

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
 
+from kimi_magic.conversation import Step, ToolResult
 from kimi_magic.markdown import tex
 from kimi_magic.messages import (
     Finished,
@@ -25,11 +26,24 @@ from kimi_magic.messages import (
     ReasoningDelta,
     Retrying,
     TextDelta,
+    ToolCall,
     ToolCallDelta,
 )  # fmt: skip
 from kimi_magic.reply import Reply
 from kimi_magic.usage import Ledger, Record
-from kimi_magic.view import bundle, css, history, ledger, notebook, static, table, terminal, tree, words
+from kimi_magic.view import (
+    bundle,
+    css,
+    history,
+    ledger,
+    notebook,
+    scripts,
+    static,
+    table,
+    terminal,
+    tree,
+    words,
+)
 
 from .payloads import KEY, PAYLOADS, armed
 from .test_client import ask, sent
@@ -45,7 +59,10 @@ RAW = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")  # 
 UNSEEN = re.compile(r"[\u200b\u2060\ufeff\u00ad\u115f]|[\U000e0041\U000e0042]")  # has no width
 FETCHES = re.compile(r"""(?i)\s(?:src|srcset|poster|background|style="[^"]*url)\s*=?""")
 OBEYED = re.compile(r"\\(?:unicode|href|style|class|cssId|bbox|mmlToken|let|def|gdef|newcommand|require)\b")
-OURS = (f"<script>{css.COPY_SCRIPT}</script>", f"<style>{css.LIVE_CSS}</style>")
+OURS = (
+    *(f"<script>{each}</script>" for each in scripts.SAVED),
+    f"<style>{css.LIVE_CSS}</style>",
+)
 TEXTS = [armed(payload) for payload in PAYLOADS]
 
 
@@ -85,6 +102,27 @@ def named(text: str, *, json: bool = False) -> GrowingTurn:
 def answered(text: str, *, json: bool = False) -> GrowingTurn:
     turn = GrowingTurn("m", json=json)
     turn.add(TextDelta(text))
+    return turn
+
+
+def called(text: str) -> GrowingTurn:
+    """A turn in which a function was called, with `text` in each of its fields."""
+    turn = GrowingTurn("m")
+    turn.add(
+        ReasoningDelta(text), TextDelta(text), ToolCallDelta(text, text, text, 0, 0), Finished("tool_calls")
+    )
+    step = turn.steps[-1]
+    step.end("complete")
+    clean = text.encode("utf-8", "replace").decode()
+    written = json.dumps({clean: clean})
+    calls = [ToolCall(text, text, text), ToolCall("2", text, written), ToolCall("3", "f", "{}")]
+    step.results = [ToolResult(call) for call in calls]
+    for result, state in zip(step.results, ("done", "failed", "refused"), strict=True):
+        result.begin()
+        result.progress = text
+        result.end(state, text)
+        result.note = text
+    turn.steps.append(Step(step.request))
     return turn
 
 
@@ -134,6 +172,27 @@ def test_a_name_a_reason_a_notice_and_a_call_are_text_live_and_at_the_end(
 
 
 @pytest.mark.parametrize("text", TEXTS)
+def test_a_call_with_its_arguments_and_its_result_is_text_live_and_at_the_end(
+    text: str, shell: InteractiveShell
+) -> None:
+    turn = called(text)
+    values, displayed = live(turn, shell, "stop")
+    for html in (*values, *(data.get("text/html", "") for data in displayed)):
+        check_page(html, answers=True)
+    for data in displayed:
+        check_text(data.get("text/plain", ""))
+    check_page(static.so_far(turn, "kimi-kept"))
+    check_page(history.html(turn.messages()), answers=True)
+    check_text(history.plain(turn.messages()))
+    out, err = Terminal(), Terminal()
+    view = terminal.TerminalView(out, err)
+    view.open(turn)
+    view.update(turn)
+    view.close(turn)
+    assert not RAW.search(re.sub(r"\x1b\[[\d;]*[mAKJ]|\r", "", err.getvalue() + out.getvalue()))
+
+
+@pytest.mark.parametrize("text", TEXTS)
 def test_an_answer_is_text_links_and_harmless_mathematics_live_and_at_the_end(
     text: str, shell: InteractiveShell
 ) -> None:
@@ -153,9 +212,8 @@ def test_json_in_which_each_key_and_value_is_hostile_is_text(text: str, shell: I
         for html in (*values, *(data.get("text/html", "") for data in displayed)):
             check_page(html)
     check_page(words.for_export(tree.of_value(value)))
-    data = notebook.data_bundle(value)
-    check_page(data["text/html"])
-    check_text(data["text/plain"])
+    check_page(table.records_html([value, value]))
+    check_text(static.plain_json(value))
     check_page(table.html(pandas.DataFrame([{clean: clean, "b": 1}])))
 
 

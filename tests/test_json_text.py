@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kimi_magic import schema
-from kimi_magic.json_text import Found, Growing, JSONFault, Line, path, portable, read
+from kimi_magic.json_text import Found, Growing, JSONFault, Line, path, read
 
 from .json_cases import CASES, REFUSED, Case
 
@@ -125,14 +125,14 @@ def test_half_a_character_becomes_the_replacement_character():
     ]
 
 
-def test_the_end_of_a_very_long_string_is_enough_while_it_grows():
+def test_the_beginning_of_a_very_long_string_is_enough_while_it_grows():
     growing = Growing()
     for number in range(3_000):
         growing.add(f"{number:04}" if number else '["')
     (line,) = growing.tail()
     assert len(line.text) == 2_001
-    assert line.text.startswith("…")
-    assert line.text.endswith("29982999")
+    assert line.text.startswith("00010002")
+    assert line.text.endswith("…")
     (line,) = growing.add('"')
     assert len(line.text) == 4 * 2_999
 
@@ -216,7 +216,7 @@ def test_reading_gives_a_value_or_a_fault_on_one_line(text: str):
             assert "\n" not in str(fault)
             assert (fault.line, fault.column) >= (1, 1)
         case found:
-            json.dumps(portable(found.value), allow_nan=False, ensure_ascii=False).encode()
+            json.dumps(found.value, ensure_ascii=False).encode()
             assert all(notice.endswith(".") for notice in found.notices)
 
 
@@ -310,18 +310,16 @@ def test_what_is_forgiven_is_said(text: str, value: Any, notice: str):
     assert notice in found.notices
 
 
-def test_nan_and_infinity_are_floats_and_portable_as_null():
+def test_nan_and_infinity_are_floats():
     found = read('{"a": NaN, "b": [Infinity, -Infinity]}')
     assert math.isnan(found.value["a"])
     assert found.value["b"] == [math.inf, -math.inf]
     assert found.notices[0].startswith("$.a (and 2 more) is no finite number")
-    assert portable(found.value) == {"a": None, "b": [None, None]}
 
 
-def test_big_integers_are_exact_and_portable_as_text():
+def test_big_integers_are_exact():
     found = read('{"id": 12345678901234567890, "safe": 9007199254740992, "flag": true}')
     assert found.value["id"] == 12345678901234567890
-    assert portable(found.value) == {"id": "12345678901234567890", "safe": 2**53, "flag": True}
 
 
 def test_a_string_that_says_replacement_character_is_no_half_character():
@@ -500,7 +498,7 @@ def test_a_depth_bomb_is_a_fault(bomb: str):
 
 def test_two_hundred_levels_are_no_bomb():
     value = read("[" * 200 + "]" * 200).value
-    assert portable(value) == value
+    assert json.dumps(value).count("[") == 200
 
 
 @given(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.conftest import PACED, Server
@@ -46,7 +48,7 @@ def test_the_saved_output_is_html_and_text_with_byline_reasoning_and_answer(kern
     assert reply[1].split("\n")[0][:30] in shown["text/html"]
     assert "kimi-k2-thinking ·" in shown["text/html"]
     assert "tokens" in shown["text/html"]
-    assert "· stop" in shown["text/html"]
+    assert re.search(r"kimi-k2-thinking · [\d.]+ s · [\d,]+ tokens", shown["text/html"])
 
 
 def test_no_widget_is_left_in_the_registry(kernel: Kernel):
@@ -545,9 +547,6 @@ def test_the_log_of_requests_stays_out_of_cells_unless_it_is_asked_for_by_name(k
     assert "httpcore" not in printed
     kernel.run("logging.getLogger('httpx').setLevel(logging.INFO)")
     assert "HTTP Request: POST" in kernel.run("%%kimi\nHello").printed
-    kernel.run("logging.getLogger('httpcore').setLevel(logging.DEBUG)")
-    kernel.run("logging.getLogger().setLevel(logging.DEBUG)")
-    assert "send_request_headers" in kernel.run("%%kimi\nHello").printed
 
 
 def test_a_login_where_nobody_can_type_is_refused_in_one_line(offline_kernel: Kernel) -> None:

@@ -57,6 +57,19 @@ def test_a_wrong_line_is_one_sentence(kernel: Kernel, line: str, words: str) -> 
     assert words in cell.reply["evalue"]
 
 
+def test_a_dask_frame_stays_lazy_and_needs_a_name_for_the_result(kernel: Kernel) -> None:
+    kernel.run(
+        DATA.replace("COUNT", "4") + "\nimport dask.dataframe as dd; df = dd.from_pandas(df, npartitions=2)"
+    )
+    cell = kernel.attempt(CELL.replace("-o found", ""))
+    assert "add -o NAME for the result" in cell.reply["evalue"]
+    printed = kernel.run(CELL).printed
+    assert "found is a dask DataFrame of 2 partitions; nothing was sent" in printed
+    assert kernel.value("len(__import__('kimi_magic').usage_records())") == 0
+    assert kernel.value("list(found.columns)[:3]") == ["place", "city", "year"]
+    assert kernel.value("list(found.compute(scheduler='threads')['error'].isna())") == [True] * 4
+
+
 @pytest.mark.parametrize("server", [PACED], indirect=True)
 def test_an_interrupt_keeps_what_was_answered_and_the_cell_goes_on(kernel: Kernel, server: Server) -> None:
     kernel.run(DATA.replace("COUNT", "12"))

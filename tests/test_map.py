@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from typing import Any
 import httpx
 import pandas as pd
 import polars as pl
+import pydantic
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -174,6 +176,46 @@ def test_columns_that_would_be_there_twice_are_refused_and_a_prefix_helps(serve)
     assert made["its_error"].isna().all()
 
 
+def test_a_validator_of_the_persons_does_not_hold_the_loop(serve):
+    """The first row's validator waits for the second answer, which comes only while it waits."""
+    has_begun, may_end = threading.Event(), threading.Event()
+
+    class Patient(pydantic.BaseModel):
+        city: str
+        year: int
+
+        @pydantic.field_validator("year")
+        @classmethod
+        def waits(cls, year: int) -> int:
+            has_begun.set()
+            assert year != 0 or may_end.wait(60)
+            return year
+
+    class Late(Echo):
+        async def __call__(self, request: httpx.Request) -> httpx.Response:
+            response = await super().__call__(request)
+            if b"number 1" in request.content:
+                await asyncio.to_thread(has_begun.wait, 60)
+                may_end.set()
+            return response
+
+    serve()
+    kernel.current.client = Client({"network": lambda: httpx.MockTransport(Late(place))})
+    result = kimi_magic.map(PROMPT, texts(3), schema=Patient)
+    assert [data.year for data in result.data] == [0, 1, 2]
+
+
+def test_reasoning_is_kept_in_result_and_cache(tmp_path):
+    asked = {"cache": tmp_path / "kept.jsonl"}
+    with kernel.fresh(offline=True, speed=0):
+        first = kimi_magic.map("Why is the sky blue? {{text}}", texts(2), **asked)
+        again = kimi_magic.map("Why is the sky blue? {{text}}", texts(2), **asked)
+    assert all(first.reasoning)
+    assert again.reasoning == first.reasoning
+    assert again.spent == 0
+    assert json.loads((tmp_path / "kept.jsonl").read_text().splitlines()[0])["reasoning"] in first.reasoning
+
+
 # ---- the template ----
 
 
@@ -217,6 +259,33 @@ def test_a_row_without_a_value_is_not_sent_and_says_so(serve, missing):
     assert len(echo.prompts) == 1
     assert "no value in {{text}}" in result.errors[1].message
     assert result.data == [Place("Rome", 1), None]
+
+
+SECRET = "sk-0123456789abcdefWXYZ"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "names"),
+    [("{{api_key}}: {{text}}", {"api_key": "x"}), ("{{tone}}: {{text}}", {"tone": SECRET}),
+     ("{{password}} {{text}}", {})],
+)  # fmt: skip
+def test_a_variable_or_column_that_looks_like_a_secret_is_refused_before_anything_is_sent(prompt, names):
+    columns = {"text": ["hi"], "password": ["hunter"]}
+    with pytest.raises(errors.KimiUsageError, match="looks like a secret") as caught:
+        template.parse(prompt, columns, names)
+    assert SECRET not in caught.value.message
+    assert template.parse(prompt, columns, names, sends_secrets=True).fill(columns, 0).endswith("hi")
+
+
+def test_a_row_that_holds_a_secret_is_not_sent_unless_it_is_wanted(serve):
+    echo = serve(lambda prompt: "ok")
+    rows = ["fine", f"the key is {SECRET}"]
+    result = kimi_magic.map("say {{text}}", rows)
+    assert list(result.errors) == [1]
+    assert "looks like a secret" in result.errors[1].message
+    assert echo.prompts == ["say fine"]
+    assert kimi_magic.map("say {{text}}", rows, force=True).errors == {}
+    assert len(echo.prompts) == 2
 
 
 def test_a_function_of_a_row_gives_a_text_or_messages(serve):

@@ -57,6 +57,7 @@ for _tag in [
     *(f"h{n}" for n in range(1, 7)),
 ]:
     ALLOWED[_tag] = {**ALLOWED[_tag], "dir": "rtl|ltr"}
+ALLOWED["code"]["style"] = "white-space:pre"
 # Pairs that MathJax looks for in each stretch of text; an element ends the stretch, a line break does not.
 FORMULA = re.compile(
     r"\\\(.*?\\\)|\\\[.*?\\\]|\$\$.*?\$\$|(?<!\\)\$.+?(?<!\\)\$|\\begin\{(\w+)\}.*?\\end\{\1\}", re.DOTALL

@@ -54,6 +54,22 @@ def test_what_is_shown_is_not_taken_back(text: str, size: int) -> None:
         assert whole.startswith(shown[-1]), text[: start + size]
         assert len(shown[-1]) >= len(shown[-2]), text[: start + size]
     assert given_out + blocks.tail(ended=True) == render(text)
+    assert blocks.whole(text) == (None if "]:" in text else render(text))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.lists(st.sampled_from(TEXTS), min_size=1, max_size=4).map("\n\n".join),
+    st.lists(st.integers(1, 60), max_size=80),
+)
+def test_however_it_is_cut_what_is_shown_is_not_taken_back(text: str, sizes: list[int]) -> None:
+    blocks, given_out, before, at = Blocks(), "", "", 0
+    for size in [*sizes, len(text)]:
+        given_out += blocks.add(text[at : at + size])
+        at += size
+        shown = visible(given_out + blocks.tail())
+        assert shown.startswith(before), text[:at]
+        before = shown
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -161,6 +177,23 @@ def test_a_block_that_was_given_out_stays_and_the_open_end_is_safe(parts: list[s
         given_out += blocks.add(letter)
         assert whole.startswith(given_out)
         assert unsafe(blocks.tail()) == []
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.sampled_from([*SIGNS, *SNIPPETS, *HOSTILE, "[^1]", "\n\n[^1]: a", "\r"]), max_size=12))
+@example(["a [b] c\n\n", "d\n\n", "[b]: https://a.b\n\n", "e\n\n", "f"])
+@example(["```\n", "a b " * 2_000, "\n```\n"])
+def test_the_whole_is_what_was_given_out_or_has_to_be_rendered(parts: list[str]) -> None:
+    blocks, text = Blocks(), "".join(parts)
+    for part in parts[:-2]:
+        blocks.add(part)
+    assert blocks.whole(text) in (None, render(text))
+
+
+def test_the_whole_of_another_text_is_not_known() -> None:
+    blocks = Blocks()
+    blocks.add("One. Two")
+    assert blocks.whole("One. Three") is None
 
 
 @pytest.mark.parametrize("sign", [*SIGNS, "[a](", "`a` ", "``a`", "![", "\\", "$a ", "<", "&a", "| a "])

@@ -27,8 +27,8 @@ def lesson(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
-def test_there_are_five_lessons_in_their_order():
-    assert [path.name[:3] for path in LESSONS] == ["01-", "02-", "03-", "04-", "05-"]
+def test_there_are_six_lessons_in_their_order():
+    assert [path.name[:3] for path in LESSONS] == ["01-", "02-", "03-", "04-", "05-", "06-"]
 
 
 def test_a_lesson_runs_offline_and_says_what_is_committed(lesson: Path):

@@ -23,7 +23,7 @@ from kimi_magic.keys import Key
 from kimi_magic.messages import Counted, Finished, Opened, ReasoningDelta, TextDelta, ToolCallDelta
 from kimi_magic.reply import Reply
 from kimi_magic.usage import Usage
-from kimi_magic.view import css, static
+from kimi_magic.view import scripts, static
 from tests.clean import ROOT
 
 from .conftest import KEYS
@@ -69,6 +69,11 @@ def test_each_sentence_has_its_check_and_each_check_its_sentence() -> None:
 # ---- sent ----
 
 
+def rain(city: str) -> bool:
+    """Whether it rains."""
+    return bool(city)
+
+
 @dataclass
 class Moon:
     """A body that goes around a planet."""
@@ -103,6 +108,10 @@ def test_what_is_sent(recorder: Recorder, capsys: pytest.CaptureFixture[str]) ->
     with pytest.raises(kimi_magic.KimiJSONError):
         run(cell_plan("--schema Moon --repair 0 --no-history", "Third?", {"Moon": Moon}))
     assert "A body that goes around a planet." in json.dumps(recorder.requests[-1].body)
+    run(cell_plan("--tool rain --yes --no-history", "Fourth?", {"rain": rain}))
+    (told,) = recorder.requests[-1].body["tools"]
+    assert set(told["function"]) == {"name", "description", "parameters"}
+    assert "Whether it rains." in told["function"]["description"]
     tool = {"type": "function", "function": {"name": "f", "description": "Does it.", "parameters": {}}}
     run(cell_plan("--tools T --no-history", "Fourth?", {"T": [tool]}))
     assert recorder.requests[-1].body["tools"] == [tool]
@@ -208,10 +217,14 @@ def test_nothing_is_written_and_nobody_else_is_told(traces: list[tuple[str, str,
 # ---- kept ----
 
 
-@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, and how")
+@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, the")
 def test_what_is_kept(recorder: Recorder) -> None:
     run(cell_plan("", "First?"))
     assert [message.role for message in kernel.current.conversation.before()] == ["user", "assistant"]
+    with kernel.fresh(offline=True, speed=0):
+        called = run(cell_plan("--tool rain --yes", "Whether it rains in `Oslo`?", {"rain": rain}))
+        ((kept,),) = [each["calls"] for each in static.summary(called.turn)["rounds"]]
+    assert (kept["call"]["arguments"], kept["content"]) == ('{"city": "Oslo"}', "True")
     turn = GrowingTurn("m")
     turn.add(Opened("c1", "m"), ReasoningDelta("Because."), TextDelta("So."), Finished("stop"))
     turn.add(Counted(Usage(3, 4)))
@@ -219,7 +232,8 @@ def test_what_is_kept(recorder: Recorder) -> None:
     assert set(static.summary(turn)) == {"model", "state", "finish_reason", "usage", "seconds", "offline"}
     shown = re.sub(r"<[^>]*>", " ", static.html(turn))
     assert re.fullmatch(
-        r"\s*m · 3 \+ 4 tokens · [\d.]+ s · stop\s+Reasoning( · [\w ≈.]+)*\s+Because\.\s+So\.\s*", shown
+        r"\s*m · [\d.]+ s · 7 tokens\s+(Thought for [\d.]+ s|Reasoning)( · [\w ≈.]+)*\s+Because\.\s+So\.\s*",
+        shown,
     )
 
 
@@ -274,9 +288,9 @@ def test_a_page_loads_nothing() -> None:
 @promise("The saved page has one script, which copies code blocks")
 def test_a_page_has_one_script() -> None:
     html = page_of("```python\nx\n```\n\n```\n<script>alert(1)</script>\n```")
-    assert re.findall(r"<script>(.*?)</script>", html, re.DOTALL) == [css.COPY_SCRIPT]
+    assert re.findall(r"<script>(.*?)</script>", html, re.DOTALL) == [scripts.COPY_SCRIPT]
     assert "<script" not in page_of("No code.")
-    assert "http" not in css.COPY_SCRIPT
+    assert "http" not in scripts.COPY_SCRIPT + scripts.TREE_SCRIPT
 
 
 @promise("Hidden characters: what would show a line in another order is left out of prose; in code, names")

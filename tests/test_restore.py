@@ -94,6 +94,31 @@ def test_a_conversation_comes_back_from_the_notebook_and_goes_on(fresh: Kernel, 
     assert fresh.value(PROMPTS)[:3] == ["Why is the sky blue?", "Name a sea.", "And a lake?"]
 
 
+SENT_NEXT = "__import__('kimi_magic').chat().messages"
+CALLED = "%%kimi -T get_temperature --yes\nIs the temperature higher in Oslo, Turin, Rome or Paris?"
+
+
+@pytest.mark.parametrize(("size", "is_there"), [(1, True), (50_000, False)])
+def test_calls_of_functions_come_back_with_their_results_or_are_told_to_be_missing(
+    fresh: Kernel, tmp_path: Path, size: int, is_there: bool
+):
+    fresh.run(
+        "def get_temperature(city: str) -> str:\n"
+        "    'The temperature in a city.'\n"
+        f"    return '€' * {size}"  # cut to 20,000 characters of three bytes, four times
+    )
+    book = Book({"a": CALLED})
+    book.run_all(fresh)
+    sent = fresh.value(SENT_NEXT)
+    book.save(tmp_path / "n.ipynb")
+    forget(fresh)
+    said = fresh.run(f"%kimi_chat restore {tmp_path / 'n.ipynb'}").printed
+    assert ("cell 1: its calls of functions were too large for the notebook" in said) is not is_there
+    restored = fresh.value(SENT_NEXT)
+    assert len(sent) == 7  # the prompt, four calls in one message and their results, the answer
+    assert restored == (sent if is_there else [sent[0], sent[-1]])
+
+
 def test_the_session_says_which_notebook_it_is(fresh: Kernel, tmp_path: Path):
     Book(THREE).save(tmp_path / "n.ipynb")
     assert "does not say which notebook" in str(fresh.attempt("%kimi_chat restore").outputs)

@@ -13,10 +13,10 @@ from nbconvert import HTMLExporter, LatexExporter, MarkdownExporter
 
 from kimi_magic.markdown import Blocks, hidden, render
 from kimi_magic.messages import Event, Finished, Message, Opened, ReasoningDelta, TextDelta
-from kimi_magic.view import css, history, static, tree, words
+from kimi_magic.view import history, scripts, static, tree, words
 from tests.test_markdown import CODE, HOSTILE, Page
 from tests.test_markdown_habits import DEEP
-from tests.test_static import PAGE, grown, unsafe
+from tests.test_static import OUR_SCRIPTS, PAGE, grown, unsafe
 
 PICTURE = "![x](http://a.example/picture)"
 BESIDE = f"one\n\n{PICTURE}\n \t\n# two\n\n\n[three](http://a.example)\n\n    four\n\n---\n"
@@ -75,7 +75,8 @@ def test_no_saved_page_has_an_empty_line_or_a_picture_of_markdown(text: str) -> 
 
 
 def test_the_script_of_a_saved_page_needs_no_encoding() -> None:
-    assert words.for_export(css.COPY_SCRIPT) == css.COPY_SCRIPT
+    for script in (scripts.COPY_SCRIPT, scripts.TREE_SCRIPT):
+        assert words.for_export(script) == script
 
 
 def test_equal_answers_of_two_turns_have_footnotes_of_their_own() -> None:
@@ -154,7 +155,7 @@ def test_nothing_on_any_page_reorders_it(parts: list[str]) -> None:
 
 
 def test_what_is_copied_is_what_is_seen_without_the_last_line_end() -> None:
-    assert r'pre.innerText.replace(/\n$/, "")' in css.COPY_SCRIPT
+    assert r'pre.innerText.replace(/\n$/, "")' in scripts.COPY_SCRIPT
     assert Page(render(f"```\n{CODE}```")).text == CODE + "\n"
 
 
@@ -162,5 +163,5 @@ def test_mathjax_reads_nothing_but_the_answer() -> None:
     formula = r"$\unicode[x;background:url(http://a.example/)]{65}$ and \(x\)"
     turn = grown(Opened("c1", formula), ReasoningDelta(formula), TextDelta("x"), Finished(formula))
     assert Page(static.html(turn)).formulas == []
-    assert unsafe(static.html(turn).replace(f"<script>{css.COPY_SCRIPT}</script>", ""), PAGE) == []
+    assert unsafe(re.sub(OUR_SCRIPTS, "", static.html(turn)), PAGE) == []
     assert Page(static.line(formula)).formulas == []

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from kimi_magic.messages import Counted, Event, Finished, Opened, ReasoningDelta, Sent, TextDelta
 from kimi_magic.usage import Usage
-from kimi_magic.view import css, static, words
+from kimi_magic.view import scripts, static, words
 from kimi_magic.view.terminal import TerminalView
 from tests.test_markdown import ALLOWED, HOSTILE, Page, unsafe
 from tests.turns import GrowingTurn
@@ -26,7 +26,7 @@ PAGE = {
     **ALLOWED,
     "details": {"class": "kimi-reasoning", "open": ""},
     "summary": {"style": r"[\w:.;% -]+"},
-    "div": {"class": r"[\w -]+", "role": "status", "style": r"[\w:.,;%() -]+"},
+    "div": {"class": r"[\w -]+", "role": "status", "style": r"[\w:.,;%() -]+", "title": r"[\w .,·$≈()-]+"},
 }
 
 
@@ -41,12 +41,13 @@ def grown(
     return reply
 
 
+OUR_SCRIPTS = f"<script>(?:{re.escape(scripts.COPY_SCRIPT)})?(?:{re.escape(scripts.TREE_SCRIPT)})?</script>"
 ANSWERED = (ReasoningDelta("Two plus two."), TextDelta("**Four.**"), Finished("stop"), Counted(USAGE))
 
 
 def shown(reply: GrowingTurn, **options: Any) -> str:
     """The page without the one script that may stand on it."""
-    return static.html(reply, **options).replace(f"<script>{css.COPY_SCRIPT}</script>", "")
+    return re.sub(OUR_SCRIPTS, "", static.html(reply, **options))
 
 
 class Terminal(io.StringIO):
@@ -81,7 +82,7 @@ def test_a_page_holds_byline_reasoning_and_answer_in_this_order() -> None:
     assert unsafe(html, PAGE) == []
     page = Page(html)
     places = [
-        page.text.index(text) for text in ("kimi-k2-thinking ·", "Reasoning ·", "Two plus two.", "Four.")
+        page.text.index(text) for text in ("kimi-k2-thinking ·", "Thought for", "Two plus two.", "Four.")
     ]
     assert places == sorted(places)
     assert "<strong>Four.</strong>" in html
@@ -115,7 +116,7 @@ def test_without_an_answer_there_are_still_reasoning_and_byline() -> None:
     assert unsafe(html, PAGE) == []
     assert "kimi-answer" not in html
     assert "Hm." in html
-    assert "length: cut at --max-tokens before the answer began" in html
+    assert "cut at --max-tokens before the answer began" in html
 
 
 def test_reasoning_is_shown_as_it_was_thought_and_is_no_markdown() -> None:
@@ -158,12 +159,21 @@ def test_a_page_needs_nothing_from_elsewhere() -> None:
 # ---- the words of a reply ----
 
 
-def test_the_byline_says_model_tokens_cost_seconds_and_reason() -> None:
+def test_the_byline_says_model_seconds_tokens_and_cost() -> None:
     assert re.fullmatch(
-        r"kimi-k2-thinking · 1,234 \(4 cached\) \+ 56,789 tokens, 5,000 of them reasoning"
-        r" · ≈ \$0\.1427 \(estimate\) · \d+\.\d s · stop",
+        r"kimi-k2-thinking · \d+\.\d s · 58,023 tokens · \$0\.1427",
         words.byline(grown(*ANSWERED)),
     )
+
+
+def test_what_the_byline_leaves_out_is_behind_it() -> None:
+    assert words.details(grown(*ANSWERED)) == (
+        "1,234 tokens in (4 cached) · 56,789 out (5,000 of them reasoning) · ≈ $0.1427, an estimate by the "
+        "list price"
+    )
+    assert f'title="{words.details(grown(*ANSWERED))}"' in static.html(grown(*ANSWERED))
+    assert words.details(grown(TextDelta("a"))) == ""
+    assert words.details(grown(TextDelta("a"), Counted(Usage(1, 2)))).startswith("1 tokens in · 2 out · ")
 
 
 def test_the_byline_does_not_make_up_what_the_service_did_not_say() -> None:
@@ -176,13 +186,13 @@ def test_the_byline_does_not_make_up_what_the_service_did_not_say() -> None:
 @pytest.mark.parametrize(
     ("said", "end", "text"),
     [
-        ([TextDelta("a")], "interrupted", "stopped · this part is not in the conversation"),
+        ([TextDelta("a")], "interrupted", "stopped"),
         ([], "interrupted", "stopped"),
-        ([TextDelta("a")], "failed", "failed · this part is not in the conversation"),
+        ([TextDelta("a")], "failed", "failed"),
         ([], "failed", "failed"),
-        ([TextDelta("a"), Finished("stop")], "failed", "failed · this part is not in the conversation"),
-        ([TextDelta("a"), Finished("length")], "complete", "length: cut at --max-tokens"),
-        ([Finished("length")], "complete", "length: cut at --max-tokens before the answer began"),
+        ([TextDelta("a"), Finished("stop")], "failed", "failed"),
+        ([TextDelta("a"), Finished("length")], "complete", "cut at --max-tokens"),
+        ([Finished("length")], "complete", "cut at --max-tokens before the answer began"),
         ([TextDelta("a"), Finished("content_filter")], "complete", "content_filter"),
     ],
 )
@@ -220,10 +230,10 @@ def test_the_status_of_a_reply_that_ended_is_its_byline() -> None:
 def test_the_title_of_the_reasoning_says_how_long_and_how_much() -> None:
     assert re.fullmatch(r"Thinking… \d+ s", words.reasoning_title(grown(ReasoningDelta("a"), end=None)))
     assert re.fullmatch(
-        r"Reasoning · \d+\.\d s · ≈ 2 tokens",
+        r"Thought for \d+\.\d s · ≈ 2 tokens",
         words.reasoning_title(grown(ReasoningDelta("Two, two"), TextDelta("b"))),
     )
-    assert re.fullmatch(r"Reasoning · \d+\.\d s · 5,000 tokens", words.reasoning_title(grown(*ANSWERED)))
+    assert re.fullmatch(r"Thought for \d+\.\d s · 5,000 tokens", words.reasoning_title(grown(*ANSWERED)))
 
 
 def test_a_status_line_is_read_aloud_when_it_changes() -> None:
@@ -255,7 +265,7 @@ def test_plain_text_without_an_answer_says_why() -> None:
 def test_printable_text_obeys_nobody_and_loses_no_word(text: str) -> None:
     shown = words.printable(text)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", shown)
-    kept = re.compile(r"[^\x00-\x1f\x7f-\x9f]")
+    kept = re.compile("[^\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
     assert kept.findall(shown) == kept.findall(text)
     assert shown.count("\n") >= text.count("\n")
 
@@ -273,7 +283,7 @@ def test_a_pipe_gets_the_answer_alone() -> None:
 
 def test_the_other_stream_gets_reasoning_and_byline_and_no_escape_where_it_is_no_terminal() -> None:
     _, err = watched(*THINKING, *ANSWERING)
-    assert re.fullmatch(r"Reasoning\nTwo plus two\.\n\nkimi-k2-thinking · \d+\.\d s · stop\n", err)
+    assert re.fullmatch(r"Reasoning\nTwo plus two\.\n\nkimi-k2-thinking · \d+\.\d s\n", err)
 
 
 def test_hidden_reasoning_is_not_written() -> None:
@@ -305,7 +315,7 @@ def test_a_status_that_did_not_change_is_not_written_again() -> None:
 def test_a_reply_that_broke_off_keeps_what_came(end: str) -> None:
     out, err = watched([TextDelta("Fo")], end=end)
     assert out == "Fo\n"
-    assert "this part is not in the conversation" in err
+    assert "This part is not in the conversation" in err
 
 
 def test_a_reply_that_ended_before_its_first_word_is_a_byline_alone() -> None:

@@ -68,7 +68,7 @@ def terminal(server: Server, tmp_path):
 def test_the_answer_streams_as_text_with_the_reasoning_dimmed(terminal: Terminal):
     shown = terminal.run("%%kimi -o answer", "Why is the sky blue?", "", "")
     assert "\x1b[2mReasoning" in shown
-    assert "· stop" in shown
+    assert " tokens · offline simulator" in shown
     assert "Widget" not in shown
     assert "VBox" not in shown
     text = terminal.run("print(len(answer.text), answer.text.splitlines()[0])")
@@ -91,20 +91,44 @@ def test_ctrl_c_closes_the_connection_and_the_next_cell_works(terminal: Terminal
     server.wait_for("closed by the client")
     assert "KimiInterrupted: stopped" in re.sub(r"\x1b\[\d*m", "", shown)
     assert "Traceback" not in shown
-    assert "· stop" in terminal.run("%%kimi", "Hello", "", "")
+    assert " tokens · offline simulator" in terminal.run("%%kimi", "Hello", "", "")
 
 
 def test_a_cut_answer_goes_on_and_another_answer_can_be_picked(terminal: Terminal):
     cut = terminal.run("%%kimi --max-tokens 90", "Why is the sky blue?", "", "")
     assert "%kimi --continue" in cut
-    assert "· stop" in terminal.run("%kimi --continue --max-tokens 5000 -o whole")
+    assert " tokens · offline simulator" in terminal.run("%kimi --continue --max-tokens 5000 -o whole")
     assert "True" in terminal.run("print(whole.text.startswith('The sky is blue'))")
     several = terminal.run("%%kimi -n 2 -o answers", "Name a river.", "", "")
-    assert "Answer 2 · stop" in several
+    assert "Answer 2" in several
     assert "Answer 2 is in the conversation now." in terminal.run("%kimi --pick 2")
     assert "main (2 turns), the current one" in terminal.run("%kimi_chat")
     assert "answer 2 of 2" in terminal.run("%kimi_chat show")
     assert "True" in terminal.run("print(answers.text == answers.choices[1].text)")
+
+
+WEATHER = "async def get_temperature(city: str) -> str: 'The temperature in a city.'; return 'mild'"
+
+
+@pytest.mark.parametrize(("typed", "told"), [("y", "mild"), ("n", "the user has refused")])
+def test_the_person_types_whether_a_function_may_run(terminal: Terminal, typed: str, told: str):
+    terminal.run(WEATHER, "")
+    terminal.send("%kimi -T get_temperature What is the temperature in Oslo?")
+    asked = terminal.expect(r" \[y/N\] ")
+    assert re.split("[\r\n]|\x1b\\[2K", asked)[-1] == 'Run get_temperature({"city": "Oslo"})?'
+    shown = terminal.run(typed)
+    assert told in shown
+    assert " · 2 requests · " in shown
+
+
+def test_ctrl_c_at_the_question_stops_the_turn(terminal: Terminal):
+    terminal.run(WEATHER, "")
+    terminal.send("%kimi -T get_temperature What is the temperature in Oslo?")
+    terminal.expect(r" \[y/N\] ")
+    terminal.interrupt()
+    shown = terminal.expect(r"In \[\d+\]: ")
+    assert "KimiInterrupted: stopped" in re.sub(r"\x1b\[\d*m", "", shown)
+    assert "main (0 turns), the current one" in terminal.run("%kimi_chat")
 
 
 def test_an_error_is_one_line(terminal: Terminal):

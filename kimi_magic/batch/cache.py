@@ -33,6 +33,7 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     usage: Usage | None = None
     cost: float | None = None
     seconds: float = 0.0
+    reasoning: str = ""
 
 
 def key_of(request: Request, place: str, sample: int = 0) -> str:

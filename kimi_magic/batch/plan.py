@@ -25,7 +25,7 @@ ANSWER_COLUMN = "answer"  # where an answer is no record
 # Options of a turn that say nothing where there are many.
 UNFIT = (
     "history", "history_reasoning", "history_limit", "chat", "append", "ask_again", "n", "frame",
-    "out", "tools",
+    "out", "tool", "tools", "max_steps", "yes",
 )  # fmt: skip
 
 PromptFunction = Callable[[dict[str, Any]], Any]
@@ -92,11 +92,16 @@ def over_rows(
     """
     names = column_names(rows, form, prefix)
     prompts: dict[int, Prompt] = {}
+    parsed: Template | None = None
     if callable(prompt):
         prompts = {number: _prompt_of(prompt, rows, number) for number in range(rows.count)}
         fill: Callable[[int], Prompt] = prompts.__getitem__
     else:
-        parsed = prompt if isinstance(prompt, Template) else parse(prompt, rows.columns, namespace)
+        parsed = template = (
+            prompt
+            if isinstance(prompt, Template)
+            else parse(prompt, rows.columns, namespace, sends_secrets=form.options.force)
+        )
         if not parsed.names and rows.count > 1:
             raise KimiUsageError(
                 "the prompt has no {{column}} in it, so that all rows would be asked the same; "
@@ -104,10 +109,15 @@ def over_rows(
             )
 
         def fill(number: int) -> Prompt:
-            return parsed.fill(rows.columns, number)
+            return template.fill(rows.columns, number)
+
+    def check(number: int) -> None:
+        if parsed is not None:
+            parsed.check(rows.columns, number)
 
     batch = Batch([form], [], lambda job: fill(job.row))
-    return _work(rows, batch, _jobs(batch, rows.count, fill), cache, names=names, prefix=prefix)
+    planned = _jobs(batch, rows.count, fill, check=check)
+    return _work(rows, batch, planned, cache, names=names, prefix=prefix)
 
 
 def over_combinations(
@@ -181,8 +191,9 @@ def _jobs(
     count: int,
     fill: Callable[[int], Prompt],
     form_and_sample: Callable[[int], tuple[int, int]] = lambda _: (0, 0),
+    check: Callable[[int], None] = lambda _: None,
 ) -> _Planned:
-    """Add a job for each different request of the rows."""
+    """Add a job for each different request of the rows; `check` refuses a row with a `KimiUsageError`."""
     scratch = Conversation()
     jobs: list[Job] = batch.jobs  # type: ignore[assignment]
     by_key: dict[str, int] = {}
@@ -195,6 +206,7 @@ def _jobs(
         form = batch.forms[place]
         try:
             request = plan(fill(number), form, scratch).request
+            check(number)
         except KimiUsageError as fault:
             refused[number] = fault
             places.append(None)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic
 
-from kimi_magic import frames
+from kimi_magic import agreements, frames
 from kimi_magic.batch.plan import ANSWER_COLUMN, BOOKKEEPING, Work, bookkeeping_name, column_names
 from kimi_magic.batch.rows import Rows
 from kimi_magic.batch.run import Batch, Row
@@ -36,7 +36,8 @@ class MapResult(Generic[T]):
     - `frame`: the input with a column for each field of the schema (else `answer`), and `error`,
       `finish_reason`, `tokens`, `cost` and `seconds`; of rows that were equal only the first has tokens and
       cost, for they were sent once
-    - `data`: the value of each row, None where there is none; `text`: what the model wrote, "" if nothing
+    - `data`: the value of each row, None where there is none; `text`: what the model wrote, "" if nothing;
+      `reasoning`: what it thought before, "" if nothing
     - `errors`: by the number of the row, why it has no value
     - `usage`, `cost`: tokens as the service counted them, and US dollars (an estimate, None where unknown),
       of all rows that are here, also of those that were answered in an earlier run
@@ -88,6 +89,11 @@ class MapResult(Generic[T]):
     def text(self) -> list[str]:
         """What the model wrote for each row, "" where nothing came."""
         return [row.text for row in self._rows]
+
+    @property
+    def reasoning(self) -> list[str]:
+        """What the model thought before it wrote, for each row; "" where nothing came."""
+        return [row.reasoning for row in self._rows]
 
     @property
     def errors(self) -> dict[int, KimiError]:
@@ -187,24 +193,21 @@ class GridResult(MapResult[T]):
         is_record = schema is not None and bool(schema.record)
         records = []
         for prompt, answers in by_prompt.items():
-            for name in self._work.names:
-                values = [_part(answer, name) if is_record else answer for answer in answers]
-                ranked = Counter(map(repr, values)).most_common(1)  # not every value has a hash
-                best = next((value for value in values if repr(value) == ranked[0][0]), None)
-                records.append(
-                    {
-                        "prompt": prompt,
-                        "field": name,
-                        "value": best,
-                        "agreement": ranked[0][1] / len(values) if values else None,
-                        "answers": len(values),
-                    }
-                )
+            if is_record:
+                rows = agreements.of(answers, self._work.names)
+            else:
+                rows = tuple(agreements.whole(answers, name) for name in self._work.names)
+            records += [
+                {
+                    "prompt": prompt,
+                    "field": row.field,
+                    "value": row.value,
+                    "agreement": row.agreeing / row.answers if row.answers else None,
+                    "answers": row.answers,
+                }
+                for row in rows
+            ]
         return frames.frame(records, columns={"agreement": "number"})
-
-
-def _part(record: Any, name: str) -> Any:
-    return record.get(name) if isinstance(record, Mapping) else getattr(record, name, None)
 
 
 def _grade(grader: Grader, value: Any, combination: Mapping[str, Any]) -> Any:

@@ -12,6 +12,7 @@ import msgspec
 from kimi_magic import engine, models, structured
 from kimi_magic.batch.cache import Cache, Entry
 from kimi_magic.batch.pace import Pace, Purse
+from kimi_magic.bridge import Aside
 from kimi_magic.client import Client
 from kimi_magic.client.connection import Connection
 from kimi_magic.client.retries import pause
@@ -58,6 +59,7 @@ class Row(msgspec.Struct, frozen=True):
     cost: float | None = None
     seconds: float = 0.0
     is_kept: bool = False
+    reasoning: str = ""
 
 
 class Job(NamedTuple):
@@ -142,6 +144,7 @@ async def run(
     try:
         await runner.run()
     finally:
+        runner.close()
         batch.spent += runner.purse.spent
 
 
@@ -166,6 +169,7 @@ class _Runner:
         self._emit = emit
         self._pace = Pace(limits.concurrency, limits.rpm, limits.tpm)
         self.purse = Purse(limits.budget)
+        self._aside = Aside()
         self._prices = [_price_of(form) for form in batch.forms]
         open_jobs = [number for number in range(len(batch.jobs)) if number not in batch.found]
         self._first = self._leaders(open_jobs)
@@ -193,6 +197,10 @@ class _Runner:
                     raise failure from None
                 self._batch.stopped = failure.error
         self._report()
+
+    def close(self) -> None:
+        """Check no more answers."""
+        self._aside.close()
 
     def _leaders(self, jobs: Sequence[int]) -> dict[int, int]:
         """The first job of each form whose prompts begin alike: it goes alone, for the service's cache."""
@@ -264,14 +272,24 @@ class _Runner:
             return Row(error=error)
         turn = plan.turn
         try:
-            for ask in engine.steps(plan):
+            steps: Iterator[Any] = engine.steps(plan)  # a map has no tools: they are asks, and no calls
+            ask = next(steps, None)
+            while ask is not None:
                 await self._send(plan, ask, job)
+                ask = await self._next(steps, plan)
             _check_end(turn)
         except KimiBudgetError:
             raise
         except KimiError as error:
             return _row_of(turn, error)
         return _row_of(turn, None)
+
+    async def _next(self, steps: Iterator[Any], plan: Plan) -> engine.Ask | None:
+        """What a turn asks next; the answer is read beside the loop if code of the person's may run."""
+        schema = plan.structure.schema if plan.structure else None
+        if schema is None or not schema.runs_code:
+            return next(steps, None)
+        return await self._aside.run(next, steps, None)
 
     async def _send(self, plan: Plan, ask: engine.Ask, job: Job) -> None:
         """Send one request of a turn; again where that may help and nothing has arrived."""
@@ -390,12 +408,13 @@ def _row_of(turn: Turn, error: KimiError | None) -> Row:
         turn.usage,
         turn.cost,
         turn.seconds,
+        reasoning=choice.reasoning,
     )
 
 
 def entry_of(key: str, row: Row) -> Entry:
     """What is kept of a row."""
-    return Entry(key, row.text, row.model, row.finish_reason, row.usage, row.cost, row.seconds)
+    return Entry(key, row.text, row.model, row.finish_reason, row.usage, row.cost, row.seconds, row.reasoning)
 
 
 def row_of(entry: Entry, form: Form) -> Row:
@@ -417,7 +436,8 @@ def row_of(entry: Entry, form: Form) -> Row:
         entry.usage,
         entry.cost,
         entry.seconds,
-        True,
+        is_kept=True,
+        reasoning=entry.reasoning,
     )
 
 

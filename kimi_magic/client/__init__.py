@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx
 
+from kimi_magic._version import __version__
 from kimi_magic.client.connection import Connection
 from kimi_magic.client.reading import Emit, check_coding, parts, read
 from kimi_magic.client.refusals import status_error, transport_error
@@ -33,7 +35,13 @@ __all__ = ["SILENCE_TIMEOUT", "Client", "Connection"]
 
 LARGEST_LIST = 4 * 2**20  # bytes read of a list of models, or of what is left in an account
 SHORTEST_CONNECT_TIMEOUT = 0.1  # s that an attempt gets when the time is up
-_HEADERS = {"Accept-Encoding": "identity", "Content-Type": "application/json"}
+_HEADERS = {
+    "Accept": "*/*",
+    "Accept-Encoding": "identity",
+    "Connection": "keep-alive",
+    "Content-Type": "application/json",
+    "User-Agent": f"kimi_magic/{__version__}",
+}
 LARGEST_ERROR = 64 * 2**10  # bytes read of the body of an error
 
 
@@ -154,14 +162,8 @@ class Client:
         async def attempt(connect_timeout: float) -> None:
             timeout = httpx.Timeout(silence, connect=connect_timeout)
             with self._transports.client(connection) as client:
-                async with client.stream(
-                    "GET",
-                    connection.url(path),
-                    headers=_HEADERS,
-                    auth=Bearer(connection),
-                    timeout=timeout,
-                    extensions={"simulator_profile": connection.provider},
-                ) as response:
+                request = _request(connection, path, timeout, {"simulator_profile": connection.provider})
+                async with _response(client, request, connection) as response:
                     check_coding(response, connection)
                     body = await _explanation(response, LARGEST_LIST)
             if not response.is_success:
@@ -171,7 +173,7 @@ class Client:
             except ValueError:
                 raise KimiStreamError(
                     f"{connection.host} sent no {what}, but: {connection.excerpt(body, 80)}",
-                    hint=f"Check the base URL with {{@settings}}; it is {connection.base_url}",
+                    hint=f"Check the base URL with {{@settings}}; it is {connection.place}",
                 ) from None
 
         await self._repeat(attempt, connection, silence, lambda: False, lambda _: None)
@@ -225,15 +227,8 @@ class Client:
             extensions["simulator_speed"] = connection.speed
             extensions["simulator_profile"] = connection.provider
         with self._transports.client(connection) as client:
-            async with client.stream(
-                "POST",
-                connection.url("/chat/completions"),
-                content=request.body(),
-                headers=_HEADERS,
-                auth=Bearer(connection),
-                timeout=limits,
-                extensions=extensions,
-            ) as response:
+            sent = _request(connection, "/chat/completions", limits, extensions, request.body())
+            async with _response(client, sent, connection) as response:
                 check_coding(response, connection)
                 if not response.is_success:  # 201 and 203 with an answer are answers
                     body = await _explanation(response, LARGEST_ERROR)
@@ -244,10 +239,47 @@ class Client:
                     emit([Recorded(seconds)])
                 recorder = recorder_of(connection, original, response, started)
                 await read(
-                    response, connection, emit, silence=limits.read or SILENCE_TIMEOUT, count=request.n or 1
+                    response,
+                    connection,
+                    emit,
+                    silence=limits.read or SILENCE_TIMEOUT,
+                    count=request.n or 1,
+                    model=request.model,
                 )
                 if recorder is not None and (fault := recorder.write()):
                     emit([Noticed(fault)])
+
+
+_url = lru_cache(maxsize=64)(httpx.URL)  # reading an address takes as long as reading an answer
+
+
+def _request(
+    connection: Connection,
+    path: str,
+    timeout: httpx.Timeout,
+    extensions: dict[str, Any],
+    body: bytes | None = None,
+) -> httpx.Request:
+    """A request with `body`, or for what is there. What `httpx` merges for each, cookies too, is left out."""
+    return httpx.Request(
+        "GET" if body is None else "POST",
+        _url(connection.url(path)),
+        headers=_HEADERS,
+        content=body,
+        extensions={**extensions, "timeout": timeout.as_dict()},
+    )
+
+
+@contextlib.asynccontextmanager
+async def _response(
+    client: httpx.AsyncClient, request: httpx.Request, connection: Connection
+) -> AsyncIterator[httpx.Response]:
+    """The response, of which the head is there; closed when the block ends."""
+    response = await client.send(request, auth=Bearer(connection), stream=True)
+    try:
+        yield response
+    finally:
+        await response.aclose()
 
 
 def _not_recorded(body: bytes) -> KimiError:

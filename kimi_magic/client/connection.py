@@ -15,6 +15,8 @@ from kimi_magic.keys import Key
 LONGEST_QUOTED = 64 * 2**10  # characters of which an excerpt is made; what follows is not looked at
 LONGEST_EXCERPT = 300  # characters quoted of what came from outside
 DEFAULT_SPEED = 80.0  # events a second of the simulator
+MOST_CONNECTIONS = 256  # with a request on its way; many systems allow a process 1,024 open files
+KEEP_ALIVE = 75.0  # s that an idle connection stays open: people run cells at this pace
 ATTEMPTS = 3  # requests in all; each counts against the rate limit of the account, so few
 
 _TAG = re.compile(r"<(?:(script|style)\b)?[^<>]*>", re.IGNORECASE)
@@ -67,6 +69,13 @@ class Connection:
     def url(self, path: str) -> str:
         """The address of `/chat/completions`, `/models` or another path."""
         return self.base_url.removesuffix("/chat/completions") + path
+
+    @property
+    def place(self) -> str:
+        """The address for a message: inside this process there is none to follow."""
+        if self.is_paid:
+            return self.base_url
+        return "the offline simulator" if self.is_simulated else f"the recording {self.recording}"
 
     @property
     def is_loopback(self) -> bool:

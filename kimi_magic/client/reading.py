@@ -19,6 +19,9 @@ from kimi_magic.client.connection import LONGEST_EXCERPT, LONGEST_QUOTED, Connec
 from kimi_magic.client.refusals import AGAIN, refused
 from kimi_magic.client.transports import SILENCE_TIMEOUT
 from kimi_magic.messages import (
+    CALLS,
+    LENGTH,
+    STOP,
     Chunk,
     Event,
     Finished,
@@ -41,6 +44,7 @@ LARGEST_PIECE = 2**20  # bytes that are unpacked at once of a packed body
 LARGEST_STREAM = 512 * 2**20  # bytes of a stream: some 2 million chunks, of which a few hold many letters
 LONGEST_NAME = 200  # characters of the name of a model, and of the reason why an answer ended
 BAD_BYTES_NOTICE = "The answer held bytes that are no UTF-8; each was replaced by U+FFFD."
+FINISH_REASONS = (STOP, LENGTH, CALLS)  # by far the most
 HEARTBEATS = (b"", b"null", b"ping", b"[ping]")  # payloads that only keep the connection open
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _BOM = b"\xef\xbb\xbf"
@@ -62,7 +66,7 @@ def check_coding(response: httpx.Response, connection: Connection) -> None:
     if unknown or len(codings) > 1:
         raise errors.KimiStreamError(
             f"{connection.host} sent its answer compressed as {', '.join(codings)}, which was not asked for",
-            hint=f"Switch it off in the gateway in front of the service: {connection.base_url}",
+            hint=f"Switch it off in the gateway in front of the service: {connection.place}",
         )
 
 
@@ -106,12 +110,13 @@ async def read(
     *,
     silence: float = SILENCE_TIMEOUT,
     count: int = 1,
+    model: str = "",
 ) -> None:
     """Emit the events of a successful response; raise the error if it is no complete answer.
 
     Comments and heartbeats keep a connection open without end: `silence` is how many seconds may pass
     between two pieces of the answer. `count` is how many answers were asked for: where it is one, some hosts
-    count the pieces in the place of the answers.
+    count the pieces in the place of the answers. `model` is the name of the model that was asked.
 
     The network is read about once a `READ_INTERVAL`, more often while the answer is young. At the pace of a
     model each piece arrives alone, and waking up for it costs more than decoding it: between two reads the
@@ -120,7 +125,7 @@ async def read(
     second of these is followed by a pause; the other is the one that finds the buffer just emptied. A
     simulator at full speed has no buffer to wait for.
     """
-    body = _Body(connection, emit, count)
+    body = _Body(connection, emit, count, model)
     try:
         clock = asyncio.get_running_loop().time
         async with asyncio.timeout(silence) as patience:
@@ -166,8 +171,9 @@ async def _read_parts(response: httpx.Response, body: _Body, *, pauses: bool) ->
 class _Body:
     """A body as far as it has come: what kind it is, and what was heard of an answer in it."""
 
-    def __init__(self, connection: Connection, emit: Emit, count: int) -> None:
+    def __init__(self, connection: Connection, emit: Emit, count: int, model: str) -> None:
         self._connection = connection
+        self._known = {model, *FINISH_REASONS}  # names that need no look whether the key is in them
         self._count = count
         self._came: set[tuple[type[Event], int]] = set()  # kinds of events that came, by choice
         self._emit = emit
@@ -338,8 +344,7 @@ class _Body:
         chunk, notices = _chunk(payload, self._connection)
         if chunk.choices and not self._has_answer:
             self._has_answer = True
-            model = self._connection.excerpt(chunk.model or "", LONGEST_NAME)
-            self._opened.append(Opened(chunk.id or "", model))
+            self._opened.append(Opened(chunk.id or "", self._name(chunk.model or "")))
         for choice in chunk.choices or ():
             if self._count == 1:
                 choice.index = 0
@@ -353,16 +358,20 @@ class _Body:
                 case TextDelta(_, index) | ReasoningDelta(_, index):
                     for whole in self._whole_characters(event):
                         events += self._reader(type(whole), index).feed(whole.text)
-                case ToolCallDelta(id, name, arguments, call, index):
+                case ToolCallDelta(id, name, arguments, call, index, kind):
                     name = self._whole(name, ToolCallDelta, index, "name")
                     arguments = self._whole(arguments, ToolCallDelta, index, call or 0)
-                    events.append(ToolCallDelta(id, name, arguments, call, index))
+                    events.append(ToolCallDelta(id, name, arguments, call, index, kind))
                 case Finished(reason, index):
                     self._choices_ended.add(index)
                     events += self._rest(index)
-                    events.append(Finished(self._connection.excerpt(reason, LONGEST_NAME), index))
+                    events.append(Finished(self._name(reason), index))
                 case _:
                     events.append(event)
+
+    def _name(self, name: str) -> str:
+        """A name that came, as it may be shown."""
+        return name if name in self._known else self._connection.excerpt(name, LONGEST_NAME)
 
     def _drop_repetition(self, message: WireMessage, index: int) -> None:
         """Some hosts close a stream with the whole message, all of which came before in pieces."""

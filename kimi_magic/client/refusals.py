@@ -10,8 +10,8 @@ import httpx
 import msgspec
 
 from kimi_magic import errors, models
-from kimi_magic.client.connection import Connection
-from kimi_magic.client.transports import CONNECT_TIMEOUT, MOST_CONNECTIONS, SILENCE_TIMEOUT
+from kimi_magic.client.connection import MOST_CONNECTIONS, Connection
+from kimi_magic.client.transports import CONNECT_TIMEOUT, SILENCE_TIMEOUT
 from kimi_magic.messages import Refusal, refusal
 
 _OFFLINE = "or try without the service: {@offline}"
@@ -97,7 +97,7 @@ def _kind(
             return (
                 errors.KimiModelError,
                 f"does not have model {model!r} at this address" if model else "does not have this address",
-                f"{meant}See {{@models}}; the base URL is {connection.base_url}",
+                f"{meant}See {{@models}}; the base URL is {connection.place}",
             )
         case 408 | 429:
             return (

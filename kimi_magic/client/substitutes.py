@@ -15,6 +15,17 @@ from kimi_magic.messages.sent import TriedFormat, with_instruction
 from kimi_magic.schema import instruction
 
 
+def _with_blank_reasoning(request: Request) -> Request:
+    """The request with a blank for each reasoning that is empty, where functions were called."""
+    messages = tuple(
+        replace(message, reasoning_content=" ")
+        if message.tool_calls and not message.reasoning_content
+        else message
+        for message in request.messages
+    )
+    return replace(request, messages=messages)
+
+
 class Substitute(NamedTuple):
     """What to do about a field: `names` says when, `apply` does it, `notice` says it to the person."""
 
@@ -38,6 +49,13 @@ SUBSTITUTES = (
         re.compile(r"\bmax_completion_tokens\b"),
         lambda request: replace(request, max_tokens=None, max_completion_tokens=request.max_tokens),
         "{host} wants max_completion_tokens in place of max_tokens, so it was asked so.",
+    ),
+    # Some take the empty reasoning of a call that was not reasoned about for none (openclaw #70565).
+    Substitute(
+        "messages",
+        re.compile(r"reasoning_content is missing"),
+        _with_blank_reasoning,
+        "{host} takes no empty reasoning of a call, so it was asked with a blank.",
     ),
 )
 
@@ -75,7 +93,8 @@ class Substitutes:
     def learn(self, connection: Connection, request: Request, error: KimiRequestError) -> str:
         """A sentence about what to do differently after a refusal; "" if there is nothing."""
         for substitute in SUBSTITUTES:
-            if getattr(request, substitute.field) is not None and substitute.names.search(error.message):
+            is_there = getattr(request, substitute.field) is not None
+            if is_there and substitute.names.search(error.message) and substitute.apply(request) != request:
                 return self._remember(connection, request, substitute)
         # Services say in many words that they take no schema, some in none at all.
         is_tried = isinstance(request.response_format, TriedFormat) and type(error) is KimiRequestError

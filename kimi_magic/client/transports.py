@@ -11,22 +11,20 @@ import logging
 import os
 import ssl
 from collections.abc import Callable, Generator, Iterator, Mapping
+from urllib.request import getproxies
 
 import httpx
 
 from kimi_magic import bridge, errors, simulator
-from kimi_magic._version import __version__
-from kimi_magic.client.connection import Connection
+from kimi_magic.client.connection import KEEP_ALIVE, MOST_CONNECTIONS, Connection
 from kimi_magic.keys import Key
 
 CONNECT_TIMEOUT = 10.0  # s until a connection stands
 SILENCE_TIMEOUT = 180.0  # s between two pieces of an answer; a thinking model may be quiet for minutes
-KEEP_ALIVE = 75.0  # s that an idle connection stays open: people run cells at this pace
-# A pool of httpx looks through all its connections for each request (encode/httpx#3215): many at once are
-# spread over small pools, and one at a time always has the first, with its open connection.
+# Through a proxy the pool of httpx serves, which looks through all its connections for each request
+# (encode/httpx#3215): many at once are spread over small pools, and one at a time always has the first, with
+# its open connection.
 POOL_SIZE = 4  # connections of one client
-MOST_CONNECTIONS = 256  # at once; many systems allow a process 1,024 open files
-_USER_AGENT = {"User-Agent": f"kimi_magic/{__version__}"}
 _TIMEOUT = httpx.Timeout(SILENCE_TIMEOUT, connect=CONNECT_TIMEOUT)
 _CERTIFICATES = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # the variables that httpx reads
 _NO_PROXY = ("NO_PROXY", "no_proxy")
@@ -75,6 +73,29 @@ class Bearer(httpx.Auth):
         yield request
 
 
+class _NoCookies(httpx.Cookies):
+    """Keeps nothing: a service knows who asks by the key, and each request stands alone."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Leave them in the response."""
+
+
+class _Client(httpx.AsyncClient):
+    """A client that keeps no cookies, for which httpx takes a fifth of the time of a request."""
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """None."""
+        return _NO_COOKIES
+
+    @cookies.setter
+    def cookies(self, _: object) -> None:
+        """Nothing sets them."""
+
+
+_NO_COOKIES = _NoCookies()
+
+
 class _Pool:
     """A client with connections of its own, and how many requests it has on their way."""
 
@@ -91,6 +112,7 @@ class Transports:
         self._makers = {"simulator": simulator.SimulatorTransport, **makers}
         self._pools: dict[str, list[_Pool]] = {}
         self._certificates: ssl.SSLContext | None = None
+        self._has_proxy: bool | None = None  # as the environment says when the first client is made
 
     def open(self, connection: Connection) -> None:
         """Make the first client for `connection`. That takes some 50 ms for the network, most of it for TLS.
@@ -119,14 +141,19 @@ class Transports:
         """Close all connections. A client that is used again is made anew."""
         pools = [pool for pools in self._pools.values() for pool in pools]
         self._pools.clear()
+        self._has_proxy = None
         for pool in pools:
             await pool.client.aclose()
 
     def _pool(self, connection: Connection) -> _Pool:
         """The first pool with a connection to spare; a new one if there is none."""
         way = _way(connection)
+        if way == "network" and way not in self._makers:
+            if self._has_proxy is None:
+                self._has_proxy = _is_proxy_set()
+            way = "proxy" if self._has_proxy else way
         pools = self._pools.setdefault(way, [])
-        most = 1 if way in self._makers or connection.is_recorded else MOST_CONNECTIONS // POOL_SIZE
+        most = MOST_CONNECTIONS // POOL_SIZE if way == "proxy" else 1
         for pool in pools:
             if pool.in_flight < POOL_SIZE or most == 1:
                 return pool
@@ -142,7 +169,6 @@ class Transports:
         return _client(simulator.SimulatorTransport(Recording(connection.recording)))
 
     def _make(self, way: str) -> httpx.AsyncClient:
-        limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
         if make := self._makers.get(way):
             return _client(make())
         if not bridge.HAS_THREADS:
@@ -150,15 +176,16 @@ class Transports:
                 "this Python runs in a browser, where it has no connections of its own; nothing was sent",
                 hint="The simulator answers here: {@offline}.",
             )
+        from kimi_magic.client.direct import DirectTransport  # httptools is not there in a browser
+
         if way == "loopback":  # over plain http, so there is no certificate to verify
-            return _client(httpx.AsyncHTTPTransport(verify=False, trust_env=False, limits=limits))
+            return _client(DirectTransport())
         try:
             self._certificates = certificates = self._certificates or httpx.create_ssl_context()
-            if way == "loopback with TLS":
-                return _client(httpx.AsyncHTTPTransport(verify=certificates, limits=limits))
-            return httpx.AsyncClient(
-                verify=certificates, timeout=_TIMEOUT, headers=_USER_AGENT, limits=limits
-            )
+            if way != "proxy":
+                return _client(DirectTransport(certificates))
+            limits = httpx.Limits(max_connections=POOL_SIZE, keepalive_expiry=KEEP_ALIVE)
+            return _Client(verify=certificates, timeout=_TIMEOUT, limits=limits)
         except (ImportError, ValueError, OSError, httpx.InvalidURL) as error:
             raise _environment_error(error) from None
 
@@ -173,9 +200,15 @@ def _way(connection: Connection) -> str:
     return "loopback with TLS" if connection.base_url.startswith("https") else "loopback"
 
 
+def _is_proxy_set() -> bool:
+    """Whether the environment, or the system where it has such settings, names a proxy."""
+    proxies = getproxies()
+    return any(proxies.get(scheme) for scheme in ("http", "https", "all"))
+
+
 def _client(transport: httpx.AsyncBaseTransport) -> httpx.AsyncClient:
     """A client that reads nothing from the environment; whoever gives `httpx` a transport asks no proxy."""
-    return httpx.AsyncClient(transport=transport, timeout=_TIMEOUT, headers=_USER_AGENT, trust_env=False)
+    return _Client(transport=transport, timeout=_TIMEOUT, trust_env=False)
 
 
 def _environment_error(error: Exception) -> errors.KimiConnectionError:

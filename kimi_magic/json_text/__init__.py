@@ -7,7 +7,7 @@ from .prose import is_schema
 from .strings import path
 from .tokens import Digits
 from .value import JSONFault
-from .whole import Found, portable, read
+from .whole import Found, read
 
 __all__ = [
     "DEEPEST_SHOWN",
@@ -18,6 +18,5 @@ __all__ = [
     "Line",
     "is_schema",
     "path",
-    "portable",
     "read",
 ]

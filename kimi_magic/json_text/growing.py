@@ -77,14 +77,19 @@ class Growing:
         self._held = text[at:]
         return self._made
 
+    @property
+    def depth(self) -> int:
+        """How many containers that have a row are open."""
+        return len(self._levels)
+
     def tail(self) -> list[Line]:
-        """The row that is still open, a string, number or key; or none. Of a long one its end, after "…"."""
+        """The open string, number or key, or none. Of a long one the beginning, and "…"."""
         if self._beyond or self._state not in ("between", "string", "word") or not self._levels:
             return []
         level, depth = self._levels[-1], len(self._levels)
         if self._state == "between":
             return [] if level.key is None else [Line(depth, level.key, "key", "")]
-        text = _end_of(self._pieces)
+        text = _beginning_of(self._pieces)
         if level.is_object and level.key is None:
             return [Line(depth, text, "key", "")]
         label = level.key if level.is_object else level.count
@@ -244,11 +249,11 @@ def _kind(word: str) -> Kind:
     return "number" if _NUMBER.fullmatch(word) else "other"
 
 
-def _end_of(pieces: list[str]) -> str:
-    """The pieces joined, of a long text the end; without touching what comes before it."""
-    length, taken = 0, len(pieces)
-    while taken and length <= LONGEST_TAIL:
-        taken -= 1
+def _beginning_of(pieces: list[str]) -> str:
+    """The pieces joined, of a long text the beginning; without touching what comes behind it."""
+    length, taken = 0, 0
+    while taken < len(pieces) and length <= LONGEST_TAIL:
         length += len(pieces[taken])
-    text = "".join(pieces[taken:])
-    return text if length <= LONGEST_TAIL else "…" + text[-LONGEST_TAIL:]
+        taken += 1
+    text = "".join(pieces[:taken])
+    return text if length <= LONGEST_TAIL else text[:LONGEST_TAIL] + "…"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -13,7 +12,6 @@ from . import good, prose
 from .candidates import Candidate, candidates, decoded
 from .value import BrokenError, JSONFault, Reader
 
-LARGEST_SAFE = 2**53  # beyond it JavaScript, and so a notebook's page, rounds integers
 LONGEST_QUOTE = 60  # characters of a text that a notice quotes
 CUT = "length"  # the finish_reason of an answer that reached the cap
 
@@ -84,24 +82,6 @@ def read(
         choice = choice._replace(value=decoded.value, notices=(*choice.notices, *decoded.notices))
     around = _around(seen, choice.used)
     return Found(choice.value, tuple(dict.fromkeys([*notices, *around, *choice.notices])))
-
-
-def portable(value: Any) -> Any:
-    """A copy of what `read` found that every JSON reader takes alike, such as the page of a notebook.
-
-    NaN and infinities become null, as in JavaScript's own writer; integers beyond 2**53 become strings,
-    because as numbers they would be shown with wrong digits.
-    """
-    match value:
-        case int() if not isinstance(value, bool) and abs(value) > LARGEST_SAFE:
-            return str(value)
-        case float() if not math.isfinite(value):
-            return None
-        case list():
-            return [portable(item) for item in value]
-        case dict():
-            return {key: portable(item) for key, item in value.items()}
-    return value
 
 
 def quoted(text: str) -> str:

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kimi_magic.markdown.code import language_of
 from kimi_magic.markdown.formulas import inert, open_block
 from kimi_magic.markdown.parser import parser
+from kimi_magic.markdown.writing import fenced, literal, written
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["Blocks", "CodeBlock", "code_blocks", "inert", "render"]
+__all__ = ["Blocks", "CodeBlock", "code_blocks", "fenced", "inert", "literal", "render", "written"]
 
 LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
 LARGEST_OPEN = 6_000  # bytes of their HTML
@@ -53,8 +54,8 @@ class Blocks:
 
     Whatever comes later, everything before the second-last top-level block stays as it is (it may still
     become a heading, a table or a loose list until then). There are two exceptions: a link definition that
-    follows its use, and a block beyond `LONGEST_OPEN` or `LARGEST_OPEN`, which is given out in pieces. So the
-    end of an answer is rendered once more as a whole, with `render`.
+    follows its use, and a block beyond `LONGEST_OPEN` or `LARGEST_OPEN`, which is given out in pieces. Where
+    there may be one, or a footnote, `whole` is None, and the answer is rendered once more with `render`.
     """
 
     def __init__(self) -> None:
@@ -64,9 +65,32 @@ class Blocks:
         self._parsed: tuple[dict[str, Any], list[Token]] | None = None
         self._env: dict[str, Any] = {}  # link definitions of the finished blocks
         self._held = ""  # a CR that may be half of a CRLF
+        self._source: list[str] = []  # what was added
+        self._finished: list[str] = []  # what was given out
+        self._has_seams = False  # a block was given out in pieces
 
     def add(self, text: str) -> str:
         """HTML of the blocks that `text` completed, for the first and last time; often empty."""
+        self._source.append(text)
+        finished = self._add(text)
+        self._finished.append(finished)
+        return finished
+
+    def whole(self, text: str) -> str | None:
+        """What `render` makes of `text`, without rendering again what was given out; None if it may differ.
+
+        `text` is what was added, or goes on after it.
+        """
+        added = "".join(self._source)
+        if "[^" in text or not text.startswith(added):
+            return None
+        if len(added) < len(text):
+            self.add(text[len(added) :])
+        if self._has_seams or self._held or (self._parsed or self._parse())[0].get("references"):
+            return None
+        return "".join((*self._finished, self._tail))
+
+    def _add(self, text: str) -> str:
         text = self._held + text
         self._held = "\r" if text.endswith("\r") else ""
         self._open += text.removesuffix("\r").replace("\r\n", "\n").replace("\r", "\n")
@@ -83,6 +107,7 @@ class Blocks:
             if len(self._open) <= LONGEST_OPEN and len(self._tail.encode("utf-8", "replace")) <= LARGEST_OPEN:
                 return ""
             finished, rest = _break(tokens, starts, lines)
+            self._has_seams = True
         self._open, self._parsed = rest, None
         if cut and len(env.get("references", ())) == defined:
             # Nothing was defined in the open part: its blocks are the same, parsed together or apart.

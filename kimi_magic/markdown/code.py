@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 COLOURED = 100_000  # characters of one code block up to which it is coloured; beyond, only escaped
 ROOM = 300  # characters of markup that any code may take, beside three quarters of its own
 _SPAN = "<span class={}>{}</span>"
-_PRE = '<pre class="highlight" style="overflow-x:auto"{}><code>{}</code></pre>\n'
+# JupyterLab would break lines of code inside of words.
+_PRE = '<pre class="highlight" style="overflow-x:auto"{}><code style=white-space:pre>{}</code></pre>\n'
 _LANGUAGE = re.compile(
     r"[\s{.]*([^\s{}:,;]+)"
 )  # of `python`, `{python}`, `{.python .numberLines}`, `python:a.py`

@@ -3,7 +3,7 @@
 The JSON field names of the service stand in this package and nowhere else.
 """
 
-from kimi_magic.messages.choice import CALLS, FILTER, LENGTH, STOP, Choice, ToolCall
+from kimi_magic.messages.choice import CALLS, FILTER, LENGTH, STOP, Choice, ToolCall, sendable_calls
 from kimi_magic.messages.events import (
     Counted,
     Event,
@@ -79,5 +79,6 @@ __all__ = [
     "model_names",
     "refusal",
     "sendable",
+    "sendable_calls",
     "user_message",
 ]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from time import monotonic
 from typing import Literal
 
 import msgspec
+from msgspec import structs
 
 from kimi_magic.errors import one_line, printable
 
@@ -13,18 +15,32 @@ ChoiceState = Literal["waiting", "reasoning", "answering", "ended"]
 
 # The values of `finish_reason` that the services document. Others may come.
 STOP, LENGTH, CALLS, FILTER = "stop", "length", "tool_calls", "content_filter"
+FUNCTION = "function"  # the usual kind of a tool call
 
 
 class ToolCall(msgspec.Struct, frozen=True):
     """A request of the model to run a function.
 
     `arguments` is JSON text as the model wrote it: it may be empty or malformed. `id` names the call when its
-    result is sent back; `name` is empty where the service left it out.
+    result is sent back; `name` is empty where the service left it out. `kind` is the service's word for what
+    is called: a function, or something that the service runs itself, such as `builtin_function`.
     """
 
     id: str
     name: str
     arguments: str
+    kind: str = FUNCTION
+
+
+def sendable_calls(calls: Sequence[ToolCall]) -> tuple[ToolCall, ...]:
+    """The calls as they can be sent back: as they came, but for an id or a name that is missing.
+
+    The service refuses calls without them; the model is told that there is no function of that name.
+    """
+    return tuple(
+        structs.replace(call, id=call.id or f"call_{place}", name=call.name or "unknown")
+        for place, call in enumerate(calls)
+    )
 
 
 class Choice:
@@ -77,13 +93,14 @@ class Choice:
         self._first_text = None
         self.state = "reasoning"
 
-    def add_call(self, position: int | None, id: str, name: str, arguments: str) -> None:
+    def add_call(self, position: int | None, id: str, name: str, arguments: str, kind: str = "") -> None:
         """Append a piece of a tool call; `position` counts the calls of this answer, None if not counted."""
         call = self._call_at(position, id)
         if id and not call.id:  # some services repeat id and name; neither comes in pieces
             call.id = id
             self._calls_by.setdefault(id, call)
         call.name = call.name or name
+        call.kind = call.kind or kind
         call.arguments.append(arguments)
         self.state = "answering"
 
@@ -128,7 +145,10 @@ class Choice:
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
         """The tool calls so far, in the order in which they began."""
-        return tuple(ToolCall(call.id, call.name, _joined(call.arguments)) for call in self._calls)
+        return tuple(
+            ToolCall(call.id, call.name, _joined(call.arguments), call.kind or FUNCTION)
+            for call in self._calls
+        )
 
     @property
     def reasoning_seconds(self) -> float:
@@ -170,6 +190,7 @@ class _GrowingCall:
     def __init__(self) -> None:
         self.id = ""
         self.name = ""
+        self.kind = ""
         self.arguments: list[str] = []
 
 

@@ -47,7 +47,7 @@ class TextWasReasoning(msgspec.Struct, frozen=True):
 class ToolCallDelta(msgspec.Struct, frozen=True):
     """A piece of a tool call: `call` counts the calls of a choice, None where the service did not count.
 
-    Id and name stand in the first piece, or in several; only `arguments` come in pieces.
+    Id, name and kind stand in the first piece, or in several; only `arguments` come in pieces.
     """
 
     id: str
@@ -55,6 +55,7 @@ class ToolCallDelta(msgspec.Struct, frozen=True):
     arguments: str
     call: int | None = None
     index: int = 0
+    kind: str = ""
 
 
 class Finished(msgspec.Struct, frozen=True):

@@ -83,6 +83,7 @@ def _call(call: dict[str, Any]) -> dict[str, Any]:
     return {
         "index": _count(call.get("index")),
         "id": _text(call.get("id")),
+        "type": _text(call.get("type")),
         "function": {"name": _text(function.get("name")), "arguments": _text(arguments)},
     }
 

@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 import msgspec
 from msgspec import structs
 
+from kimi_magic.messages.choice import ToolCall
+
 Role = Literal["system", "user", "assistant", "tool"]
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -81,6 +83,23 @@ def user_message(text: str, pictures: Sequence[str] = ()) -> Message:
     return Message("user", (*parts, TextPart(text)))
 
 
+def calls_message(text: str, reasoning: str, calls: Sequence[ToolCall]) -> Message:
+    """An answer that calls functions, as it is sent back: whole, and with its reasoning, even if that is "".
+
+    Moonshot refuses it without the field while thinking is enabled.
+    """
+    sent = [
+        {"id": call.id, "type": call.kind, "function": {"name": call.name, "arguments": call.arguments}}
+        for call in calls
+    ]
+    return Message("assistant", text, reasoning_content=reasoning, tool_calls=tuple(sent))
+
+
+def result_message(call: ToolCall, content: str | tuple[TextPart | ImagePart, ...]) -> Message:
+    """The answer to a call."""
+    return Message("tool", content, tool_call_id=call.id, name=call.name)
+
+
 class ResponseFormat(msgspec.Struct, frozen=True, omit_defaults=True):
     """The form of the answer: text, a JSON object, or JSON that fits a schema."""
 
@@ -127,22 +146,6 @@ def response_format_from(value: object) -> ResponseFormat:
         case {"type": "json_schema", "json_schema": dict() as schema}:
             return ResponseFormat("json_schema", dict(schema))
     raise ValueError("text, json_object, or an object with such a type")
-
-
-def tools_from(value: object) -> tuple[dict[str, Any], ...]:
-    """Tool definitions, unchanged.
-
-    Raises:
-        ValueError: It is no list of 1 to 128 tools with a type and a function.
-    """
-    if not isinstance(value, list | tuple) or not 1 <= len(value) <= MOST_TOOLS:
-        raise ValueError(f"a list of 1 to {MOST_TOOLS} tools, as JSON or the name of a variable")
-    for tool in value:
-        match tool:
-            case {"type": str(), "function": {"name": str(), "description": str(), "parameters": dict()}}:
-                continue
-        raise ValueError("tools with type, and function with name, description and parameters")
-    return tuple(dict(tool) for tool in value)
 
 
 class StreamOptions(msgspec.Struct, frozen=True):

@@ -61,6 +61,7 @@ class _Function(msgspec.Struct):
 class _Call(msgspec.Struct):
     index: int | None = None
     id: str | None = None
+    type: str | None = None
     function: _Function | None = None
 
 
@@ -147,8 +148,9 @@ class Chunk(msgspec.Struct):
                     position = place if call.index is None and choice.message else call.index
                     function = call.function or _Function()
                     yield ToolCallDelta(
-                        call.id or "", function.name or "", function.arguments or "", position, choice.index
-                    )
+                        call.id or "", function.name or "", function.arguments or "", position, choice.index,
+                        call.type or "",
+                    )  # fmt: skip
             if choice.finish_reason:
                 yield Finished(choice.finish_reason, choice.index)
             if choice.usage is not None:

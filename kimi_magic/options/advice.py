@@ -43,6 +43,7 @@ CELL_WORDS = Words(
         "set_model": "%kimi_config --model {}",
         "settings": "%kimi_config",
         "write_prompt": "Write the question below the %%kimi line",
+        "yes": "--yes",
     },
 )
 PYTHON_WORDS = Words(
@@ -55,6 +56,7 @@ PYTHON_WORDS = Words(
         "offline": "offline=True",
         "set_model": "model='{}'",
         "write_prompt": "Pass the question as the first argument",
+        "yes": "yes=True",
     },
 )
 COMMAND_WORDS = Words(

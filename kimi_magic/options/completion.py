@@ -125,7 +125,7 @@ def _values(option: Option, begun: str, names: Sequence[str], host: str, chats: 
             known = names
         case "unset":
             known = [each.name for each in at(CONFIG) if each.is_setting and each.name != "unset"]
-        case "attach" | "schema" | "tools":
+        case "attach" | "schema" | "tool" | "tools":
             known, is_all = names, False
         case "env_file":
             is_all = False

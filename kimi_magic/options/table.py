@@ -152,9 +152,20 @@ TABLE: tuple[Option, ...] = (
         values.whole(0, 5),
     ),
     Option(
-        "tools", ("--tools",), "functions that the model may ask for: JSON, or the name of a variable",
-        "LIST", values.tools, named=True,
+        "tool", ("-T", "--tool"),
+        "a function of the notebook that the model may call, or a list or namespace; may be repeated", "NAME",
+        values.dotted, entries=_CELL_CONFIG, most=values.MOST_TOOLS,
     ),
+    Option(
+        "tools", ("--tools",),
+        "definitions of functions as the service takes them: JSON, or the name of a variable", "LIST",
+        values.tools, named=True,
+    ),
+    Option(
+        "max_steps", ("--max-steps",), "rounds of calls before the answer has to come without tools", "N",
+        values.whole(1, values.MOST_STEPS), default=8,
+    ),
+    Option("yes", ("--yes",), "run functions without asking first", "", values.flag, default=False),
     Option(
         "attach", ("-a", "--attach"),
         "a picture or a text: a file, an address, a variable or Out[n]; may be repeated", "THING",
@@ -382,8 +393,9 @@ TABLE: tuple[Option, ...] = (
 GROUPS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("Model and sampling", (
         "model", "system", "temperature", "max_tokens", "effort", "thinking", "top_p", "top_k", "n",
-        "presence_penalty", "frequency_penalty", "stop", "prefix", "tools", "extra",
+        "presence_penalty", "frequency_penalty", "stop", "prefix", "extra",
     )),
+    ("Functions that the model calls", ("tool", "tools", "max_steps", "yes")),
     ("The notebook in the prompt", (
         "attach", "image_size", "force", "cells", "fix", "raw", "dry_run", "show_prompt",
     )),

@@ -20,6 +20,8 @@ LONGEST_STOP = 32  # bytes
 MOST_STOPS = 5
 MOST_ATTACHMENTS = 16
 MOST_HEADERS = 16
+MOST_TOOLS = 128
+MOST_STEPS = 300  # Kimi K2 Thinking is said to go through 200 to 300 calls (Moonshot's model card)
 _FIXED_HEADERS = (
     "host",
     "content-length",
@@ -204,11 +206,21 @@ def response_format(value: object) -> ResponseFormat:
     return response_format_from(_json(value) if isinstance(value, str) and value.startswith("{") else value)
 
 
-def tools(value: object) -> tuple[dict[str, Any], ...]:
-    """Definitions of functions, as the service takes them, also as JSON text."""
-    from kimi_magic.messages.sent import tools_from
+def tools(value: object) -> tuple[Any, ...]:
+    """Functions, or definitions of some as the service takes them, also as JSON text."""
+    from kimi_magic.tools.toolbox import checked
 
-    return tools_from(_json(value) if isinstance(value, str) else value)
+    found = checked(_json(value) if isinstance(value, str) else value)
+    if len(found) > MOST_TOOLS:
+        raise ValueError(f"a list of 1 to {MOST_TOOLS} tools")
+    return found
+
+
+def dotted(value: object) -> str:
+    """The name of something in the notebook, which may be dotted."""
+    if isinstance(value, str) and all(part.isidentifier() for part in value.split(".")):
+        return str.__str__(value)
+    raise ValueError("the name of a function of the notebook, or of a list or namespace of functions")
 
 
 def extra(value: object) -> dict[str, Any]:

@@ -64,10 +64,14 @@ Build = Callable[[Any, Steps], Any]
 
 
 class Validator(NamedTuple):
-    """`schema` is a full JSON Schema; `build` takes a value and the steps that lead to it in the answer."""
+    """`schema` is a full JSON Schema; `build` takes a value and the steps that lead to it in the answer.
+
+    `runs_code`: it may call functions of the person's, such as a validator, which may take long.
+    """
 
     schema: dict[str, Any]
     build: Build
+    runs_code: bool = False
 
 
 def for_type(kind: Any) -> Validator:
@@ -84,7 +88,8 @@ def for_type(kind: Any) -> Validator:
         raise _no_type(kind, error) from None
     _add_formats(schema, schema, info, set())
     has_checks = enrich(schema, stand_in)
-    return _by_msgspec(schema, stand_in, finish, has_checks=has_checks)
+    made = _by_msgspec(schema, stand_in, finish, has_checks=has_checks)
+    return made._replace(runs_code=_runs_code(info))
 
 
 def for_schema(given: Mapping[str, Any]) -> Validator:
@@ -253,6 +258,38 @@ def checker(schema: Mapping[str, Any]) -> Any:
     return kind(schema, registry=Registry(), format_checker=formats)
 
 
+# What a class of msgspec, dataclasses or attrs has that calls code of the person's when it is made.
+_HOOKS = ("__post_init__", "__attrs_post_init__", "__attrs_attrs__")
+
+
+def _runs_code(about: Any) -> bool:
+    """Whether making a value calls code of the person's: by `msgspec.inspect`, or pydantic's core schema.
+
+    The kinds of the latter are in the documentation of `pydantic_core.core_schema`.
+    """
+    open_parts, seen = [about], set[int]()
+    while open_parts:
+        part = open_parts.pop()
+        if isinstance(part, list | tuple | set | frozenset):
+            open_parts.extend(part)
+        elif isinstance(part, dict):
+            if (
+                str(part.get("type")).startswith("function-")
+                or part.get("post_init")
+                or part.get("custom_init")
+            ):
+                return True
+            open_parts.extend(part.values())
+        elif isinstance(part, msgspec.inspect.CustomType):
+            return True
+        elif isinstance(part, msgspec.Struct) and id(part) not in seen:
+            seen.add(id(part))
+            if any(hasattr(getattr(part, "cls", None), hook) for hook in _HOOKS):
+                return True
+            open_parts.extend(getattr(part, name) for name in part.__struct_fields__)
+    return False
+
+
 # ---- pydantic ----
 
 
@@ -282,7 +319,8 @@ def for_adapter(adapter: Any) -> Validator:
             raise SchemaFault(unfit, around)
         return made
 
-    return Validator(schema, build)
+    core = getattr(adapter, "core_schema", None)
+    return Validator(schema, build, core is None or _runs_code(core))
 
 
 def _by_pydantic(kind: Any, *, instead: Exception | None = None) -> Validator:

@@ -60,7 +60,8 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     of such records, empty where they are not known; the kinds are boolean, integer, number, string, date,
     date-time and object. `raw` is the full JSON Schema; `has_rows` says
     whether a table can be made of what fits it;
-    `is_of_type` whether it was made of a type and not given as a JSON Schema.
+    `is_of_type` whether it was made of a type and not given as a JSON Schema; `runs_code` whether making a
+    value calls functions of the person's.
     """
 
     name: str
@@ -72,6 +73,7 @@ class Schema(msgspec.Struct, Generic[T], frozen=True, eq=False):
     is_of_type: bool
     _has_decimals: bool
     _build: Callable[[Any, Steps], Any]
+    runs_code: bool = False
 
     def form(self) -> tuple[dict[str, Any], bool]:
         """The schema as a response format carries it, and whether it qualifies for `strict`.
@@ -224,8 +226,9 @@ def of(spec: object, namespace: Mapping[str, Any] = types.MappingProxyType({})) 
     raw, is_of_type = validator.schema, not isinstance(given, Mapping)
     has_decimals = is_of_type and any(map(is_decimal, parts(raw)))
     return Schema(
-        name_for(name), sent, wrapped, found, raw, has_rows(raw), is_of_type, has_decimals, validator.build
-    )
+        name_for(name), sent, wrapped, found, raw, has_rows(raw), is_of_type, has_decimals, validator.build,
+        validator.runs_code,
+    )  # fmt: skip
 
 
 _MOST_COMPILED = 64

@@ -63,7 +63,8 @@ def complete(draft: Draft, index: int, cap: int, stops: Iterable[str], faults: F
         is_cut = is_cut or spent + len(pieces) > left
         if is_cut and (spent >= left or len(content) < len(all_content)):
             break
-        calls.append(ToolCallPieces(call.id, call.name, tuple(pieces[: left - spent])))
+        name = f"{call.name}_x" if faults.unknown_tool else call.name
+        calls.append(ToolCallPieces(call.id, name, tuple(pieces[: left - spent])))
         spent += len(calls[-1].arguments)
     total, reasoning_total = len(reasoning) + len(content) + spent, len(reasoning)
     if faults.think_tags and reasoning:

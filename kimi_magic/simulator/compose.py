@@ -11,9 +11,9 @@ import re
 from dataclasses import replace
 from random import Random
 
-from . import answers, content, json_answers, misfits, prompt_schema, tool_calls
+from . import answers, content, json_answers, misfits, prompt_schema, tool_rounds
 from .completion import Draft
-from .context import Context, excerpt, read_context, wording
+from .context import Context, read_context, wording
 from .hashing import digest, random_for
 from .messages import Message
 from .request import Request
@@ -21,11 +21,12 @@ from .schemas import JsonSchema
 
 _WITHOUT_EFFECT = ("messages", "max_tokens", "max_completion_tokens", "stop", "n", "user", "prompt_cache_key")
 _JSON_GAPS = ("", '"…"', ': "…"', '"more": "…"')  # what may be missing before the closing brackets
-_FAILURE = re.compile(r"\s*(error|traceback|exception)\b", re.IGNORECASE)
 
 
-def drafts(request: Request, seed: int, misfit: str) -> list[Draft]:
+def drafts(request: Request, seed: int, misfit: str, *, loops: bool = False) -> list[Draft]:
     """Write one draft for each choice that the request asks for; `misfit` is the fault switch of that name.
+
+    With `loops`, tools are called again and again, whatever they answer.
 
     Raises `SchemaError` for a schema that turns out to be too much work.
     """
@@ -46,7 +47,7 @@ def drafts(request: Request, seed: int, misfit: str) -> list[Draft]:
     for index in range(request.n):
         random = random_for(basis, index)
         context = read_context(history, index, first_variant + index)
-        draft = _draft(request, history, context, random, schema)
+        draft = _draft(request, history, context, random, schema, loops=loops)
         if prefix is not None:
             draft = _continue(draft, prefix, context, random)
         if misfit:
@@ -71,69 +72,18 @@ def _draft(
     context: Context,
     random: Random,
     schema: tuple[JsonSchema | None, str],
+    *,
+    loops: bool,
 ) -> Draft:
-    results = _results(history)
-    call = _tool_call(request, history, context, len(results), random)
-    if call is not None:
-        return call
+    calls = tool_rounds.looped if loops else tool_rounds.draft
+    called = calls(request, history, context, random)
+    if called is not None and (called.tool_calls or request.json_mode == "text"):
+        return called
     if schema[0] is not None:
         return json_answers.by_schema(schema[0], schema[1], history, context, random)
     if request.json_mode != "text":
         return json_answers.by_words(history, context, random)
-    if results and history[-1].role == "tool":
-        return _report(context, results[-1])
     return Draft(*answers.answer(context, random))
-
-
-def _tool_call(
-    request: Request, history: tuple[Message, ...], context: Context, rounds: int, random: Random
-) -> Draft | None:
-    """Call a tool if the question asks for one, or once more if it asks for several steps."""
-    last = history[-1].role if history else "system"
-    if last not in ("user", "tool"):
-        return None
-    if last == "tool" and (
-        rounds >= tool_calls.steps_wanted(context.question) or request.tool_choice == "none"
-    ):
-        return None
-    tool = tool_calls.choose(context.question, request.tools, request.tool_choice)
-    if tool is None:
-        return None
-    texts = content.load("answers")["tools"]
-    reasoning = texts["call_reasoning"].format(
-        question=excerpt(context.question),
-        again=texts["again"].format(step=rounds + 1) if rounds else "",
-        tool=excerpt(tool.name),
-        description=excerpt(tool.description, 80),
-    )
-    return Draft(reasoning, "", tool_calls.make(tool, context.question, history, random))
-
-
-def _results(history: tuple[Message, ...]) -> list[list[tuple[str, str]]]:
-    """Return the rounds of tool results since the last user message, each as (call, result)."""
-    rounds: list[list[tuple[str, str]]] = []
-    calls: dict[str, str] = {}
-    for message in history:
-        match message.role:
-            case "user":
-                rounds = []
-            case "assistant" if message.tool_calls:
-                calls = {call.id: f"{call.name} {call.arguments}" for call in message.tool_calls}
-                rounds.append([])
-            case "tool":
-                rounds[-1].append((calls.get(message.tool_call_id, message.name), message.text))
-    return rounds
-
-
-def _report(context: Context, results: list[tuple[str, str]]) -> Draft:
-    texts = content.load("answers")["tools"]
-    outcome = "failed" if any(_FAILURE.match(text) for _, text in results) else "good"
-    reasoning = texts["report_reasoning"].format(
-        count=len(results), verdict=texts[f"verdict_{outcome}"], question=excerpt(context.question)
-    )
-    lines = [texts["result"].format(call=excerpt(call), result=excerpt(text, 200)) for call, text in results]
-    parts = [wording(texts["openings"], context), "\n".join(lines), texts[f"closing_{outcome}"]]
-    return Draft(reasoning, "\n\n".join(parts))
 
 
 def _continue(draft: Draft, prefix: Message, context: Context, random: Random) -> Draft:

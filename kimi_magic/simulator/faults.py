@@ -17,6 +17,8 @@ Failures; `times=N` ends them after N requests (counted for each text of switche
     no-done                  the end without [DONE]
     finish=REASON            that finish_reason
     malformed-arguments      tool arguments that are not JSON
+    unknown-tool             a call of a function that was not offered
+    tool-loop                the same call again, whatever came of it, as long as tools are offered
     no-choices               one event with an empty list of choices and no usage
     misfit=KIND              JSON mode gives what does not fit: type (a value of another type), missing (a
                              property left out), fence (right, but in a fence after a sentence), broken (a
@@ -70,6 +72,8 @@ class Faults:
     no_done: bool = False
     finish: str = ""
     malformed_arguments: bool = False
+    unknown_tool: bool = False
+    tool_loop: bool = False
     no_choices: bool = False
     misfit: str = ""
     comments: bool = False

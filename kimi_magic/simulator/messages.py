@@ -20,6 +20,7 @@ from .profiles import ModelCard, Profile
 from .refusals import RefusalError, invalid
 from .tokens import LONGEST_PIECE, split
 
+BUILTIN = "builtin_function"  # the type of a tool that the service runs itself
 IMAGE_TOKENS = 1024  # what one image costs here; the vendor's figure depends on its size
 _ROLES = ("system", "user", "assistant", "tool")
 _DATA_ADDRESS = re.compile(r"data:([\w.+-]+/[\w.+-]+)?(?:;[\w=.+-]+)*;base64,(.*)", re.DOTALL)
@@ -157,7 +158,7 @@ def _tool_calls(value: Any, at: int) -> tuple[ToolCall, ...]:
     calls: list[ToolCall] = []
     for entry in value:
         function = entry.get("function") if isinstance(entry, dict) else None
-        if not isinstance(function, dict) or entry.get("type") != "function":
+        if not isinstance(function, dict) or entry.get("type") not in ("function", BUILTIN):
             raise invalid(f"tool_calls of the message at position {at} must be objects of type function")
         ident, name, arguments = entry.get("id"), function.get("name"), function.get("arguments")
         if not isinstance(ident, str) or not ident:

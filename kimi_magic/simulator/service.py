@@ -216,7 +216,7 @@ class Service:
 
     def _complete(self, request: Request, prompt: list[str], key: str, active: Faults) -> wire.ChatCompletion:
         try:
-            drafts = compose.drafts(request, self._seed, active.misfit)
+            drafts = compose.drafts(request, self._seed, active.misfit, loops=active.tool_loop)
         except SchemaError as problem:
             raise bad_schema(problem) from None
         choices = [

@@ -13,7 +13,7 @@ from typing import Any
 from . import content, english, samples, schema_values
 from .messages import Message, ToolCall
 from .schemas import resolve
-from .tools import Tool
+from .tools import WEB_SEARCH, Tool
 
 MAX_PARALLEL = 4  # calls in one answer
 _DESCRIPTION_LENGTH = 500  # characters of a description that are compared with the question
@@ -44,12 +44,29 @@ def choose(question: str, tools: tuple[Tool, ...], choice: str) -> Tool | None:
     return tools[best] if scores[best] or choice == "required" else None
 
 
-def make(tool: Tool, question: str, messages: tuple[Message, ...], random: Random) -> tuple[ToolCall, ...]:
+def choose_all(question: str, tools: tuple[Tool, ...], choice: str) -> list[Tool]:
+    """Return the tools that the question asks for, in their order.
+
+    That is the one of `choose`, and those of whose names the question has every word.
+    """
+    best = choose(question, tools, choice)
+    if best is None or choice.startswith("="):
+        return [best] if best is not None else []
+    wanted = _Words(question)
+    return [tool for tool in tools if tool is best or wanted.has_all(tool.name)][:MAX_PARALLEL]
+
+
+def make(
+    tool: Tool, question: str, messages: tuple[Message, ...], random: Random, before: int = 0
+) -> tuple[ToolCall, ...]:
     """Make one call, or one for each thing named where the tool takes a single text.
 
-    The ids count on over the calls in `messages`.
+    The ids count on over the calls in `messages`, and over `before` more.
     """
-    count = sum(len(message.tool_calls) for message in messages)
+    count = sum(len(message.tool_calls) for message in messages) + before
+    if tool.name == WEB_SEARCH:
+        search = {"search_result": {"search_id": f"search-{count}"}, "usage": {"total_tokens": 512}}
+        return (ToolCall(f"{tool.name}:{count}", tool.name, json.dumps(search)),)
     properties = resolve(tool.schema.root, tool.schema.root).get("properties", {})
     required = tool.schema.root.get("required", list(properties))
     things = _things(question)
@@ -155,6 +172,11 @@ class _Words:
     def shared_with(self, text: str) -> int:
         """Return how many words of a text have a related one in the question."""
         return sum(self._has_related(word) for word in _weighty_words(text))
+
+    def has_all(self, name: str) -> bool:
+        """Return whether the question has every weighty word of the name of a tool."""
+        words = _weighty_words(name)
+        return bool(words) and all(self._has_related(word) for word in words)
 
     def name(self, option: str) -> bool:
         """Return whether the question names an option: by one of its words, or literally."""

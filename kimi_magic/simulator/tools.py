@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from . import schema_values
+from .messages import BUILTIN
 from .profiles import ModelCard
 from .refusals import RefusalError, invalid
 from .schemas import JsonSchema, SchemaError
 
 MAX_TOOLS = 128
+WEB_SEARCH = "$web_search"  # Moonshot's own tool, which the service runs itself
 _NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_-]{0,127}")
 
 
@@ -84,6 +86,9 @@ def as_text(tools: tuple[Tool, ...]) -> str:
 def _read(value: Any, path: str) -> Tool:
     if not isinstance(value, dict):
         raise invalid(f"{path} must be an object")
+    if value.get("type") == BUILTIN and value.get("function") == {"name": WEB_SEARCH}:
+        anything = {"type": "object", "properties": {}}
+        return Tool(WEB_SEARCH, "Search the web", anything, schema_values.check_parameters(anything))
     if value.get("type") != "function":
         raise invalid(f"{path}.type must be function")
     function = value.get("function")

@@ -13,6 +13,7 @@ from typing import Any
 
 from .completion import Choice
 from .faults import Faults
+from .messages import BUILTIN
 
 DONE = "[DONE]"
 _to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -85,7 +86,7 @@ def _message(choice: Choice, completion: ChatCompletion, faults: Faults) -> dict
             {
                 **_call_index(at, faults),
                 "id": call.id,
-                "type": "function",
+                "type": _kind(call.name),
                 "function": {"name": call.name, "arguments": "".join(call.arguments)},
             }
             for at, call in enumerate(choice.tool_calls)
@@ -120,9 +121,14 @@ def _fragments(choice: Choice, faults: Faults) -> Iterator[dict[str, Any]]:
     """Yield the tool calls as they are streamed: id and name first, then the arguments in pieces."""
     for at, call in enumerate(choice.tool_calls):
         index = _call_index(at, faults)
-        yield {**index, "id": call.id, "type": "function", "function": {"name": call.name, "arguments": ""}}
+        head = {**index, "id": call.id, "type": _kind(call.name)}
+        yield {**head, "function": {"name": call.name, "arguments": ""}}
         for piece in call.arguments:
             yield {**index, "function": {"arguments": piece}}
+
+
+def _kind(name: str) -> str:
+    return BUILTIN if name.startswith("$") else "function"
 
 
 def _call_index(at: int, faults: Faults) -> dict[str, int]:

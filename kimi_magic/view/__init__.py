@@ -30,6 +30,10 @@ class View(Protocol):
     def close(self, turn: Turn) -> None:
         """Show the final state and leave nothing alive behind."""
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether a person can click on buttons while a turn runs; `update` shows them where it asks."""
+
     def repeat(self, turn: Turn) -> None:
         """Show a turn again as it was shown when it was asked; nothing is sent for it."""
 
@@ -93,6 +97,20 @@ def show_frame(shell: Any, frame: Any) -> None:
     from kimi_magic.view import table, words
 
     _show(shell, words.for_export(table.html(frame)), words.printable(str(frame)))
+
+
+def differences_html(rows: Sequence[tuple[str, str, str]], count: str) -> str:
+    """Places with what is there on two sides, as a table."""
+    from kimi_magic.view import table, words
+
+    return words.for_export(table.differences_html(rows, count))
+
+
+def differences_markdown(rows: Sequence[tuple[str, str, str]], count: str) -> str:
+    """The same as a table of Markdown."""
+    from kimi_magic.view import table
+
+    return table.differences_markdown(rows, count)
 
 
 def is_notebook(shell: Any) -> bool:
@@ -196,11 +214,10 @@ def show_prompt(
 
 
 def bundle(turn: Turn) -> dict[str, str]:
-    """A turn that is the value of a cell, as its own cell showed it; its JSON as a tree."""
-    from kimi_magic.view import static, tree, words
+    """A turn that is the value of a cell, as its own cell showed it."""
+    from kimi_magic.view import static
 
-    html = static.html(turn) + (words.for_export(tree.of_value(turn.value)) if turn.parsed else "")
-    return {"text/html": html, "text/plain": static.plain(turn)}
+    return static.bundle(turn)
 
 
 def _show(shell: Any, html: str, plain: str) -> None:

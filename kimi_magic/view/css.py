@@ -1,45 +1,8 @@
 """Styles of what is shown. Inline, because a saved page has no style sheet of ours; they follow the theme."""
 
-# Where scripts may run, code has a button that copies it; elsewhere this is nothing, and nothing is missing.
-# Where the page gives scripts its application (`expose_app_in_browser`), another puts it into a new cell.
-# The buttons float over a wrapper, because what stands in a `pre` scrolls with it.
-COPY_SCRIPT = """
-for (const pre of document.currentScript.parentNode.querySelectorAll("pre")) {
-  const [around, row] = ["div", "div"].map(name => document.createElement(name))
-  const code = pre.innerText.replace(/\\n$/, "")
-  const add = (name, done, act) => {
-    const button = document.createElement("button")
-    button.style = "margin-left:4px;padding:0 .5em;font:inherit;font-size:.8em;cursor:pointer;color:inherit;\
-background:var(--jp-layout-color1,Canvas);border:1px solid;border-radius:3px;opacity:.7"
-    button.type = "button"
-    button.textContent = name
-    button.onclick = async () => {
-      await act()
-      button.textContent = done
-    }
-    row.append(button)
-  }
-  around.style = "position:relative"
-  row.style = "position:absolute;top:2px;right:2px"
-  if (window.jupyterapp) add("Insert below", "Inserted", async () => {
-    const cells = jupyterapp.shell.currentWidget.content
-    cells.activeCellIndex = cells.widgets.findIndex(cell => cell.node.contains(pre))
-    await jupyterapp.commands.execute("notebook:insert-cell-below")
-    cells.activeCell.model.sharedModel.setSource(code)
-  })
-  add("Copy", "Copied", async () => {
-    if (isSecureContext) await navigator.clipboard.writeText(code)
-    else {
-      getSelection().selectAllChildren(pre)
-      document.execCommand("copy")
-    }
-  })
-  pre.before(around)
-  around.append(pre, row)
-}
-"""
 QUIET_CSS = "opacity:.7;font-size:.87em;margin:.4em 0"
-TITLE_CSS = f"{QUIET_CSS};margin-bottom:0;padding:0 0 .4em;cursor:pointer"  # padding, which never collapses
+# Padding, which never collapses; without `list-item` the old notebook shows no mark to unfold.
+TITLE_CSS = f"{QUIET_CSS};margin-bottom:0;padding:0 0 .4em;cursor:pointer;display:list-item"
 PLAIN_CSS = "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;margin:.5em 0"
 REASONING_CSS = (
     "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;"
@@ -52,10 +15,24 @@ NOTICE_CSS = (
     "padding:.35em .8em;margin:.5em 0;font-size:.93em"
 )
 BAR_CSS = "border-left:2px solid;padding-left:.8em;margin:.4em 0 .9em;max-height:24em;overflow:auto"
+CALL_CSS = (
+    "white-space:pre-wrap;overflow-wrap:anywhere;unicode-bidi:plaintext;font-family:monospace;"
+    "font-family:var(--jp-code-font-family,monospace);font-size:.93em;margin:0 0 .4em"
+)
 TREE_CSS = (  # twice the family: an untrusted page loses styles with a variable
     "font-family:monospace;font-family:var(--jp-code-font-family,monospace);font-size:.93em;line-height:1.5;"
-    "overflow-wrap:anywhere"
+    "overflow-wrap:anywhere;white-space:pre-wrap"
 )
+
+# What scrolls or clips around the widgets; the button stays in sight only where none of it does.
+_AROUND = (
+    ":is(.jp-OutputArea-child, .jp-OutputArea-output, .jp-OutputArea, .jp-Cell-outputArea, .jp-Cell, "
+    ".jp-Cell-outputWrapper, .widget-subarea, .output_subarea, .output_wrapper, .output)"
+)
+
+# Answers side by side where there is room for them, else one below the other.
+COLUMNS_CSS = "display:flex;flex-wrap:wrap;gap:0 2em"
+COLUMN_CSS = "flex:1 1 14em;min-width:0;width:auto"
 
 # Makes the widgets look like the static end, so that nothing moves when it takes their place: flowing blocks
 # instead of flexible boxes, the accordion as a `details`. The reasoning scrolls, and stays at its end.
@@ -66,14 +43,19 @@ LIVE_CSS = f"""
 .kimi-live .widget-htmlmath-content {{ margin: 0; padding: 0; font: inherit; color: inherit }}
 .kimi-live > .widget-html:first-child {{ display: none }}
 .kimi-live .widget-hbox > .widget-html {{ padding-right: 6em }}
+.kimi-live .widget-hbox {{ position: sticky; top: 0; z-index: 1;
+  background: var(--jp-layout-color0, Canvas) }}
 .kimi-live .widget-hbox > button {{ position: absolute; top: 0; right: 0; width: auto; height: 22px;
   margin: 0; padding: 0 .7em; line-height: 20px }}
+{_AROUND}:has(.kimi-live) {{ overflow: visible }}
 .kimi-live .widget-accordion, .kimi-live [class*="Accordion-child"] {{ display: block; margin: 0 }}
-.kimi-live [class*="Collapse-header"] {{ {TITLE_CSS}; display: list-item; border: 0; background: none;
+.kimi-live [class*="Collapse-header"] {{ {TITLE_CSS}; border: 0; background: none;
   list-style: disclosure-closed inside; color: inherit; font-weight: inherit; line-height: inherit }}
 .kimi-live [class*="Collapse-open"] > [class*="Collapse-header"] {{ list-style-type: disclosure-open }}
 .kimi-live [class*="Collapse-header"] > i {{ display: none }}
 .kimi-live .kimi-row {{ {TREE_CSS} }}
+.kimi-live .kimi-columns {{ {COLUMNS_CSS} }}
+.kimi-live .kimi-columns > .widget-vbox {{ {COLUMN_CSS} }}
 .kimi-live [class*="Collapse-contents"] {{ {REASONING_CSS}; border: 0; {BAR_CSS}; padding: 0 0 0 .8em;
   background: none; color: inherit; display: flex; flex-direction: column-reverse }}
 """

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from kimi_magic import agreements
 from kimi_magic.conversation import Turn
 from kimi_magic.messages import CALLS, FILTER, LENGTH, STOP, Choice
 from kimi_magic.request import larger_cap
+from kimi_magic.view import words
 
+MOST_FIELDS = 12  # of which it is said how far the answers agree
 MOVED = "The text above was reasoning; here the answer begins:"
 
 
@@ -22,6 +25,8 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
         return _cut(turn, choice, lasting)
     if choice.finish_reason == FILTER:
         return "The content filter of the service ended this answer; it does not enter the conversation."
+    if choice is turn.choice and turn.step.results:
+        return "Stopped while functions were called; the turn does not enter the conversation."
     if calls := len(choice.tool_calls):
         functions = "a function" if calls == 1 else f"{calls} functions"
         return f"The model asks to run {functions}; the turn does not enter the conversation."
@@ -36,11 +41,28 @@ def of_choice(turn: Turn, choice: Choice, *, lasting: bool = True) -> str:
 def notices(turn: Turn, *, lasting: bool = True) -> list[str]:
     """All that the person should know of a reply as a whole."""
     return [
+        *left_out(turn),
         *turn.notices,
         *turn.step.notices,
         *map(repaired, turn.rejections),
+        *not_run(turn),
         *of_turn(turn, lasting=lasting),
     ]
+
+
+def left_out(turn: Turn) -> list[str]:
+    """Which turns of the conversation the model did not get, if it did not get all of them."""
+    if turn.place is None or not turn.place.left_out:
+        return []
+    text = words.left_out(turn.place.left_out)
+    return [f"{text[0].upper()}{text[1:]}."]
+
+
+def not_run(turn: Turn) -> list[str]:
+    """Which functions were not run because nobody could be asked, each once."""
+    results = [result for step in turn.rounds for result in step.results]
+    refused = [result for result in results if result.state == "refused" and result.note]
+    return list(dict.fromkeys(f"{result.call.name} was not run: {result.note}." for result in refused))
 
 
 def repaired(fault: str) -> str:
@@ -56,6 +78,8 @@ def of_turn(turn: Turn, *, lasting: bool = True) -> list[str]:
     count = len(turn.choices)
     if count < turn.step.n:
         sentences.append(f"The service gave {count} of the {turn.step.n} answers asked for.")
+    if len(turn.parsed) > 1 and (shown := _agreement(turn)):
+        sentences.append(shown)
     if lasting and count > 1 and turn.kept:
         sentences.append("Answer 1 is in the conversation; %kimi --pick N chooses another.")
     elif lasting and not turn.choice.fits_history and any(choice.fits_history for choice in turn.choices):
@@ -63,10 +87,21 @@ def of_turn(turn: Turn, *, lasting: bool = True) -> list[str]:
     return sentences
 
 
+def _agreement(turn: Turn) -> str:
+    """How far several JSON answers agree."""
+    rows = agreements.of([turn.unwrapped(parsed.value) for parsed in turn.parsed])
+    shown = [f"{row.field} {row.agreeing} of {row.answers}".strip() for row in rows[:MOST_FIELDS]]
+    more = f" and {len(rows) - MOST_FIELDS} fields more" if len(rows) > MOST_FIELDS else ""
+    return f"How many agree: {', '.join(shown)}{more}." if shown else ""
+
+
 def _broken(turn: Turn, choice: Choice) -> str:
-    """The way on from an answer that was stopped or lost with its connection."""
-    can_go_on = choice is turn.choice and choice.finish_reason is None and choice.text and not turn.wants_json
-    return "Go on from here with %kimi --continue." if can_go_on else ""
+    """What becomes of an answer that was stopped or lost with its connection, and the way on from it."""
+    if not choice.text:
+        return ""
+    can_go_on = choice is turn.choice and choice.finish_reason is None and not turn.wants_json
+    way = "; go on from here with %kimi --continue" * can_go_on
+    return f"This part is not in the conversation{way}."
 
 
 def _cut(turn: Turn, choice: Choice, lasting: bool) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from kimi_magic import markdown
 from kimi_magic.conversation import Conversation, Turn
 from kimi_magic.messages import ImagePart, Message
-from kimi_magic.view import css, static, words
+from kimi_magic.view import calls, css, static, words
 
 EMPTY = "Nothing is in the conversation yet."
 _TYPED = "white-space:pre-wrap;overflow-wrap:anywhere"
@@ -23,8 +24,13 @@ def html(messages: Sequence[Message]) -> str:
 
 def plain(messages: Sequence[Message]) -> str:
     """The same as text, without the reasoning."""
-    texts = [f"{message.role}:\n{words.printable(_text(message))}" for message in messages]
+    texts = [f"{message.role}:\n{words.printable(_plain_text(message))}" for message in messages]
     return "\n\n".join(texts) or EMPTY
+
+
+def _plain_text(message: Message) -> str:
+    wanted = (words.call(call) for call in calls.calls_of(message))
+    return "\n".join(filter(None, [_text(message), *wanted]))
 
 
 def conversation_html(conversation: Conversation) -> str:
@@ -56,13 +62,32 @@ def conversation_markdown(conversation: Conversation) -> str:
     if conversation.system:
         parts.append(f"*System message:* {words.printable(conversation.system)}")
     for number, turn in enumerate(conversation.turns, 1):
-        prompt, answer = turn.messages()
+        prompt, *between, answer = turn.messages()
         parts += [f"## {_heading(turn, number)}", "**Prompt**", words.printable(_text(prompt))]
+        for message in between:
+            parts += _round_markdown(message)
         if answer.reasoning_content:
             quoted = words.printable(answer.reasoning_content).replace("\n", "\n> ")
             parts.append(f"> **Reasoning.** {quoted}")
         parts += ["**Answer**", words.printable(_text(answer))]
     return "\n\n".join(parts) + "\n"
+
+
+def _round_markdown(message: Message) -> list[str]:
+    """A message of a round of calls as paragraphs; what models and functions wrote stands in code."""
+    if message.role == "tool":
+        return [f"**Result of {words.on_one_line(message.name or 'the function')}**", _code(_text(message))]
+    parts = [words.printable(_text(message))] if message.text else []
+    for call in calls.calls_of(message):
+        parts += [f"**Call of {words.on_one_line(call.name)}**", _code(call.arguments)]
+    return parts
+
+
+def _code(text: str) -> str:
+    """Text as a code block, whose fence is longer than any in it."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    return f"{fence}text\n{words.printable(text)}\n{fence}"
 
 
 def _title(conversation: Conversation) -> str:
@@ -98,11 +123,14 @@ def _message(number: int, message: Message) -> str:
     if reasoning := message.reasoning_content:
         title = f"Reasoning · ≈ {words.rough_tokens(reasoning):,} tokens"
         parts.append(static.reasoning_html(title, reasoning))
-    if message.role == "assistant":
+    if message.role == "tool":
+        return calls.of_message(message)
+    if message.role == "assistant" and (message.text or not message.tool_calls):
         answer = markdown.render(words.without_controls(_text(message)), f"history {number}")
         parts.append(f'<div class="kimi-answer">{answer}</div>')
-    else:
+    elif message.role != "assistant":
         parts.append(f'<div style="{_TYPED}">{markdown.inert(words.printable(_text(message)))}</div>')
+    parts.append(calls.of_message(message))
     return "".join(parts)
 
 

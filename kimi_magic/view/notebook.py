@@ -7,21 +7,21 @@ widgets by `text/html` and `text/plain`, which survive saving, closing and expor
 from __future__ import annotations
 
 import asyncio
-import json
-import re
 from collections.abc import Callable
 from time import monotonic
 from typing import Any, Literal
 
 import ipywidgets as widgets
+from IPython.core.getipython import get_ipython
 from IPython.display import display
 
-from kimi_magic.conversation import Turn
-from kimi_magic.json_text import portable
+from kimi_magic import cells
+from kimi_magic.conversation import Step, Turn
 from kimi_magic.markdown import Blocks, inert
 from kimi_magic.messages import Choice
 from kimi_magic.messages.choice import shortened
-from kimi_magic.view import batch, css, static, table, tree, words
+from kimi_magic.view import batch, css, scripts, static, table, tree, words
+from kimi_magic.view.live_calls import LiveCalls
 
 GROUP_LENGTH = (
     3_000  # characters of HTML in one widget; more widgets are slow, larger ones are sent too often
@@ -40,13 +40,11 @@ WIDGET_DELAY = 0.3  # s without a word after which the widgets come all the same
 CALL_LENGTH = (
     300  # characters of a tool call shown while it grows; it is sent anew each time, the end shows all
 )
+VS_CODE = "__vsc_ipynb_file__"  # a name that VS Code puts into the notebook
 LONGEST_LINE = 6_000  # characters after which reasoning without a line end is cut all the same
-# Of what terminals obey and what reorders a line, what `json.dumps` leaves as it is.
-_CONTROL = re.compile("[\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
-LONGEST_PLAIN = 2_000  # characters of JSON that viewers of plain text get
-LONGEST_ON_A_LINE = 100  # characters of JSON that need no lines of their own
 
 LIVE = ("kimi-live", "jp-RenderedHTMLCommon")  # of the box around all: the second is the theme's
+_Growing = Blocks | tree.Rows | table.Growing
 Habit = Literal["auto", "open", "closed"]  # auto: open while it thinks, folded when the answer begins
 
 
@@ -59,6 +57,7 @@ class NotebookView:
         self._handle: Any = None
         self._shown = ""
         self._stop: Callable[[], None] | None = None
+        self._was_clicked = False  # the button, which had the focus then
         self._live: _Live | None = None
         self._kept: Any = None  # a second display, of which the page shows nothing while the widgets live
         self._kept_length = 0  # characters in it
@@ -67,8 +66,16 @@ class NotebookView:
     def open(self, turn: Turn, stop: Callable[[], None] | None = None) -> None:
         """Show the status line. Widgets take longer to make, so they come with the first words."""
         self._shown = words.status(turn)
-        self._stop = stop if _clicks_arrive() else None
+        if stop is not None and _clicks_arrive():
+            self._stop = self._clicked(stop)
         self._handle = display(self._status_bundle(), raw=True, display_id=True)
+
+    def _clicked(self, stop: Callable[[], None]) -> Callable[[], None]:
+        def clicked() -> None:
+            self._was_clicked = True
+            stop()
+
+        return clicked
 
     def update(self, turn: Turn) -> None:
         """Show what is new."""
@@ -120,16 +127,26 @@ class NotebookView:
         self._handle.update(self._live.bundle(), raw=True)
 
     def close(self, turn: Turn) -> None:
-        """Replace whatever is shown by the static end, and show the data of a JSON answer below it."""
+        """Replace whatever is shown by the static end."""
         final, about = self._final(turn), {"kimi_magic": static.summary(turn)}
+        if self._was_clicked:
+            self._handle.update({"text/html": f"<script>{scripts.FOCUS_SCRIPT}</script>"}, raw=True)
         self._handle.update(final, raw=True, metadata=about)
         turn.outputs = ((final, about),)
-        self._show_data(turn, self._kept)
+        if self._kept is not None:
+            self._kept.update(EMPTY, raw=True)
         if self._live is None:
             return
         is_long = self._kept is not None and turn.state == "complete"
         if not (is_long and self._close_later(final["text/html"])):
             self._live.close()
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody is there who can click, and the clicks arrive (in VS Code they do not)."""
+        shell = get_ipython()
+        is_there = bool(cells.request_of(shell).get("content", {}).get("allow_stdin"))
+        return self._stop is not None and is_there and VS_CODE not in shell.user_ns
 
     def repeat(self, turn: Turn) -> None:
         """Show the outputs of a turn as they were, after a status that says so."""
@@ -163,26 +180,8 @@ class NotebookView:
     def _final(self, turn: Turn) -> dict[str, str]:
         opened = set(range(len(turn.choices))) if self._habit == "open" else set()
         opened = self._live.reasoning_opened if self._live is not None else opened
-        html = static.html(turn, hide_reasoning=self._hide, open_reasoning=opened)
-        return {"text/html": html, "text/plain": static.plain(turn)}
-
-    def _show_data(self, turn: Turn, kept: Any = None) -> None:
-        """Show the data of a JSON answer, in the place of the text that was `kept` if there is one."""
-        data: dict[str, Any] = EMPTY
-        metadata: dict[str, Any] = {}
-        if turn.frame is not None:
-            data = {
-                "text/html": words.for_export(table.html(turn.frame)),
-                "text/plain": words.printable(str(turn.frame)),
-            }
-        elif turn.parsed:
-            data = data_bundle(turn.value)
-            metadata = {"application/json": {"expanded": tree.small(turn.value)}}
-        if kept is not None:
-            kept.update(data, raw=True, metadata=metadata)
-            turn.outputs += ((data, metadata),)
-        elif data is not EMPTY:
-            self._show_output(turn, data, metadata)
+        rendered = self._live.rendered(turn) if self._live is not None else None
+        return static.bundle(turn, hide_reasoning=self._hide, open_reasoning=opened, rendered=rendered)
 
     def _show_output(self, turn: Turn, data: dict[str, Any], about: dict[str, Any]) -> None:
         display(data, raw=True, metadata=about)
@@ -194,6 +193,8 @@ class NotebookView:
 
 class ProgressView:
     """One line that says how far a request is, from a moment after it was sent to its end."""
+
+    can_ask = False
 
     def __init__(self, delay: float = PROGRESS_DELAY) -> None:
         self._delay = delay
@@ -238,7 +239,6 @@ class EndView(NotebookView):
     def close(self, turn: Turn) -> None:
         """Show the end."""
         self._show_output(turn, self._final(turn), {"kimi_magic": static.summary(turn)})
-        self._show_data(turn)
 
     def repeat(self, turn: Turn) -> None:
         """Show the outputs of a turn as they were."""
@@ -266,7 +266,6 @@ class WidgetView(NotebookView):
         final = self._final(turn)
         if self._live is not None:
             self._live.finish(final["text/html"])
-        self._show_data(turn)
         turn.outputs = ()  # widgets are not saved
 
     def repeat(self, turn: Turn) -> None:
@@ -312,7 +311,7 @@ def batch_view() -> batch.BatchView:
 
 
 class _Live:
-    """The widgets of a growing reply: the status, and a panel for each answer; several panels are tabs."""
+    """The widgets of a growing reply: the status, and a panel for each answer; several stand side by side."""
 
     def __init__(self, turn: Turn, stop: Callable[[], None] | None, habit: Habit | None) -> None:
         count = turn.step.n
@@ -324,17 +323,21 @@ class _Live:
         head = self._status if stop is None else self._widgets.beside(self._status, stop)
         self._moment: object = None
         self._next = 0.0
-        self._tabs: Any = None
-        self._titles = [""] * count
+        self._columns: Any = None
+        self._titles: list[Any] = []
+        self._shown = [""] * count
+        self._habit = habit
+        self._before = (looks, head)
         if count == 1:
-            self._panels = [_Panel(self._widgets, (looks, head), habit, turn.wants_json, LIVE)]
-            self._box = self._panels[0].box
+            self._panels: list[_Panel] = []  # of the steps, one below the other
+            self._box = widgets.VBox(self._before, layout=self._widgets.layout, _dom_classes=LIVE)
             return
-        self._panels = [_Panel(self._widgets, (), habit, turn.wants_json) for _ in range(count)]
+        self._titles = [self._widgets.html(widgets.HTML) for _ in range(count)]
+        self._panels = [_Panel(self._widgets, habit, _growing(turn), (title,)) for title in self._titles]
         layout = self._widgets.layout
         boxes = tuple(panel.box for panel in self._panels)
-        self._tabs = widgets.Tab(boxes, selected_index=0, layout=layout)
-        self._box = widgets.VBox((looks, head, self._tabs), layout=layout, _dom_classes=LIVE)
+        self._columns = widgets.Box(boxes, layout=layout, _dom_classes=("kimi-columns",))
+        self._box = widgets.VBox((looks, head, self._columns), layout=layout, _dom_classes=LIVE)
 
     def bundle(self) -> dict[str, Any]:
         """What to display."""
@@ -344,7 +347,15 @@ class _Live:
     @property
     def reasoning_opened(self) -> set[int]:
         """The answers whose reasoning the person wants open: it stays as they left it."""
-        return {index for index, panel in enumerate(self._panels) if panel.reasoning_opened}
+        panels = self._panels if self._columns is not None else self._panels[-1:]
+        return {index for index, panel in enumerate(panels) if panel.reasoning_opened}
+
+    def rendered(self, turn: Turn) -> dict[int, str | None]:
+        """The answers as HTML, by choice, as far as they are known from what was shown."""
+        if self._columns is None and len(self._panels) != len(turn.shown_steps):
+            return {}  # the last step was never shown
+        panels = dict(enumerate(self._panels if self._columns is not None else self._panels[-1:]))
+        return {c.index: panels[c.index].rendered(c) for c in turn.choices if c.index in panels}
 
     @property
     def hidden_class(self) -> str:
@@ -362,7 +373,8 @@ class _Live:
         return _page() is not self._page
 
     def update(self, turn: Turn) -> None:
-        now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying)
+        states = tuple(result.state for result in turn.steps[-1].results)
+        now, moment = monotonic(), (turn.state, int(turn.seconds), turn.steps[-1].retrying, states)
         # Also called when nothing came but time, and there may be more to show. First words never wait.
         if now < self._next and moment == self._moment:
             return
@@ -370,19 +382,34 @@ class _Live:
         if moment != self._moment:  # once a second: the figures in it change with every word
             self._moment = moment
             self._status.value = static.line(words.status(turn))
+        if self._columns is None:
+            self._update_steps(turn)
+            return
         growing = {choice.index: choice for choice in turn.choices}  # more than were asked for: at the end
         for index, panel in enumerate(self._panels):
             if (choice := growing.get(index)) is not None:
-                panel.update(turn, choice)
-                self._show_title(index, f"{index + 1} · {words.condition(turn, choice)}")
+                panel.update(turn, turn.step, choice)
+                self._show_title(index, words.heading(turn, choice, index + 1))
+
+    def _update_steps(self, turn: Turn) -> None:
+        """The steps one below the other; what was still to be shown of an earlier one comes too."""
+        steps = turn.shown_steps
+        if new := steps[len(self._panels) :]:
+            is_last = [step is steps[-1] for step in new]
+            self._panels += [
+                _Panel(self._widgets, self._habit, _growing(turn) if last else Blocks()) for last in is_last
+            ]
+            self._box.children = (*self._before, *(panel.box for panel in self._panels))
+        for panel, step in zip(self._panels, steps, strict=False):
+            panel.update(turn, step, step.choices[0])
 
     def close(self) -> None:
         """Close every widget with its layout and style: `Widget.close` alone leaves those open."""
         for panel in self._panels:
             panel.close()
-        if self._tabs is not None:
-            self._tabs.close()
-            self._box.close()
+        if self._columns is not None:
+            self._columns.close()
+        self._box.close()
         self._widgets.close()
 
     def finish(self, html: str) -> None:
@@ -390,15 +417,15 @@ class _Live:
         self._widgets.spare(self._looks)
         self._box.children = (self._looks, widgets.HTMLMath(html))
         for panel in self._panels:
-            panel.close(with_box=panel.box is not self._box)
-        if self._tabs is not None:
-            self._tabs.close()
+            panel.close()
+        if self._columns is not None:
+            self._columns.close()
         self._widgets.close(keep_layout=True)
 
     def _show_title(self, index: int, title: str) -> None:
-        if self._tabs is not None and title != self._titles[index]:
-            self._titles[index] = title
-            self._tabs.set_title(index, title)
+        if self._titles and title != self._shown[index]:
+            self._shown[index] = title
+            self._titles[index].value = static.heading_html(title)
 
 
 class _Widgets:
@@ -433,6 +460,19 @@ class _Widgets:
         self._others.append(widget)
         return widget
 
+    def button(self, text: str, about: str, act: Callable[[], None]) -> Any:
+        """A button that calls `act`, once."""
+
+        def clicked(button: Any) -> None:
+            button.disabled = True
+            act()
+
+        own = widgets.Layout(width="auto", margin="0 .5em .6em 0")
+        button = widgets.Button(description=text, tooltip=about, layout=own)
+        button.on_click(clicked)
+        self._others += [button, button.style, own]
+        return button
+
     def box(self, children: tuple[Any, ...]) -> Any:
         """A box of widgets, one below the other."""
         box = widgets.VBox(children, layout=self.layout)
@@ -455,28 +495,24 @@ class _Panel:
     """One growing answer in a box: `before`, reasoning (unless `habit` is None), text, tool calls."""
 
     def __init__(
-        self,
-        factory: _Widgets,
-        before: tuple[Any, ...],
-        habit: Habit | None,
-        json: bool,
-        classes: tuple[str, ...] = (),
+        self, factory: _Widgets, habit: Habit | None, blocks: _Growing, before: tuple[Any, ...] = ()
     ) -> None:
         self._widgets = factory
         self._before = before
         self._habit = habit
-        kind = widgets.HTML if json else widgets.HTMLMath
+        kind = widgets.HTMLMath if isinstance(blocks, Blocks) else widgets.HTML
         self._answer = _Column(factory, kind)
         self._reasoning_column: _Column | None = None
         self._accordion: Any = None
         self._calls: Any = None
+        self._live_calls: LiveCalls | None = None
         self._title = ""
         self._text = self._reasoning = 0  # characters shown so far
-        self._blocks: Blocks | tree.Rows = tree.Rows() if json else Blocks()
+        self._blocks = blocks
         self._open_reasoning = ""
         self._was_folded = False
         self._was_touched = False  # the person opened or closed the reasoning
-        self.box = widgets.VBox((*before, self._answer.box), layout=factory.layout, _dom_classes=classes)
+        self.box = factory.box((*before, self._answer.box))
 
     @property
     def reasoning_opened(self) -> bool:
@@ -484,32 +520,46 @@ class _Panel:
         wanted = self._was_touched or self._habit == "open"
         return wanted and self._accordion is not None and self._accordion.selected_index == 0
 
-    def update(self, turn: Turn, choice: Choice) -> None:
+    def update(self, turn: Turn, step: Step, choice: Choice) -> None:
         if self._habit is not None and len(choice.reasoning) > self._reasoning:
             new = choice.reasoning[self._reasoning : self._reasoning + REPAINT_LENGTH]
             self._show_reasoning(new)
             self._reasoning += len(new)
         if self._accordion is not None:
-            self._show_title(words.reasoning_title(turn, choice))
-            if choice.text and self._habit == "auto" and not self._was_folded:
+            self._show_title(words.reasoning_title(turn, choice, step))
+            if (choice.text or step.results) and self._habit == "auto" and not self._was_folded:
                 self._was_folded = True
                 self._fold()
         if len(choice.text) > self._text:
             new = choice.text[self._text : self._text + REPAINT_LENGTH]
             self._show_answer(new)
             self._text += len(new)
-        if choice.tool_calls:
+        if step.results:
+            self._show_results(step)
+        elif choice.tool_calls:
             self._show_calls(choice)
 
-    def close(self, *, with_box: bool = True) -> None:
-        if with_box:
-            self.box.close()
+    def rendered(self, choice: Choice) -> str | None:
+        """The answer as HTML if it is known from what was shown; None where it has to be rendered."""
+        if not isinstance(self._blocks, Blocks):
+            return None
+        return self._blocks.whole(words.without_controls(choice.text))
+
+    def close(self) -> None:
         if self._reasoning_column is not None:
             self._accordion.close()
 
     def _place(self) -> None:
-        parts = (self._accordion, self._answer.box, self._calls)
+        cards = self._live_calls.box if self._live_calls is not None else self._calls
+        parts = (self._accordion, self._answer.box, cards)
         self.box.children = (*self._before, *(part for part in parts if part is not None))
+
+    def _show_results(self, step: Step) -> None:
+        """The cards, in place of the list of calls that grew."""
+        if self._live_calls is None:
+            self._live_calls = LiveCalls(self._widgets)
+            self._place()
+        self._live_calls.update(step.results)
 
     def _show_calls(self, choice: Choice) -> None:
         if self._calls is None:
@@ -586,6 +636,13 @@ class _Column:
         self.box.children = (*self._rows, self._tail)
 
 
+def _growing(turn: Turn) -> _Growing:
+    """What makes HTML of an answer while it grows."""
+    if not turn.wants_json:
+        return Blocks()
+    return table.Growing(turn.wrapper) if turn.wants_frame and turn.step.n == 1 else tree.Rows(turn.wrapper)
+
+
 def _page() -> object:
     """What stands for the page that shows the widgets: the channel over which it asks for all of them."""
     return getattr(widgets.Widget, "_control_comm", None)  # ipywidgets 7 has none
@@ -594,34 +651,6 @@ def _page() -> object:
 def _beginning(turn: Turn) -> int:
     """How often the answer began anew: it was asked for again, or its text turned out to be reasoning."""
     return len(turn.rejections) + sum(choice.moves for choice in turn.choices)
-
-
-def data_bundle(value: Any) -> dict[str, Any]:
-    """JSON in a bundle of its own: JupyterLab shows `application/json` instead of any HTML beside it."""
-    return {
-        "application/json": portable(value),
-        "text/html": words.for_export(tree.of_value(value)),
-        "text/plain": _plain_json(value),
-    }
-
-
-def _plain_json(value: Any) -> str:
-    """JSON for viewers that show text: indented where it is short, of a large value the beginning."""
-    pieces, length = [], 0
-    for piece in json.JSONEncoder(ensure_ascii=False).iterencode(value):
-        pieces.append(piece)
-        length += len(piece)
-        if length > LONGEST_PLAIN:
-            text = "".join(pieces)[:LONGEST_PLAIN]
-            return f"{_CONTROL.sub(_escaped, text)}…\n… more, not shown; all of it is in the data"
-    text = "".join(pieces)
-    if length > LONGEST_ON_A_LINE:
-        text = json.dumps(value, ensure_ascii=False, indent=1)
-    return _CONTROL.sub(_escaped, text)
-
-
-def _escaped(control: re.Match[str]) -> str:
-    return f"\\u{ord(control[0]):04x}"
 
 
 def _clicks_arrive() -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from kimi_magic.attachments import Attachment
 from kimi_magic.markdown import inert
 from kimi_magic.messages import ImagePart, Message
-from kimi_magic.view import css, static, words
+from kimi_magic.view import css, scripts, static, words
 
 AS_SENT = "Prompt as it is sent"
 HEAD = ("setting", "value", "from")
@@ -51,7 +51,7 @@ def html(preview: Preview) -> str:
         _title("Settings"), _table(preview.settings),
         _title("The same with curl"),
         f'<pre style="{_CURL_CSS}"><code>{inert(preview.curl)}</code></pre>',
-        f"<script>{css.COPY_SCRIPT}</script>",
+        f"<script>{scripts.COPY_SCRIPT}</script>",
     ]  # fmt: skip
     return words.for_export(f'<div class="kimi-preview">{"".join(parts)}</div>')
 

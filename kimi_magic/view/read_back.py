@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from html.parser import HTMLParser
 
-from kimi_magic.view.css import COPY_SCRIPT
+from kimi_magic.view import scripts
 
 _FORBIDDEN = frozenset(
     [
@@ -41,8 +41,9 @@ _FORBIDDEN = frozenset(
 _ADDRESSES = frozenset(
     {"action", "background", "data", "formaction", "href", "ping", "poster", "src", "srcset"}
 )
+_SCRIPTS = [script.strip() for script in scripts.SAVED]
 _ADDRESS = re.compile(r"(?:https?://|mailto:|#)", re.IGNORECASE)
-_STYLE = re.compile(r"url\s*\(|expression\s*\(|position\s*:|@import|\\\\", re.IGNORECASE)
+_STYLE = re.compile(r"url\s*\(|expression\s*\(|(?<![\w-])position\s*:|@import|\\\\", re.IGNORECASE)
 
 
 def reasoning_in(html: str) -> str:
@@ -112,7 +113,7 @@ class _Inert(HTMLParser):
             self.in_script = False
 
     def handle_data(self, data: str) -> None:
-        if self.in_script and data.strip() != COPY_SCRIPT.strip():
+        if self.in_script and data.strip() not in _SCRIPTS:
             self.is_good = False
 
     def handle_comment(self, data: str) -> None:

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from kimi_magic.conversation import Turn
 from kimi_magic.messages import Choice
-from kimi_magic.view import drawing, endings, words
+from kimi_magic.view import calls, drawing, endings, words
 from kimi_magic.view.writer import Writer
 
 _BAR = "│ "  # before each line of reasoning: not every terminal dims
@@ -30,6 +30,8 @@ class TerminalView:
         self._lasting = lasting
         self._text = 0  # characters of the answer written so far
         self._reasoning = 0
+        self._round = 0  # how many of the rounds of calls are written
+        self._told = 0  # of the results of the next round
         self._repairs = 0
         self._moves = 0
 
@@ -41,16 +43,22 @@ class TerminalView:
         """Write what is new."""
         if len(turn.rejections) > self._repairs:
             self._begin_anew(turn)
+        if self._write_rounds(turn):
+            return
         self._note_move(turn)
         begun = turn.choice.text or (turn.choice.reasoning and not self._hide)
         if not turn.has_begun or not begun:
             self._err.show_status(words.status(turn))
             return
-        self._write_reasoning(turn)
-        if (
-            self._out.is_controllable or not turn.wants_json
-        ):  # what reads JSON from a pipe can use the last answer only
-            self._write_answer(turn)
+        self._write_reasoning(turn.choice)
+        # What reads JSON from a pipe can use the last answer only, and a text may stand before a call.
+        if self._out.is_controllable or not (turn.wants_json or turn.step.request.tools):
+            self._write_answer(turn.choice)
+
+    @property
+    def can_ask(self) -> bool:
+        """Nobody clicks in a terminal."""
+        return False
 
     def repeat(self, turn: Turn) -> None:
         """Write an answer that was kept, with its byline."""
@@ -59,22 +67,24 @@ class TerminalView:
 
     def close(self, turn: Turn) -> None:
         """Write the rest and the byline."""
+        is_open = self._write_rounds(turn)
         self._note_move(turn)
-        if not turn.shows_rejected:  # its reasoning was written, and on a terminal its text too
-            self._write_reasoning(turn)
-        if not (turn.shows_rejected and self._out.is_controllable):
-            self._write_answer(turn)
+        if not turn.shows_rejected and not is_open:  # it was written, and on a terminal its text too
+            self._write_reasoning(turn.choice)
+        if not (turn.shows_rejected and self._out.is_controllable) and not is_open:
+            self._write_answer(turn.choice)
         self._err.show_status("")
-        if self._text:
+        if self._text and not is_open:
             self._end_answer(turn)
-        elif self._reasoning:
+        elif self._reasoning and not is_open:
             self._err.end(dim=True)
             self._err.write("\n")
         self._write_ending(turn, turn.choice)
         for number, choice in enumerate(turn.choices, 1):
             if choice is not turn.choice:
                 self._write_other(turn, choice, number)
-        for notice in (*turn.notices, *turn.step.notices, *endings.of_turn(turn, lasting=self._lasting)):
+        own = (*endings.left_out(turn), *turn.notices, *turn.step.notices, *endings.not_run(turn))
+        for notice in (*own, *endings.of_turn(turn, lasting=self._lasting)):
             self._write_quiet(notice + "\n")
         self._write_quiet(words.byline(turn) + "\n")
 
@@ -99,6 +109,40 @@ class TerminalView:
             self._write_quiet(endings.MOVED + "\n")
             self._text, self._reasoning = 0, len(turn.choice.reasoning)
 
+    def _write_rounds(self, turn: Turn) -> bool:
+        """Write what is new of the rounds of calls; whether one of them is the last that is there."""
+        steps = turn.shown_steps
+        while self._round < len(steps) and steps[self._round].results:
+            step = steps[self._round]
+            if not self._told:
+                self._write_reasoning(step.choices[0])
+                self._write_round_text(step.choices[0])
+            for result in step.results[self._told :]:
+                if not result.has_ended:
+                    # The question stands on the line of the status.
+                    asks = any(each.state == "asking" for each in step.results)
+                    self._err.show_status("" if asks else words.status(turn))
+                    return True
+                self._err.show_status("")
+                self._write_quiet("\n".join(calls.lines(result)) + "\n")
+                self._told += 1
+            if step is steps[-1]:
+                return True
+            self._round, self._told, self._text, self._reasoning = self._round + 1, 0, 0, 0
+        return False
+
+    def _write_round_text(self, choice: Choice) -> None:
+        """What stood before a call: on a terminal it streams, and does not belong into a pipe."""
+        self._err.show_status("")
+        if self._out.is_controllable:
+            self._write_answer(choice)
+        if self._text:
+            self._out.end()
+            self._out.write("\n")
+        elif self._reasoning:
+            self._err.end(dim=True)
+            self._err.write("\n")
+
     def _write_other(self, turn: Turn, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
         # The heading goes where the text goes: a pipe that gets several answers has to tell them apart.
@@ -119,7 +163,7 @@ class TerminalView:
         self._write_ending(turn, choice)
 
     def _write_ending(self, turn: Turn, choice: Choice) -> None:
-        for call in words.calls(choice):
+        for call in () if turn.step.results else words.calls(choice):
             self._write_quiet(f"- {call}\n")
         if ending := endings.of_choice(turn, choice, lasting=self._lasting):
             self._write_quiet(ending + "\n")
@@ -128,8 +172,8 @@ class TerminalView:
         self._write_quiet("Reasoning\n")
         self._err.begin(_BAR)
 
-    def _write_reasoning(self, turn: Turn) -> None:
-        new = turn.choice.reasoning[self._reasoning :]
+    def _write_reasoning(self, choice: Choice) -> None:
+        new = choice.reasoning[self._reasoning :]
         if not new or self._hide or self._text:  # thought that follows the answer is not put inside it
             return
         self._err.show_status("")
@@ -138,8 +182,8 @@ class TerminalView:
         self._reasoning += len(new)
         self._err.grow(words.printable(new), dim=True)
 
-    def _write_answer(self, turn: Turn) -> None:
-        new = turn.choice.text[self._text :]
+    def _write_answer(self, choice: Choice) -> None:
+        new = choice.text[self._text :]
         if not new:
             return
         self._err.show_status("")

@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 
 from kimi_magic import errors, hosts
-from kimi_magic.conversation import DEFAULT_CHAT, Turn
+from kimi_magic.conversation import DEFAULT_CHAT, Step, Turn
 from kimi_magic.markdown import hidden
-from kimi_magic.messages import Choice
+from kimi_magic.messages import STOP, Choice, ToolCall
+from kimi_magic.messages.choice import shortened
 from kimi_magic.usage import dollars
 
+SILENCE = 5  # s without a piece after which the status says so
 MOST_RANGES = 4  # of turns that the byline names one by one: it does not grow with the conversation
+MOST_NAMES = 3  # of functions that run, in the status
 MOST_CALLS = 100  # that are shown of one answer; nobody reads more, and a page with more is slow
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 _EMPTY_LINE = re.compile(r"\n(?=[^\S\n]*\n)")
@@ -50,12 +53,19 @@ def status(turn: Turn) -> str:
         case "waiting":
             text = f"{model} · waiting for the first words · {seconds}"
         case "reasoning":
-            text = f"{model} · thinking · {seconds} · ≈ {rough_tokens(turn.choice.reasoning)} tokens"
+            tokens = rough_tokens(turn.choice.reasoning)
+            amount = f" · ≈ {tokens:,} tokens" * (tokens > 0 and turn.seconds >= 1)
+            text = f"{model} · thinking · {seconds}{amount}"
         case "answering":
             rate = rough_tokens(turn.choice.text) / max(1.0, turn.choice.answer_seconds)
-            text = f"{model} · answering · {seconds} · ≈ {rate:.0f} tokens/s"
+            pace = f" · ≈ {rate:.0f} tokens/s" * (rate >= 0.5 and turn.choice.answer_seconds >= 1)
+            text = f"{model} · answering · {seconds}{pace}"
+        case "calling":
+            text = f"{model} · {_calling(turn)} · {seconds}"
         case _:
             return byline(turn)
+    if turn.has_begun and turn.state != "calling" and (silence := turn.step.silence) >= SILENCE:
+        text = f"{model} · no word for {silence:.0f} s · {seconds}"
     if turn.step.n > 1 and turn.has_begun:
         ended = sum(choice.state == "ended" for choice in turn.choices)
         text += f" · {ended} of {turn.step.n} answers complete"
@@ -64,59 +74,87 @@ def status(turn: Turn) -> str:
     return text + " · offline simulator" * turn.step.simulated
 
 
+def _calling(turn: Turn) -> str:
+    """Which functions run, or about which the person is asked."""
+    results = [result for result in turn.steps[-1].results if not result.has_ended]
+    asked = [on_one_line(result.call.name) for result in results if result.state == "asking"]
+    if asked:
+        return f"may {asked[0]} run?"
+    names = dict.fromkeys(on_one_line(result.call.name) for result in results if result.state == "running")
+    return f"running {', '.join(list(names)[:MOST_NAMES])}" if names else "running functions"
+
+
 def _place(turn: Turn) -> str:
     """Where the answer comes from, if that is none of the addresses that we know."""
     step = turn.step
     return "" if step.simulated or step.host in hosts.KNOWN_PLACES else f" at {on_one_line(step.host)}"
 
 
-def reasoning_title(turn: Turn, choice: Choice | None = None) -> str:
-    """The title of the reasoning section, of the choice that speaks for the reply or of another."""
-    choice = choice or turn.choice
+def reasoning_title(turn: Turn, choice: Choice | None = None, step: Step | None = None) -> str:
+    """The title of the reasoning section, of the choice that speaks for the reply or of another.
+
+    `step` is the one to which the choice belongs, None for that whose answer is shown.
+    """
+    choice, step = choice or turn.choice, step or turn.step
     if choice.state == "reasoning" and not turn.has_ended:
         return f"Thinking… {choice.reasoning_seconds:.0f} s"
-    parts = ["Reasoning"]
-    if (
-        choice.reasoning_seconds and turn.step.recorded_seconds is None
-    ):  # none of it was thought now where an answer is resumed
-        parts.append(f"{choice.reasoning_seconds:.1f} s")
-    if (usage := turn.step.usage_of(choice)) and usage.reasoning:
-        parts.append(f"{usage.reasoning:,} tokens")
-    elif usage is None:
-        parts.append(f"≈ {rough_tokens(choice.reasoning):,} tokens")
+    usage = step.usage_of(choice)
+    # None of it was thought now where the answer comes from a recording, or is resumed.
+    is_timed = choice.reasoning_seconds and step.recorded_seconds is None
+    parts = [f"Thought for {choice.reasoning_seconds:.1f} s" if is_timed else "Reasoning"]
+    if usage and usage.reasoning:
+        parts.append(f"{usage.reasoning:,} token{'s' * (usage.reasoning != 1)}")
+    elif usage is None and (count := rough_tokens(choice.reasoning)):
+        parts.append(f"≈ {count:,} token{'s' * (count != 1)}")
     return " · ".join(parts)
 
 
 def byline(turn: Turn) -> str:
-    """Model, tokens as the service counted them, estimated cost, seconds, and why it ended."""
-    parts = [turn.step.model]
+    """Model, seconds, tokens and cost of all requests; and why it ended, unless it simply did."""
+    parts = [turn.step.model, f"{turn.seconds:.1f} s"]
     if usage := turn.usage:
-        reasoning = f", {usage.reasoning:,} of them reasoning" if usage.reasoning else ""
-        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
-        least = "≥ " * turn.is_undercounted
-        parts.append(f"{least}{usage.prompt:,}{cached} + {usage.completion:,} tokens{reasoning}")
+        parts.append(f"{'≥ ' * turn.is_undercounted}{usage.total:,} tokens")
     if turn.cost is not None:
-        parts.append(f"{'≥' if turn.is_underpriced else '≈'} {dollars(turn.cost)} (estimate)")
-    parts.append(f"{turn.seconds:.1f} s")
-    if repair_note := repairs(turn):
-        parts.append(repair_note)
-    parts += standing(turn)
-    match turn.state, turn.choice.finish_reason:
-        case "interrupted", _:
-            parts.append("stopped" + " · this part is not in the conversation" * bool(turn.choice.text))
-        case "failed", _:
-            parts.append("failed" + " · this part is not in the conversation" * bool(turn.choice.text))
-        case _ if len(turn.choices) > 1:
-            reasons = ", ".join(condition(turn, choice) for choice in turn.choices)
-            parts.append(f"{len(turn.choices)} answers: {reasons}")
-        case _, "length":
-            parts.append("length: cut at --max-tokens" + " before the answer began" * (not turn.choice.text))
-        case _, reason:
-            parts.append(reason or "ended without a reason given")
+        parts.append(f"{'≥ ' * turn.is_underpriced}{dollars(turn.cost)}")
+    if len(turn.rounds) > len(turn.earlier) and len(turn.steps) > 1:
+        parts.append(f"{len(turn.steps)} requests")
+    parts += filter(None, [repairs(turn), ending(turn)])
     if turn.step.simulated:
         parts.append("offline simulator")
     if turn.step.recorded_seconds is not None:
         parts.append("recording")
+    return " · ".join(map(on_one_line, parts))
+
+
+def ending(turn: Turn) -> str:
+    """Why it ended, "" where it ended as it should."""
+    match turn.state, turn.choice.finish_reason:
+        case "interrupted", _:
+            return "stopped"
+        case "failed", _:
+            return "failed"
+        case _ if len(turn.choices) > 1:
+            reasons = {choice.finish_reason for choice in turn.choices}
+            shown = ", ".join(condition(turn, choice) for choice in turn.choices) if reasons != {STOP} else ""
+            return f"{len(turn.choices)} answers{': ' * bool(shown)}{shown}"
+        case _, "stop":
+            return ""
+        case _, "length":
+            return "cut at --max-tokens" + " before the answer began" * (not turn.choice.text)
+        case _, reason:
+            return reason or "ended without a reason given"
+
+
+def details(turn: Turn) -> str:
+    """What the byline leaves out: each kind of tokens, that the cost is an estimate, the conversation."""
+    parts = []
+    if usage := turn.usage:
+        cached = f" ({usage.cached:,} cached)" if usage.cached else ""
+        reasoning = f" ({usage.reasoning:,} of them reasoning)" if usage.reasoning else ""
+        parts += [f"{usage.prompt:,} tokens in{cached}", f"{usage.completion:,} out{reasoning}"]
+    if turn.cost is not None:
+        parts.append(f"≈ {dollars(turn.cost)}, an estimate by the list price")
+    parts += standing(turn)
     return " · ".join(map(on_one_line, parts))
 
 
@@ -136,8 +174,13 @@ def standing(turn: Turn) -> list[str]:
         number = place.earlier if of_all else place.context
         parts.append(f"{place.context}{of_all} turn{'s' * (number != 1)} of context")
     if place.left_out:
-        parts.append(f"{turns(place.left_out)} left out, the context of the model is full")
+        parts.append(left_out(place.left_out))
     return parts
+
+
+def left_out(numbers: Sequence[int]) -> str:
+    """Which turns were not sent, and why."""
+    return f"{turns(numbers)} left out, the context of the model is full"
 
 
 def turns(numbers: Sequence[int]) -> str:
@@ -167,7 +210,8 @@ def on_one_line(text: str) -> str:
 
 def heading(turn: Turn, choice: Choice, number: int) -> str:
     """Which of several answers this is, and how it is with it."""
-    return f"Answer {number} · {condition(turn, choice)}"
+    how = condition(turn, choice)
+    return f"Answer {number}" + f" · {how}" * (how != STOP)
 
 
 def condition(turn: Turn, choice: Choice) -> str:
@@ -187,6 +231,11 @@ def repairs(turn: Turn) -> str:
     return f"{len(turn.rejections)} repair{'s' * (len(turn.rejections) > 1)}" + f" ({spent:,} tokens)" * bool(
         spent
     )
+
+
+def call(wanted: ToolCall, limit: int = 300) -> str:
+    """A call as `name(arguments)` on one line, of long arguments the beginning."""
+    return f"{on_one_line(wanted.name) or '(no name)'}({shortened(on_one_line(wanted.arguments), limit)})"
 
 
 def calls(choice: Choice) -> list[str]:

@@ -23,7 +23,7 @@ import pytest
 from kimi_magic import json_text, schema
 from kimi_magic.schema.short import kind_of
 from kimi_magic.schema.spec import _evaluated
-from kimi_magic.view import notebook, tree
+from kimi_magic.view import static, tree
 from tests.json_cases import CASES, REFUSED, Case
 
 pytestmark = [pytest.mark.benchmark, pytest.mark.timeout(600)]
@@ -146,7 +146,7 @@ def test_seconds_and_bytes(size: str, capsys: pytest.CaptureFixture[str]):
     }
     bundle = {
         name: len(json.dumps(part, ensure_ascii=False).encode())
-        for name, part in notebook.data_bundle(value).items()
+        for name, part in {"text/html": tree.of_value(value), "text/plain": static.plain_json(value)}.items()
     }
     with capsys.disabled():
         print(f"\n{size} ({len(text):,} characters)")

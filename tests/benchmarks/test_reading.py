@@ -5,6 +5,7 @@ Run with `python -m pytest tests/benchmarks -m benchmark -s`.
 
 from __future__ import annotations
 
+import socket
 import statistics
 import time
 
@@ -44,6 +45,20 @@ async def openai_sdk(base_url: str) -> float:
     return took
 
 
+async def raw_socket(base_url: str) -> float:
+    """The bytes as they come, of which nothing is decoded: what is possible."""
+    port = int(base_url.split(":")[2].split("/", maxsplit=1)[0])
+    body = b'{"model":"kimi-k2-thinking","stream":true,"messages":[{"role":"user","content":"x"}]}'
+    head = b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n" % len(body)
+    began = time.process_time()
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(head + body)
+        last = b""
+        while not last.endswith(b"0\r\n\r\n"):
+            last = last[-8:] + connection.recv(2**16)
+    return time.process_time() - began
+
+
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("rate", [0, 2000], ids=["full speed", "2,000/s"])
 def test_reading(rate: float, capsys: pytest.CaptureFixture[str]):
@@ -63,8 +78,8 @@ def test_reading(rate: float, capsys: pytest.CaptureFixture[str]):
             done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
             return 1e6 * float(done.stdout) / len(texts)
 
-        pairs = [(cpu("ours"), cpu("openai_sdk")) for _ in range(3)]
-    mine, theirs = (statistics.median(column) for column in zip(*pairs, strict=True))
+        rounds = [(cpu("ours"), cpu("openai_sdk"), cpu("raw_socket")) for _ in range(3)]
+    mine, theirs, raw = (statistics.median(column) for column in zip(*rounds, strict=True))
     with capsys.disabled():
         print(f"\nreading {len(texts)} chunks at {rate or 'full speed'}: {mine:.1f} us a chunk, "
-              f"openai SDK {theirs:.1f} us: {theirs / mine:.1f} times")  # fmt: skip
+              f"openai SDK {theirs:.1f} us: {theirs / mine:.1f} times, raw socket {raw:.1f} us")  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Page
 
-from kimi_magic.view import css
+from kimi_magic.view import css, scripts
 from tests.browser.lab import wait_until_settled
 from tests.browser.manual_service import Beacon
 
@@ -135,7 +135,7 @@ def line(beacon: Beacon) -> str:
 
 
 # Lists what has no place in an output, but for two texts of ours. What MathJax draws is its own.
-OURS = [css.COPY_SCRIPT, css.LIVE_CSS]
+OURS = [*scripts.SAVED, css.LIVE_CSS]
 SUSPECT = r"""
 ours => {
     const suspect = []
@@ -147,15 +147,13 @@ ours => {
             if (bare && ours.includes(node.textContent)) continue
             if (bare && /^\.kimi-kept-[0-9a-f]{32}\{display:none\}$/.test(node.textContent)) continue
             const drawn = node.closest("mjx-container") !== null
-            // JupyterLab's own viewer of JSON has a field to search in, with a sign.
-            if (node.matches(".jp-RenderedJSON input[placeholder][type=text]:not([autofocus])")) continue
-            if (node.matches(".jp-RenderedJSON svg[data-icon^='ui-components:']")) continue
+            // The field of our toolbar, to search in.
+            if (node.matches(".kimi-tool > input[placeholder=Find]:not([autofocus])")) continue
             if (!drawn && node.matches(forbidden)) suspect.push(node.outerHTML)
             for (const { name, value } of node.attributes) {
                 if (name.startsWith("on")) suspect.push(`${name}=${value}`)
                 if (/^(src|srcset|srcdoc|(form)?action|poster|background)$/.test(name)) suspect.push(value)
-                // JupyterLab's viewer of JSON makes links too, of broken addresses `http:/x`.
-                if (/href$/.test(name) && !/^(https?:\/|mailto:|#)/i.test(value)) suspect.push(value)
+                if (/href$/.test(name) && !/^(https?:\/\/|mailto:|#)/i.test(value)) suspect.push(value)
                 if (name === "style" && /url\(|fixed/i.test(value)) suspect.push(value)
             }
         }

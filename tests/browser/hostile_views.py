@@ -6,9 +6,19 @@ import ipywidgets
 from IPython.display import display
 
 from kimi_magic import markdown
-from kimi_magic.messages import Finished, Message, Noticed, Opened, ReasoningDelta, TextDelta, ToolCallDelta
+from kimi_magic.conversation import ToolResult
+from kimi_magic.messages import (
+    Finished,
+    Message,
+    Noticed,
+    Opened,
+    ReasoningDelta,
+    TextDelta,
+    ToolCall,
+    ToolCallDelta,
+)
 from kimi_magic.usage import Ledger, Record
-from kimi_magic.view import history, ledger, notebook, static, tree, words
+from kimi_magic.view import calls, history, ledger, static, table, tree, words
 
 from ..payloads import PAYLOADS, armed
 from ..turns import GrowingTurn
@@ -36,8 +46,10 @@ def show(script: str, address: str) -> None:
     _display("".join(map(static.html, turns)))
     _display(ledger.html(kept) + ledger.timing_html(kept))
     _display(history.html([Message("assistant", text, reasoning_content=text) for text in texts]))
+    _display("".join(calls.card(result) for text in texts for result in _results(text)))
+    display(ipywidgets.HTML("".join(calls.card(result) for text in texts for result in _results(text))))
     _display("".join(words.for_export(tree.of_value({text: text})) for text in texts))
-    display(notebook.data_bundle({text: text for text in texts}), raw=True)
+    _display(words.for_export(table.records_html([{text: text for text in texts}] * 2)))
     _display(f"<p>{LAST_WORDS}</p>")
 
 
@@ -52,6 +64,14 @@ def _turn(text: str) -> GrowingTurn:
     turn.add(Opened("c1", text), Noticed(text), ReasoningDelta(text), TextDelta(text))
     turn.add(ToolCallDelta("1", text, text, 0, 0))
     return turn
+
+
+def _results(text: str) -> list[ToolResult]:
+    done, failed = ToolResult(ToolCall("1", text, text)), ToolResult(ToolCall("2", "f", '{"a": "b"}'))
+    done.end("done", text)
+    failed.end("failed", text)
+    failed.note = text
+    return [done, failed]
 
 
 def _growing(text: str) -> str:

@@ -304,6 +304,10 @@ class Notebook:
             source=source,
         )
 
+    def colour_as_text(self, number: int) -> None:
+        """Colour a cell as plain text, as a kernel cannot ask for: a prompt is no Python."""
+        self._evaluate("panel.content.model.cells.get(values.number).mimeType = 'text/plain'", number=number)
+
     def restart_kernel(self) -> None:
         """Restart the kernel, as the menu does behind its question."""
         self._evaluate("await panel.sessionContext.session.kernel.restart()")

@@ -25,6 +25,7 @@ def main() -> None:
             notebook = Notebook(page, lab, lab.write("picture", *cells))
             notebook.open()
             notebook.command("application:toggle-left-area")
+            notebook.colour_as_text(1)
             notebook.complete(0)
             notebook.complete(1)
             expect(notebook.output(1).locator("mjx-container")).to_have_count(1)

@@ -1,4 +1,4 @@
-"""JSON in a real JupyterLab: it grows as a tree, ends in the viewer and in a page, and stays data."""
+"""JSON in a real JupyterLab: it grows as the tree in which it ends, is saved and exported, and stays data."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from playwright.sync_api import Locator, expect
 
 from tests.browser import hostile
 from tests.browser.conftest import SUITE, Export, Open
+from tests.browser.lab import Lab, Notebook, wait_until_settled
 from tests.browser.manual_service import Beacon, ManualService
 from tests.browser.test_looks import check_in_both_themes
 
 pytestmark = SUITE
 
 WIDGETS = ".jupyter-widgets"
-VIEWER = ".jp-RenderedJSON"  # of JupyterLab itself
+TREE = ".kimi-tree"
 CITY = {
     "name": "Turin",
     "country": "Italy",
@@ -36,9 +37,26 @@ def assert_foldable(tree: Locator) -> None:
     expect(inside).to_be_visible()
 
 
-def test_the_tree_grows_before_the_end_and_ends_in_the_viewer_which_can_be_searched(
-    open_notebook: Open, service: ManualService
-):
+# The rows of the tree in the output of the second cell: where each stands, and what it says.
+ROWS = """
+() => {
+    const area = document.querySelectorAll(".jp-Notebook .jp-Cell")[1].querySelector(".jp-Cell-outputArea")
+    const corner = area.getBoundingClientRect()
+    const leaves = ".kimi-tree div:not(:has(div, details))"
+    const rows = area.querySelectorAll(`.kimi-row, .kimi-tree summary, ${leaves}`)
+    const shown = [...rows].filter(row => row.checkVisibility() && !row.closest(".kimi-tool"))
+    return shown.map(row => {
+        const range = document.createRange()
+        range.selectNodeContents(row)
+        const { x, y, height } = range.getBoundingClientRect()
+        return [row.textContent.replace(/([[{]) .* (keys?|items?) .$/, "$1"),
+            ...[x - corner.x, y - corner.y, height].map(Math.round)]
+    })
+}
+"""
+
+
+def test_the_tree_grows_before_the_end_and_stays_where_it_is(open_notebook: Open, service: ManualService):
     notebook = open_notebook("%%kimi -o city --json\nA city", "print(city['twins'][1])")
     notebook.run(1)
     exchange, output = service.next_request(), notebook.output(1)
@@ -48,24 +66,117 @@ def test_the_tree_grows_before_the_end_and_ends_in_the_viewer_which_can_be_searc
     exchange.send_text(text[:half])
     rows = output.locator(".kimi-row")
     expect(rows.filter(has_text="name")).to_have_text("name: “Turin”")
-    expect(rows.last).to_have_text("river: “Po, which is joined by the Dora”")
-    exchange.send_text(text[half:-9])
-    expect(rows.filter(has_text="Palazzo")).to_be_visible()
+    expect(rows.last).to_have_text("river: “Po, which is joined by the Dora")
+    exchange.send_text(text[half:-3])
+    expect(rows.filter(has_text="1660")).to_be_visible()
     assert notebook.is_running(1)
-    exchange.send_text(text[-9:])
+    wait_until_settled(notebook.page)
+    live = notebook.page.evaluate(ROWS)
+    exchange.send_text(text[-3:])
     exchange.finish()
     notebook.wait_until_over(1)
     expect(output.locator(WIDGETS)).to_have_count(0)
     expect(output.locator(".kimi-row")).to_have_count(0)
-    expect(output.locator(".kimi-status")).to_contain_text("stop")
     expect(output.locator("details.kimi-reasoning")).to_have_count(1)
-    viewer = output.locator(VIEWER)
-    expect(viewer).to_contain_text("Mole Antonelliana")  # unfolded: it is small
-    viewer.hover()
-    viewer.locator("input").fill("Glasgow")
-    expect(viewer.locator(".jp-mod-selected")).to_have_text("Glasgow")
+    wait_until_settled(notebook.page)
+    assert len(live) > 15
+    assert notebook.page.evaluate(ROWS) == live
+    (saved,) = notebook.save()["cells"][1]["outputs"]
+    assert sorted(saved["data"]) == ["text/html", "text/markdown", "text/plain"]
     notebook.complete(2)
     expect(notebook.output(2)).to_have_text("Lille")
+
+
+def tree_of(open_notebook: Open, service: ManualService, line: str, value: object) -> Notebook:
+    """A notebook whose cell 1 shows this value."""
+    notebook = open_notebook(f"%%kimi {line}\nA city")
+    notebook.run(1)
+    exchange = service.next_request()
+    exchange.send_text(json.dumps(value))
+    exchange.finish()
+    notebook.wait_until_over(1)
+    expect(notebook.output(1).locator(TREE)).to_be_visible()
+    return notebook
+
+
+def test_the_toolbar_of_a_tree_finds_folds_and_copies(open_notebook: Open, service: ManualService, lab: Lab):
+    notebook = tree_of(open_notebook, service, "--json", CITY)
+    page, output = notebook.page, notebook.output(1)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.origin)
+    copied = "() => navigator.clipboard.readText()"
+    output.get_by_role("button", name="Collapse all").click()
+    inside = output.locator(TREE).get_by_text("Mole Antonelliana")
+    expect(inside).to_be_hidden()
+    find = output.get_by_role("searchbox", name="Find").or_(output.get_by_role("textbox", name="Find"))
+    find.fill("antonell")
+    expect(inside).to_be_visible()
+    output.get_by_role("button", name="Expand all").click()
+    inside.hover()
+    output.get_by_role("button", name="Path").click()
+    expect(output.get_by_role("button", name="Copied")).to_have_count(1)
+    assert page.evaluate(copied) == '["sights"][0]["name"]'
+    expect(output.get_by_role("button", name="Copied")).to_have_count(0)  # the word comes back
+    output.get_by_role("button", name="Copy").click()
+    expect(output.get_by_role("button", name="Copied")).to_have_count(1)
+    assert page.evaluate(copied) == "Mole Antonelliana"
+    output.locator("summary").filter(has_text="sights").hover()
+    output.get_by_role("button", name="Copy").click()
+    expect(output.get_by_role("button", name="Copied")).to_have_count(1)
+    assert json.loads(page.evaluate(copied)) == CITY["sights"]
+
+
+def test_the_keyboard_goes_through_a_tree_and_the_notebook_does_not_take_its_keys(
+    open_notebook: Open, service: ManualService, lab: Lab
+):
+    notebook = tree_of(open_notebook, service, "--json", CITY)
+    page, output = notebook.page, notebook.output(1)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=lab.origin)
+    twins = output.locator("summary").filter(has_text="twins")
+    twins.focus()
+    page.keyboard.press("ArrowLeft")
+    expect(output.locator(TREE).get_by_text("Lille")).to_be_hidden()
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("p")
+    page.wait_for_function("() => navigator.clipboard.readText().then(text => text === '[\"twins\"][1]')")
+    page.keyboard.press("ArrowLeft")
+    expect(twins).to_be_focused()
+    assert len(notebook.save()["cells"]) == 2  # "c" and "p" did nothing to the cells
+
+
+def test_records_can_be_seen_as_a_table(open_notebook: Open, service: ManualService):
+    records = [{"name": f"Town {number}", "people": number} for number in range(4)]
+    notebook = tree_of(open_notebook, service, "--schema '[name, people int]'", {"items": records})
+    output = notebook.output(1)
+    expect(output.locator(TREE)).not_to_contain_text("items:")  # the wrapper
+    expect(output.locator(".kimi-table")).to_be_hidden()
+    output.get_by_role("button", name="Table").click()
+    expect(output.locator("td").first).to_have_text("Town 0")
+    expect(output.locator(TREE).get_by_text("Town 1")).to_be_hidden()
+    output.get_by_role("button", name="Tree").click()
+    expect(output.locator(TREE).get_by_text("Town 1")).to_be_visible()
+    expect(output.locator(".kimi-table")).to_be_hidden()
+    copy = notebook.open_copy("records_from_somebody_else", notebook.save())
+    assert not copy.is_trusted(1)
+    copy.output(1).locator("summary").filter(has_text="As a table").click()  # where no script runs
+    expect(copy.output(1).locator("td").first).to_have_text("Town 0")
+    expect(copy.output(1).get_by_role("button")).to_have_count(0)
+
+
+def test_a_frame_grows_as_a_table(open_notebook: Open, service: ManualService):
+    notebook = open_notebook("import pandas", "%%kimi -o df --frame --schema '[name, built int]'\nSights")
+    notebook.complete(1)
+    notebook.run(2)
+    exchange, output = service.next_request(), notebook.output(2)
+    text = json.dumps({"items": CITY["sights"]})
+    exchange.send_text(text[: text.index("Palazzo") + 4])
+    expect(output.locator("td")).to_have_text(["Mole Antonelliana", "1889", "Pala", ""])
+    assert notebook.is_running(2)
+    exchange.send_text(text[text.index("Palazzo") + 4 :])
+    exchange.finish()
+    notebook.wait_until_over(2)
+    expect(output.locator("td")).to_have_text(["Mole Antonelliana", "1889", "Palazzo Reale", "1660"])
 
 
 def test_a_frame_is_a_table(open_notebook: Open, service: ManualService):
@@ -105,7 +216,7 @@ def test_a_repair_begins_anew_on_the_same_place(open_notebook: Open, service: Ma
     notebook.wait_until_over(1)
     expect(output.locator(WIDGETS)).to_have_count(0)
     expect(output.locator(".kimi-status")).to_contain_text("1 repair")
-    expect(output.locator(VIEWER)).to_contain_text("Second")
+    expect(output.locator(TREE)).to_contain_text("Second")
 
 
 def test_an_untrusted_copy_and_an_exported_page_show_the_tree(
@@ -117,13 +228,8 @@ def test_an_untrusted_copy_and_an_exported_page_show_the_tree(
     exchange.send_text(json.dumps(CITY))
     exchange.finish()
     notebook.wait_until_over(1)
-    expect(notebook.output(1).locator(VIEWER)).to_be_visible()
-    content = notebook.save()
-    copy = notebook.open_copy("json_from_somebody_else", content)
-    assert not copy.is_trusted(1)
-    expect(copy.output(1).locator(VIEWER)).to_contain_text("Mole Antonelliana")
-    content["cells"][1]["outputs"][1]["data"].pop("application/json")
-    copy = copy.open_copy("json_as_html", content)  # as in a viewer that has none of its own for JSON
+    expect(notebook.output(1).locator(TREE)).to_be_visible()
+    copy = notebook.open_copy("json_from_somebody_else", notebook.save())
     assert not copy.is_trusted(1)
     assert_foldable(copy.output(1).locator(".kimi-tree"))
     assert_foldable(open_export(notebook.path).locator(".kimi-tree"))
@@ -153,13 +259,10 @@ def test_hostile_json_live_final_and_exported(
     exchange.send_text(text[-40:])
     exchange.finish(hostile.line(beacon))
     notebook.wait_until_over(1)
-    expect(output.locator(VIEWER)).to_be_visible()
+    expect(output.locator(TREE)).to_be_visible()
     notebook.complete(2)
     hostile.assert_harmless(page, beacon)
-    content = notebook.save()
-    for saved in content["cells"][1]["outputs"]:
-        saved["data"].pop("application/json", None)
-    notebook.path.write_text(json.dumps(content), encoding="utf-8")
+    notebook.save()
     notebook.reopen()
     expect(output.locator(".kimi-tree")).to_contain_text(hostile.LAST_WORDS)
     page.evaluate("() => document.querySelectorAll('details').forEach(part => { part.open = true })")
@@ -232,11 +335,9 @@ def test_live_final_and_the_tree_of_the_page_are_for_everyone(open_notebook: Ope
     exchange.send_text(text[text.index("Palazzo") + 4 :])
     exchange.finish()
     notebook.wait_until_over(1)
-    expect(output.locator(VIEWER)).to_be_visible()
+    expect(output.locator(TREE)).to_be_visible()
     results += check_in_both_themes(notebook, "json-final", ".kimi-reply")
-    content = notebook.save()
-    content["cells"][1]["outputs"][1]["data"].pop("application/json")
-    notebook.path.write_text(json.dumps(content), encoding="utf-8")
+    notebook.save()
     notebook.reopen()
     expect(output.locator(".kimi-tree")).to_be_visible()
     results += check_in_both_themes(notebook, "json-tree", ".kimi-tree")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from playwright.sync_api import expect
 
 from tests.browser.conftest import SUITE, Open
+from tests.browser.lab import wait_until_settled
 from tests.browser.manual_service import ManualService
 
 pytestmark = SUITE
@@ -35,7 +36,6 @@ def test_the_answer_grows_while_the_cell_runs_and_ends_as_static_html(
     expect(output.locator(WIDGETS)).to_have_count(0)
     expect(output.locator(".kimi-answer")).to_have_text("Air scatters blue light far more strongly than red.")
     expect(output.locator("details.kimi-reasoning")).to_have_count(1)
-    expect(output.locator(".kimi-status")).to_contain_text("stop")
 
 
 def test_reasoning_that_a_person_opened_stays_open_to_the_end(open_notebook: Open, service: ManualService):
@@ -48,7 +48,7 @@ def test_reasoning_that_a_person_opened_stays_open_to_the_end(open_notebook: Ope
     expect(output).to_contain_text("Because")
     thought = output.get_by_text("First thought.").filter(visible=True)
     expect(thought).to_be_hidden()  # it folds when the answer begins
-    output.get_by_text("Reasoning").filter(visible=True).click()
+    output.get_by_text("Thought for").filter(visible=True).click()
     expect(thought).to_be_visible()
     exchange.send_text("of Rayleigh scattering.")
     expect(output).to_contain_text("Rayleigh scattering")
@@ -122,22 +122,47 @@ def test_mathematics_is_typeset_and_prices_are_not(open_notebook: Open, service:
     expect(output.locator(".kimi-answer")).to_contain_text("for $5 and $6.")
 
 
-def test_three_answers_are_tabs_and_then_sections(open_notebook: Open, service: ManualService):
+def test_three_answers_stand_side_by_side_while_they_grow_and_after(
+    open_notebook: Open, service: ManualService
+):
     notebook = open_notebook("%%kimi -n 3\nA name for a cat")
     notebook.run(1)
     exchange, output = service.next_request(), notebook.output(1)
     for index, name in enumerate(("Mina", "Otto", "Pia")):
         exchange.send_reasoning("A name.", index)
         exchange.send_text(name, index)
-    tabs = output.get_by_role("tab").filter(has_text="·")
-    expect(tabs).to_have_count(3)
-    expect(output.get_by_text("Mina").filter(visible=True)).to_be_visible()
-    tabs.nth(1).click()
-    expect(output.get_by_text("Otto").filter(visible=True)).to_be_visible()
-    expect(output.get_by_text("Mina").filter(visible=True)).to_be_hidden()
+    names = [output.get_by_text(name, exact=True).filter(visible=True) for name in ("Mina", "Otto", "Pia")]
+    for name in names:
+        expect(name).to_be_visible()
+    wait_until_settled(notebook.page)
+    live = [name.bounding_box() for name in names]
+    assert live[0]["x"] < live[1]["x"] < live[2]["x"]
+    assert live[0]["y"] == live[1]["y"] == live[2]["y"]
     assert notebook.is_running(1)
     exchange.finish(count=3)
     notebook.wait_until_over(1)
     expect(output.locator(WIDGETS)).to_have_count(0)
     expect(output.locator(".kimi-answer")).to_have_text(["Mina", "Otto", "Pia"])
     expect(output.locator("details.kimi-reasoning")).to_have_count(3)
+    wait_until_settled(notebook.page)
+    final = [name.bounding_box() for name in names]
+    assert [(box["x"], round(box["y"])) for box in final] == [(box["x"], round(box["y"])) for box in live]
+
+
+def test_the_button_stays_in_sight_and_gives_the_focus_back(open_notebook: Open, service: ManualService):
+    notebook = open_notebook("%%kimi\nA long story", "1")
+    notebook.run(1)
+    exchange, output = service.next_request(), notebook.output(1)
+    exchange.send_text("".join(f"Chapter {number}.\n\n" for number in range(80)))
+    last = output.get_by_text("Chapter 79.")
+    last.scroll_into_view_if_needed()
+    stop = output.get_by_role("button", name="Stop")
+    expect(last).to_be_in_viewport()
+    expect(stop).to_be_in_viewport()
+    stop.focus()
+    notebook.page.keyboard.press("Enter")
+    notebook.wait_until_over(1)
+    expect(output.locator(".kimi-answer")).to_contain_text("Chapter 79.")
+    notebook.page.wait_for_function(
+        "() => document.activeElement.closest('.jp-Notebook, .jp-WindowedPanel-outer') !== null"
+    )

@@ -24,7 +24,7 @@ def answered(open_notebook: Open, service: ManualService) -> Notebook:
     notebook.wait_until_over(1)
     expect(notebook.output(1).locator(".kimi-answer")).to_be_visible()
     outputs = notebook.save()["cells"][1]["outputs"]
-    assert [sorted(output["data"]) for output in outputs] == [["text/html", "text/plain"]]
+    assert [sorted(output["data"]) for output in outputs] == [["text/html", "text/markdown", "text/plain"]]
     notebook.shut_down_kernel()
     return notebook
 

@@ -131,3 +131,69 @@ def test_the_cap_cuts_arguments_short():
     (call,) = cut.message["tool_calls"]
     assert '{"city": "Oslo"}'.startswith(call["function"]["arguments"])
     assert cut.json["choices"][0]["finish_reason"] == "length"
+
+
+PLOT = tool("plot_of", description="Draw bars")
+
+
+def named(answer: Any) -> list[str]:
+    return [call["function"]["name"] for call in answer.message.get("tool_calls", [])]
+
+
+def test_tools_whose_names_are_in_the_question_are_called_together():
+    tools = [tool(), PLOT, CALCULATE]
+    question = [user("What is the temperature in Oslo? Plot it.")]
+    answer = send(messages=question, tools=tools)
+    assert named(answer) == ["get_temp", "plot_of"]
+    assert [call["id"] for call in answer.message["tool_calls"]] == ["get_temp:0", "plot_of:1"]
+    assert named(send(messages=question, tools=tools, tool_choice="none")) == []
+
+
+def test_a_call_that_failed_for_its_arguments_is_made_once_more():
+    history = [
+        user("What is the temperature in Oslo?"),
+        call_message("get_temp:0"),
+        result_message("get_temp:0", "Error: the arguments are no JSON: Expecting value"),
+    ]
+    again = send(messages=history, tools=[tool()])
+    assert [call["id"] for call in again.message["tool_calls"]] == ["get_temp:1"]
+    history += [again.message, result_message("get_temp:1", "Error: city: expected string, got 3")]
+    last = send(messages=history, tools=[tool()])
+    assert "failed" in last.message["content"]
+    assert named(last) == []
+    refused = [
+        *history[:2],
+        result_message("get_temp:0", "Error: the user has refused to run this function."),
+    ]
+    assert named(send(messages=refused, tools=[tool()])) == []
+
+
+def test_the_switch_for_loops_calls_the_same_as_long_as_there_are_tools():
+    messages = [user("What is the temperature in Oslo?")]
+    for step in range(4):
+        message = send(messages=messages, tools=[tool()], faults="tool-loop").message
+        (call,) = message["tool_calls"]
+        assert (call["id"], call["function"]["arguments"]) == (f"get_temp:{step}", '{"city": "Oslo"}')
+        messages += [message, result_message(call["id"], "4 C")]
+    assert "`4 C`" in send(messages=messages, faults="tool-loop").message["content"]
+
+
+def test_a_function_that_was_not_offered_is_called_when_a_switch_says_so():
+    answer = send(
+        messages=[user("What is the temperature in Oslo?")],
+        tools=[tool()],
+        faults="unknown-tool",
+    )
+    assert named(answer) == ["get_temp_x"]
+
+
+def test_the_search_of_the_service_is_called_with_a_search_of_its_own_and_answered_with_it():
+    search = {"type": "builtin_function", "function": {"name": "$web_search"}}
+    messages = [user("Search the web for moons")]
+    message = send(messages=messages, tools=[search]).message
+    (call,) = message["tool_calls"]
+    assert call["type"] == "builtin_function"
+    assert json.loads(call["function"]["arguments"])["search_result"]["search_id"] == "search-0"
+    result = result_message(call["id"], call["function"]["arguments"])
+    last = send(messages=[*messages, message, result], tools=[search])
+    assert last.json["choices"][0]["finish_reason"] == "stop"
