@@ -9,7 +9,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.lab import Lab, Notebook, close_notebooks
 from tests.front_ends.outcome import SLOW, Outcome, without
-from tests.twelve_cells import CELLS
+from tests.twelve_cells import CELLS, pattern
 
 SOURCES = [*(example.source for example in CELLS), SLOW]
 STOPPED = len(CELLS)  # the number of the slow cell, from 0
@@ -31,7 +31,7 @@ def read(output: Locator, number: int) -> str:
     if CELLS[number].shows:
         output.scroll_into_view_if_needed()
         for piece in CELLS[number].shows:
-            expect(output).to_contain_text(piece)
+            expect(output).to_contain_text(pattern(piece))
     return output.inner_text()
 
 

@@ -114,14 +114,6 @@ def as_markdown(_: Path) -> Outcome:
     return Outcome(final=without(parts(text_of_page(text))))
 
 
-def as_latex(_: Path) -> Outcome:
-    from nbconvert import LatexExporter
-
-    text = LatexExporter(exclude_input=True).from_notebook_node(_marked())[0]
-    plain = re.sub(r"\\PY\{[^}]*\}\{([^{}]*)\}", r"\1", text).replace(r"\PYZus{}", "_").replace("{-}", "-")
-    return Outcome(final=without(parts(plain)))
-
-
 def as_script(folder: Path) -> Outcome:
     """The script that nbconvert makes of a notebook, run by IPython; a script ends at its first error."""
     from nbconvert import PythonExporter

@@ -86,7 +86,6 @@ OTHERS = (
     FrontEnd("papermill", ("papermill",), files.by_papermill, remark="a cell that fails is its exit status"),
     FrontEnd("nbconvert: HTML", ("nbconvert",), files.as_html),
     FrontEnd("nbconvert: Markdown", ("nbconvert",), files.as_markdown),
-    FrontEnd("nbconvert: LaTeX", ("nbconvert",), files.as_latex, cannot=(((2, 3, 8), ANSWER_ALONE),)),
     FrontEnd(
         "nbconvert: script, run by IPython", ("nbconvert",), files.as_script,
         cannot=(
