@@ -1,4 +1,7 @@
-"""The command line: `kimi-magic ask` streams an answer, `serve` is the service offline, `demo` is lessons."""
+"""The command line: `kimi-magic ask` streams an answer, `serve` is the service offline, `demo` is lessons.
+
+`autoload` lets IPython load the extension by itself.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,8 @@ Usage: kimi-magic ask [options] PROMPT...    stream an answer; with no PROMPT, i
        kimi-magic serve [--port N] [--speed N]   the service on loopback, offline, for tests and lessons
        kimi-magic serve --model              a small real model on loopback, offline
        kimi-magic demo [options] [FOLDER]    the lessons in JupyterLab, offline; no key is needed
-       kimi-magic ask --help                 the options; serve and demo have theirs
+       kimi-magic autoload [--remove]        let IPython load the extension by itself, so that %%kimi is there
+       kimi-magic ask --help                 the options; serve, demo and autoload have theirs
 """
 _OF_A_KERNEL = (
     "out",
@@ -74,6 +78,11 @@ DEMO = (
     ),
     options.BY_NAME["help"],
 )  # fmt: skip
+AUTOLOAD = (
+    options.Option("remove", ("--remove",), "take the line out of the configuration again"),
+    options.BY_NAME["help"],
+)
+COMMANDS = ("ask", "serve", "demo", "autoload")
 INTERRUPTED = 130  # what a shell expects after Ctrl-C
 READER_GONE = 141  # and of a command that SIGPIPE has ended
 
@@ -128,6 +137,8 @@ def _run(words: list[str]) -> int:
             return _serve(rest)
         case ["demo", *rest]:
             return _demo(rest)
+        case ["autoload", *rest]:
+            return _autoload(rest)
         case [] | ["-h" | "--help", *_]:
             print(ABOUT)
         case ["--version", *_]:
@@ -136,7 +147,7 @@ def _run(words: list[str]) -> int:
             print(__version__)
         case [word, *_]:
             word = keys.without_keys(word)
-            raise KimiUsageError(f"{word!r} is no command{options.nearest(word, ['ask', 'serve', 'demo'])}")
+            raise KimiUsageError(f"{word!r} is no command{options.nearest(word, COMMANDS)}")
     return 0
 
 
@@ -234,6 +245,20 @@ def _demo(words: list[str]) -> int:
     if len(folders) > 1:
         raise KimiUsageError(f"demo takes one folder, but got {len(folders)}: {' '.join(folders)}")
     demo.run(Path(*folders or [demo.FOLDER]), **values)
+    return 0
+
+
+def _autoload(words: list[str]) -> int:
+    from kimi_magic import autoload
+
+    values, _ = options.parse(words, AUTOLOAD)
+    if values.pop("help", False):
+        about = (
+            f"Let IPython load the extension by itself: one line in {autoload.FILE} of its default profile."
+        )
+        print(options.help_text("kimi-magic autoload [--remove]", about, AUTOLOAD))
+        return 0
+    print(autoload.turn_off() if values.pop("remove", False) else autoload.turn_on())
     return 0
 
 

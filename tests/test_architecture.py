@@ -23,6 +23,7 @@ LAYERS = {
     "entry": [
         "__main__",
         "demo",
+        "autoload",
         "extension",
         "magics",
         "configure",
@@ -64,7 +65,7 @@ LAYERS = {
 # What a lower layer may import of a higher one: the version is a constant.
 EXCEPTIONS = {("client", "_version"), ("__main__", "_version")}
 HOSTS = {
-    "IPython": {"extension", "magics", "rewriting", "watch", "view"},
+    "IPython": {"autoload", "extension", "magics", "rewriting", "watch", "view"},
     "ipywidgets": {"view"},
     "uvicorn": {"simulator"},
     "threading": {"bridge", "simulator", "tools", "warm_up", "watch"},  # tools: `@tool(parallel=True)`

@@ -41,7 +41,7 @@ def test_the_status_line_comes_before_anything_is_sent(kernel: Kernel, server: S
 
 def test_the_saved_output_is_html_and_text_with_byline_reasoning_and_answer(kernel: Kernel):
     shown = kernel.run("%%kimi\nWhy is the sky blue?").display
-    assert set(shown) == {"text/html", "text/plain"}
+    assert set(shown) == {"text/html", "text/markdown", "text/plain"}
     reply = kernel.value("(kimi.text, kimi.reasoning)".replace("kimi.", "__import__('kimi_magic').last."))
     assert shown["text/plain"] == reply[0]
     assert "<details" in shown["text/html"]
@@ -151,7 +151,7 @@ def test_an_interrupt_closes_the_connection_and_leaves_one_line(kernel: Kernel, 
     assert len(error["traceback"]) == 1
     assert "\n" not in error["traceback"][0]
     assert "stopped" in cell.display["text/html"]
-    assert set(cell.display) == {"text/html", "text/plain"}
+    assert set(cell.display) == {"text/html", "text/markdown", "text/plain"}
     assert kernel.shell_reply(queued)["status"] == "aborted"
     kernel.run("%%kimi -o answer\nWhat did I ask first?")
     assert "sky" in kernel.value("str(answer)")
@@ -463,7 +463,7 @@ def test_a_fault_of_the_service_is_an_error_with_the_partial_answer_kept(
     cell = kernel.attempt("%%kimi\nWrite 400 words about rivers.")
     (error,) = [output for output in cell.outputs if output["type"] == "error"]
     assert words in error["traceback"][0]
-    assert set(cell.display) == {"text/html", "text/plain"}
+    assert set(cell.display) == {"text/html", "text/markdown", "text/plain"}
     assert "failed" in cell.display["text/html"]
     arrived = kernel.value("(lambda r: r.text + r.reasoning)(__import__('kimi_magic').last)")
     assert bool(arrived) is kept
@@ -627,7 +627,8 @@ def test_a_console_gets_the_data_of_a_json_answer_too(offline_kernel: Kernel):
     code = "%%kimi --schema 'city, people int'\nThe largest city of Japan, and its people"
     messages = published(offline_kernel, code, cell_id=CONSOLE)
     assert {message["msg_type"] for message in messages} == {"display_data"}
-    assert len(messages) == 2
+    (message,) = messages
+    assert "people" in message["content"]["data"]["text/plain"]
 
 
 def test_a_notebook_sees_life_before_the_answer(offline_kernel: Kernel):

@@ -100,7 +100,16 @@ def written(entry: str) -> set[tuple[str, str]]:
 
 
 @pytest.mark.parametrize(
-    "entry", ["%%kimi", "%kimi_config", "%kimi_usage", "ask", "kimi-magic serve", "kimi-magic demo"]
+    "entry",
+    [
+        "%%kimi",
+        "%kimi_config",
+        "%kimi_usage",
+        "ask",
+        "kimi-magic serve",
+        "kimi-magic demo",
+        "kimi-magic autoload",
+    ],
 )
 def test_the_tables_say_what_the_help_says(entry: str):
     assert helped(entry)
@@ -126,9 +135,10 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def outside(server: Server, checkout: Path) -> dict[str, str]:
-    """An environment in which every host is the simulator, and a browser does nothing."""
+    """An environment in which every host is the simulator, and neither a browser nor a home of anybody's."""
     return os.environ | everywhere(server) | {
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}", "BROWSER": "true",
+        "IPYTHONDIR": str(checkout.parent / "ipython"),
     }  # fmt: skip
 
 

@@ -68,7 +68,7 @@ def terminal(server: Server, tmp_path):
 def test_the_answer_streams_as_text_with_the_reasoning_dimmed(terminal: Terminal):
     shown = terminal.run("%%kimi -o answer", "Why is the sky blue?", "", "")
     assert "\x1b[2mReasoning" in shown
-    assert " tokens · offline simulator" in shown
+    assert " tokens" in shown
     assert "Widget" not in shown
     assert "VBox" not in shown
     text = terminal.run("print(len(answer.text), answer.text.splitlines()[0])")
@@ -91,13 +91,13 @@ def test_ctrl_c_closes_the_connection_and_the_next_cell_works(terminal: Terminal
     server.wait_for("closed by the client")
     assert "KimiInterrupted: stopped" in re.sub(r"\x1b\[\d*m", "", shown)
     assert "Traceback" not in shown
-    assert " tokens · offline simulator" in terminal.run("%%kimi", "Hello", "", "")
+    assert " tokens" in terminal.run("%%kimi", "Hello", "", "")
 
 
 def test_a_cut_answer_goes_on_and_another_answer_can_be_picked(terminal: Terminal):
     cut = terminal.run("%%kimi --max-tokens 90", "Why is the sky blue?", "", "")
     assert "%kimi --continue" in cut
-    assert " tokens · offline simulator" in terminal.run("%kimi --continue --max-tokens 5000 -o whole")
+    assert " tokens" in terminal.run("%kimi --continue --max-tokens 5000 -o whole")
     assert "True" in terminal.run("print(whole.text.startswith('The sky is blue'))")
     several = terminal.run("%%kimi -n 2 -o answers", "Name a river.", "", "")
     assert "Answer 2" in several

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Example:
-    """One cell, and pieces of text that stand in its output, in this order."""
+    """One cell, and pieces of text that stand in its output, in this order; a piece may be `one|another`."""
 
     source: str
     shows: tuple[str, ...] = ()
@@ -15,8 +16,12 @@ class Example:
 
 CELLS = (
     Example("%load_ext kimi_magic\n%kimi_config --offline --speed 0"),
-    Example("%%kimi\nWhy is the sky blue? Two sentences.", ("Reasoning", "air scatters short waves")),
-    Example("%kimi What is the capital of France?", ("Reasoning", "The capital of France is", "Paris")),
+    Example(
+        "%%kimi\nWhy is the sky blue? Two sentences.", ("Reasoning|Thought for", "air scatters short waves")
+    ),
+    Example(
+        "%kimi What is the capital of France?", ("Reasoning|Thought for", "The capital of France is", "Paris")
+    ),
     Example("country = 'Peru'\ncountry", ("Peru",)),
     Example("%%kimi\nWhat is the capital of {{ country }}?", ("capital of Peru", "Lima")),
     Example(
@@ -32,11 +37,17 @@ CELLS = (
 )
 
 
+def pattern(piece: str) -> re.Pattern[str]:
+    """What finds a piece."""
+    return re.compile("|".join(map(re.escape, piece.split("|"))))
+
+
 def missing(example: Example, text: str) -> str:
     """The first piece that `text` does not show in its place; "" where it shows all."""
     at = 0
     for piece in example.shows:
-        if (found := text.find(piece, at)) < 0:
+        found = pattern(piece).search(text, at)
+        if found is None:
             return piece
-        at = found + len(piece)
+        at = found.end()
     return ""

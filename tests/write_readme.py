@@ -8,10 +8,13 @@ from pathlib import Path
 
 from kimi_magic import __main__ as command_line
 from kimi_magic import chats, options
+from tests.front_ends import outcome
+from tests.front_ends import table as front_ends
 
 README = Path(__file__).parent.parent / "README.md"
 COMMAND = "python -m tests.write_readme"
 MARKED = re.compile(r"(<!-- options: (?P<name>\w+) [^\n]*-->\n).*?(<!-- /options -->)", re.DOTALL)
+FRONT_ENDS = re.compile(r"(<!-- front ends \(written by [^\n]*-->\n).*?(<!-- /front ends -->)", re.DOTALL)
 
 # Tables by the name in their marker; the entries of each by the heading of their column.
 TABLES: Mapping[str, Mapping[str, Iterable[options.Option]]] = {
@@ -23,6 +26,7 @@ TABLES: Mapping[str, Mapping[str, Iterable[options.Option]]] = {
     "usage": {"`%kimi_usage`": options.at(options.USAGE)},
     "serve": {"`kimi-magic serve`": command_line.SERVE},
     "demo": {"`kimi-magic demo`": command_line.DEMO},
+    "autoload": {"`kimi-magic autoload`": command_line.AUTOLOAD},
 }
 
 
@@ -50,7 +54,9 @@ def table(name: str) -> str:
 
 def rewritten(text: str) -> str:
     """`text` with each marked table as it is now."""
-    return MARKED.sub(lambda found: f"{found[1]}\n{table(found['name'])}\n\n{found[3]}", text)
+    text = MARKED.sub(lambda found: f"{found[1]}\n{table(found['name'])}\n\n{found[3]}", text)
+    rows = outcome.table((each.name, each.words) for each in front_ends.TABLE)
+    return FRONT_ENDS.sub(lambda found: f"{found[1]}\n{rows}\n\n{found[2]}", text)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,6 +36,9 @@ class View(Protocol):
 
     def repeat(self, turn: Turn) -> None:
         """Show a turn again as it was shown when it was asked; nothing is sent for it."""
+
+
+_ID_OF_NBCLASSIC = re.compile("[0-9a-f]{32}")
 
 
 def choose(shell: Any, reasoning: str = "auto") -> View:
@@ -118,9 +122,14 @@ def is_updated(shell: Any) -> bool:
     """Whether the front end updates a display that it has shown.
 
     JupyterLab, Notebook 7 and VS Code send the id of the cell with each execution, which consoles do not;
-    Colab sends none, but updates. Elsewhere an answer that is only ever an update would never be seen.
+    Colab sends none, but updates. So do nbclassic and Notebook 6, whose messages have 32 digits as their id
+    (`utils.uuid` in their `base/js/utils.js`); those of jupyter_client, by which consoles ask, have dashes.
+    Elsewhere an answer that is only ever an update would never be seen.
     """
-    return bool(cells.request_of(shell).get("metadata", {}).get("cellId")) or "google.colab" in sys.modules
+    request = cells.request_of(shell)
+    if request.get("metadata", {}).get("cellId") or "google.colab" in sys.modules:
+        return True
+    return bool(_ID_OF_NBCLASSIC.fullmatch(str(request.get("header", {}).get("msg_id", ""))))
 
 
 def is_captured(shell: Any) -> bool:
