@@ -2,7 +2,8 @@
 
 A lesson is its own source: edit it in JupyterLab, then run this. It runs as JupyterLab runs it, at the
 lesson's own speed, and is written as JupyterLab writes it: Restart Kernel and Run All Cells gives the same
-file again, byte for byte, where Python and the libraries that draw are the same.
+file again, byte for byte, where Python and the libraries that draw are the same; but for the seconds that a
+function took which the model has called.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ TIMEOUT = 120  # s for one cell
 SETTINGS = 'c.HistoryManager.hist_file = ":memory:"\n'
 KEYS = {variable for each in hosts.PROVIDERS.values() for variable in each.key_variables}
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-VERSIONED = re.compile(
-    r'"(image/png|version)": "[^"]*"'
-)  # other versions of matplotlib or Python differ in it
+# What is measured (the seconds of a function of the notebook), and what another version of matplotlib or Python
+# makes different.
+VARYING = re.compile(r'"(image/png|version)": "[^"]*"|(done ·) [\d.]+ s|("seconds":) [\d.]+')
 
 
 def run(path: Path) -> str:
@@ -54,8 +55,8 @@ def run(path: Path) -> str:
 
 
 def comparable(text: str) -> str:
-    """The file of a lesson without what another version of Python or of matplotlib makes different."""
-    return VERSIONED.sub(r'"\1": ""', text)
+    """The file of a lesson without what is measured and what other versions make different."""
+    return VARYING.sub(lambda found: found[1] or found[2] or found[3], text)
 
 
 def main(names: list[str]) -> None:
