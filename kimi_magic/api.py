@@ -249,7 +249,7 @@ async def aask(
 async def aask(prompt: str | Sequence[Mapping[str, Any]], **parameters: Any) -> Reply[Any]:
     """Ask once and await the whole reply, leaving the running loop free; nothing is shown.
 
-    For code that runs in an event loop: a cell of a notebook, marimo, a web handler. `prompt` and the
+    For code that runs in an event loop: a cell of a notebook, marimo, a web handler. The
     parameters are those of `ask`. A cancellation of the awaiting task and `asyncio.timeout` stay what they
     are: the request is cancelled and its connection closed.
 
@@ -348,7 +348,7 @@ async def amap(
 async def amap(prompt: Any, data: Any, **given: Any) -> MapResult[Any]:
     """`map` for code in an event loop, which stays free. A cancellation stays one; answers are kept.
 
-    `prompt`, `data` and the parameters are those of `map`.
+    The parameters are those of `map`.
 
     Raises:
         KimiError: As `map`.
@@ -420,7 +420,9 @@ async def agrid(
 
 
 def estimate(prompt: str | Callable[[dict[str, Any]], Any], data: Any, **given: Any) -> Work:
-    """What `map` with these parameters would send; nothing is sent.
+    """What `map` would send; nothing is sent.
+
+    The parameters are those of `map`.
 
     Returns:
         Printed, it says how many rows, how many of them distinct and answered before, and what they cost;

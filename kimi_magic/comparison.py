@@ -27,9 +27,10 @@ ABSENT = Absent()
 
 
 class Difference(NamedTuple):
-    """One place where two values differ: its path (`$.items[3].price`), and what is there on each side.
+    """One place where two values differ.
 
-    A side that has no such place has `ABSENT`. Of texts with several lines the path names the line.
+    `path` names it (`$.items[3].price`; of texts with several lines the line), `first` and `second` are what
+    is there on each side. A side that has no such place has `ABSENT`.
     """
 
     path: str
@@ -39,7 +40,7 @@ class Difference(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Differences(Sequence[Difference]):
-    """All differences in the order of the first value: a sequence, and a table where it is shown."""
+    """All differences, in the order of the first value (`found`): a sequence, shown as a table."""
 
     found: tuple[Difference, ...]
 

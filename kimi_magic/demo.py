@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import platform
+import re
 import secrets
 import signal
 import socket
@@ -21,6 +23,7 @@ FOLDER = "kimi-lessons"
 HERE = Path(__file__).parent
 LOOPBACK = "127.0.0.1"
 LARGEST_LESSON = 32 * 2**20  # bytes of a lesson that somebody has run and changed
+_VERSION = re.compile(rb'("pygments_lexer": "ipython3",\s*"version": )"[^"]*"')
 FOREIGN = "it is none of ours, and you have not saved it: it is not opened"
 PROFILE = """\
 c.KimiMagic.offline = True
@@ -70,7 +73,7 @@ def copy(sources: list[Path], folder: Path) -> tuple[str, list[str]]:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for source in sources:
-            target, lesson = folder / source.name, source.read_bytes()
+            target, lesson = folder / source.name, of_this_python(source.read_bytes())
             try:
                 with target.open("xb") as file:
                     file.write(lesson)
@@ -91,6 +94,11 @@ def copy(sources: list[Path], folder: Path) -> tuple[str, list[str]]:
             hint="Name another folder, such as kimi-magic demo ~/lessons.",
         )
     return openable[0], [f"lessons in {folder}: {len(sources)}", *remarks]
+
+
+def of_this_python(lesson: bytes) -> bytes:
+    """The lesson with the version of this Python: a JupyterLab that finds another opens it as modified."""
+    return _VERSION.sub(rb'\g<1>"%s"' % platform.python_version().encode(), lesson)
 
 
 def _remark(target: Path, lesson: bytes) -> str:

@@ -228,7 +228,8 @@ class Run:
                 view.update(latest[0])
 
         if view is not None:
-            view.open(str(work), stop)
+            is_offline = all(form.connection.is_simulated for form in work.batch.forms)
+            view.open(str(work), stop, is_timed=not is_offline)
         try:
             yield job, deliver, stop, interrupted
         finally:

@@ -1,8 +1,8 @@
 """Runs the lessons and keeps their outputs: `python notebooks/build.py [LESSON...]`, all of them by default.
 
-A lesson is its own source: edit it in JupyterLab, then run this. Answers come from the simulator, which says
-the same to the same question; what differs from run to run (seconds, pictures of plots) is left as it was, so
-that a lesson changes only where its words do.
+A lesson is its own source: edit it in JupyterLab, then run this. It runs as JupyterLab runs it, at the
+lesson's own speed, and is written as JupyterLab writes it: Restart Kernel and Run All Cells gives the same
+file again, byte for byte, where Python and the libraries that draw are the same.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import re
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
@@ -21,19 +20,17 @@ from kimi_magic import hosts
 
 HERE = Path(__file__).parent
 LESSONS = sorted(HERE.glob("[0-9]*.ipynb"))
-PATIENCE = 120  # s for one cell
-SETTINGS = 'c.KimiMagic.speed = 0\nc.HistoryManager.hist_file = ":memory:"\n'  # no waiting for typing
+TIMEOUT = 120  # s for one cell
+SETTINGS = 'c.HistoryManager.hist_file = ":memory:"\n'
 KEYS = {variable for each in hosts.PROVIDERS.values() for variable in each.key_variables}
-METADATA = {
-    "kernelspec": {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"},
-    "language_info": {"name": "python"},
-}
-# What no two runs, or no two versions, have in common: seconds, ports, the ids and the time of an answer.
-_PASSING = re.compile(r"\d+(?:\.\d+)? s\b|127\.0\.0\.1:\d+|\b(?:cmpl-)?[0-9a-f]{32}\b|\"created\":\d+")
+KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+VERSIONED = re.compile(
+    r'"(image/png|version)": "[^"]*"'
+)  # other versions of matplotlib or Python differ in it
 
 
-def run(path: Path) -> nbformat.NotebookNode:
-    """The lesson with the outputs of a new kernel, which knows no key and has no settings of the person."""
+def run(path: Path) -> str:
+    """The file of the lesson with the outputs of a new kernel, without keys and settings of the person."""
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         profile = Path(folder) / "profile_default"
@@ -42,46 +39,34 @@ def run(path: Path) -> nbformat.NotebookNode:
         environment = {name: value for name, value in os.environ.items() if name not in KEYS}
         client = NotebookClient(
             notebook,
-            timeout=PATIENCE,
+            timeout=TIMEOUT,
             kernel_name="python3",
             record_timing=False,
             store_widget_state=False,
             coalesce_streams=True,
+            # JupyterLab tells the kernel which cell it runs, and conversations depend on that.
+            on_cell_execute=lambda cell, cell_index: client.kc.session.metadata.update(cellId=cell.id),
         )
         client.execute(cwd=folder, env={**environment, "IPYTHONDIR": folder})
-    notebook.metadata = nbformat.from_dict(METADATA)
-    return notebook
+    language = notebook.metadata.language_info  # as this kernel tells it, to JupyterLab too
+    notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": language})
+    return f"{nbformat.writes(notebook)}\n"
 
 
-def comparable(notebook: nbformat.NotebookNode) -> list[Any]:
-    """Sources and outputs of a lesson without what differs from run to run."""
-    return [(cell.cell_type, cell.source, _plain(cell.get("outputs", []))) for cell in notebook.cells]
-
-
-def _plain(value: Any) -> Any:
-    match value:
-        case str():
-            return _PASSING.sub("…", value)
-        case list():
-            return [_plain(item) for item in value]
-        case dict():
-            return {
-                name: name if name == "image/png" else _plain(item)
-                for name, item in value.items()
-                if name not in ("seconds", "execution_count", "fingerprint")
-            }
-    return value
+def comparable(text: str) -> str:
+    """The file of a lesson without what another version of Python or of matplotlib makes different."""
+    return VERSIONED.sub(r'"\1": ""', text)
 
 
 def main(names: list[str]) -> None:
-    """Run the lessons that are named and write those whose words have changed."""
+    """Run the lessons that are named and write those that have changed."""
     for path in LESSONS:
         if names and not any(name in path.name for name in names):
             continue
-        made = run(path)
-        same = comparable(made) == comparable(nbformat.read(path, as_version=4))
+        built = run(path)
+        same = comparable(built) == comparable(path.read_text(encoding="utf-8"))
         if not same:
-            nbformat.write(made, path)
+            path.write_text(built, encoding="utf-8", newline="\n")
         print(f"{path.name}: {'unchanged' if same else 'written'}, {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -213,7 +213,9 @@ def test_lessons_are_copied_and_a_file_that_the_person_changed_is_kept(tmp_path:
     folder = tmp_path / "new" / "lessons"
 
     assert demo.copy(sources, folder) == (FIRST, [f"lessons in {folder}: 2"])
-    assert [path.read_bytes() for path in sorted(folder.iterdir())] == [path.read_bytes() for path in sources]
+    assert [path.read_bytes() for path in sorted(folder.iterdir())] == [
+        demo.of_this_python(path.read_bytes()) for path in sources
+    ]
 
     mine = save_as_a_person(folder / SECOND, "1 + 1")
     (folder / FIRST).unlink()
@@ -221,7 +223,7 @@ def test_lessons_are_copied_and_a_file_that_the_person_changed_is_kept(tmp_path:
     assert first == FIRST
     assert told == f"kept {folder / SECOND}: you changed it; delete it to get the lesson anew"
     assert (folder / SECOND).read_bytes() == mine
-    assert (folder / FIRST).read_bytes() == sources[0].read_bytes()
+    assert (folder / FIRST).read_bytes() == demo.of_this_python(sources[0].read_bytes())
 
     mine = save_as_a_person(folder / FIRST, "2 + 2")
     assert demo.copy(sources, folder)[0] == FIRST

@@ -28,6 +28,7 @@ def test_the_line_says_done_failed_rate_money_and_time_left():
 def test_the_line_that_stays_says_how_long_it_took_and_whether_it_was_stopped():
     assert batch.shown(progress(done=100), 30.0, ended=True).words == "100 of 100 requests · 3.3/s · 30 s"
     assert batch.shown(progress(done=10), 5.0, ended=True).words.endswith("5 s · stopped")
+    assert batch.shown(progress(done=100), None, ended=True).words == "100 of 100 requests"
 
 
 def test_the_last_bad_row_folds_out_and_is_no_markup():

@@ -27,15 +27,16 @@ def lesson(request: pytest.FixtureRequest) -> Path:
     return request.param
 
 
-def test_there_are_six_lessons_in_their_order():
-    assert [path.name[:3] for path in LESSONS] == ["01-", "02-", "03-", "04-", "05-", "06-"]
+def test_the_lessons_are_numbered_in_their_order():
+    numbers = [int(path.name[:2]) for path in LESSONS]
+    assert numbers == sorted(set(numbers)), "two lessons have the same number"
+    assert len(numbers) >= 9
 
 
 def test_a_lesson_runs_offline_and_says_what_is_committed(lesson: Path):
     build = builder()
-    made, committed = build.comparable(build.run(lesson)), build.comparable(nbformat.read(lesson, 4))
-    for (kind, source, outputs), (_, _, kept) in zip(made, committed, strict=True):
-        assert (kind, source, outputs) == (kind, source, kept), "run python notebooks/build.py"
+    committed = lesson.read_text(encoding="utf-8")
+    assert build.comparable(build.run(lesson)) == build.comparable(committed), "run python notebooks/build.py"
 
 
 def test_a_lesson_is_small(lesson: Path):

@@ -179,10 +179,10 @@ def try_line(line: str, folder: Path, environment: dict[str, str]) -> None:
 
 
 def check_installable(words: str) -> None:
-    """This package and its extras by name; what an installation does is in test_package."""
+    """This checkout and its extras: no package index has it. What an installation does is in test_package."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    found = re.fullmatch(r"""(['"]?)kimi_magic(?:\[([\w,]+)\])?\1""", words)
-    assert found, f"expected kimi_magic, with or without extras, but got {words}"
+    found = re.fullmatch(r"""(['"]?)\.(?:\[([\w,]+)\])?\1""", words)
+    assert found, f"expected the checkout, with or without extras, but got {words}"
     assert set(filter(None, (found[2] or "").split(","))) <= set(extras["optional-dependencies"])
 
 

@@ -113,7 +113,7 @@ class Conversation:
         return Context(turns, where)
 
     def keep(self, turn: Turn) -> None:
-        """Put a turn into the place of the turn with its id, else at the end; later turns become stale."""
+        """Put `turn` into the place of the turn with its id, else at the end; later turns become stale."""
         place = self._place(turn.id)
         self._turns[place : place + 1] = [turn]
         turn.kept = True
@@ -169,7 +169,7 @@ class Conversation:
         return True
 
     def mute(self, number: int, muted: bool = True) -> None:
-        """Send turn `number` no more, or again; later turns become stale.
+        """Send turn `number` no more, or again where `muted` is False; later turns become stale.
 
         Raises:
             KimiUsageError: There is none.
@@ -178,7 +178,7 @@ class Conversation:
         self._change(number - 1)
 
     def pin(self, number: int, pinned: bool = True) -> None:
-        """Send turn `number` also where older turns are left out, or no longer.
+        """Send turn `number` also where older turns are left out; no longer where `pinned` is False.
 
         Raises:
             KimiUsageError: There is none.
@@ -199,7 +199,7 @@ class Conversation:
         self._change(number - 1)
 
     def fork(self, name: str) -> Conversation:
-        """A conversation of its own that goes on from here."""
+        """A conversation of its own, called `name`, that goes on from here."""
         other = Conversation(name, system=self.system)
         other._turns = [copy.copy(turn) for turn in self._turns]
         other._count = self._count
@@ -231,7 +231,7 @@ class Conversation:
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any] | str | bytes) -> Conversation:
-        """The conversation that `to_json` wrote, as JSON or its text.
+        """The conversation in `data`: what `to_json` wrote, as JSON or its text.
 
         Raises:
             KimiUsageError: It is none, or of a later version; the text names the place.
@@ -246,7 +246,7 @@ class Conversation:
         return conversation
 
     def add(self, turn: Turn) -> None:
-        """Put a turn that was saved at the end; one without an id, or with one that is there, gets one."""
+        """Put `turn`, which was saved, at the end; one without an id, or with one that is there, gets one."""
         if not turn.id or self._place(turn.id) < len(self):
             turn.id = self.new_id()
         self._turns.append(turn)

@@ -104,7 +104,7 @@ class Turn:
         self._past_seconds: float | None = None  # of a turn that was saved
 
     def end(self, state: End) -> None:
-        """Mark the turn as ended: no further step follows."""
+        """Mark the turn as ended with `state`: no further step follows."""
         self._end = state
         self._ended = monotonic()
 
@@ -168,7 +168,7 @@ class Turn:
         return values if self.step.n > 1 else next(iter(values), None)
 
     def unwrapped(self, value: Any) -> Any:
-        """The list that an object with the key `wrapper` alone carries; every other value as it is."""
+        """The list in `value`, an object with the key `wrapper` alone; every other value as it is."""
         if self.wrapper and isinstance(value, dict) and list(value) == [self.wrapper]:
             return value[self.wrapper]
         return value

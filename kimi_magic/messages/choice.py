@@ -70,7 +70,7 @@ class Choice:
         self._ended: float | None = None
 
     def add_text(self, text: str) -> None:
-        """Append a piece of the answer."""
+        """Append `text`, a piece of the answer."""
         if not self._text and self._prefix:
             self._text.append(self._prefix)
         self._first_text = self._first_text or monotonic()
@@ -78,7 +78,7 @@ class Choice:
         self.state = "answering"
 
     def add_reasoning(self, text: str) -> None:
-        """Append a piece of the reasoning. Reasoning that comes after the answer began keeps the state."""
+        """Append `text`, a piece of the reasoning. What comes after the answer began keeps the state."""
         self._first_reasoning = self._first_reasoning or monotonic()
         self._reasoning.append(text)
         if self.state != "answering":
@@ -94,7 +94,11 @@ class Choice:
         self.state = "reasoning"
 
     def add_call(self, position: int | None, id: str, name: str, arguments: str, kind: str = "") -> None:
-        """Append a piece of a tool call; `position` counts the calls of this answer, None if not counted."""
+        """Append a piece of a tool call.
+
+        `position` counts the calls of this answer, None if not counted. `id`, `name` and `kind` ("" if the
+        piece does not say them) are those of the call, `arguments` is the next part of its JSON.
+        """
         call = self._call_at(position, id)
         if id and not call.id:  # some services repeat id and name; neither comes in pieces
             call.id = id
@@ -127,7 +131,7 @@ class Choice:
         return known
 
     def end(self, finish_reason: str | None = None) -> None:
-        """Mark the answer as ended. Pieces that still come are appended all the same."""
+        """Mark the answer as ended; `finish_reason` says why. What still comes is appended all the same."""
         self.finish_reason = finish_reason or self.finish_reason
         self.state = "ended"
         self._ended = self._ended or monotonic()

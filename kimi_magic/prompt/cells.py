@@ -17,6 +17,9 @@ from kimi_magic.prompt import secrets
 
 LONGEST_OUTPUT = 8_000  # characters of what one cell printed
 _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+# The file of a cell: a temporary one in a kernel of ipykernel, a name in IPython.
+_CELL_FILE = re.compile(r"^(?:.*[\\/])?ipykernel_\d+[\\/]\d+\.py$|^<ipython-input-[^>]*>$")
+CELL_NAME = "<cell>"
 _OURS = ("IPython", "ipykernel", "kimi_magic")  # packages whose frames stand above the person's own
 
 
@@ -92,13 +95,17 @@ def last_error() -> str:
 
 
 def traceback_of(error: BaseException) -> str:
-    """The traceback of `error` as Python writes it, without the frames of IPython above the first cell."""
+    """The traceback of `error` as Python writes it, without the frames of IPython above the first cell.
+
+    A cell is named as such: its temporary file says where a person's home is, and differs in each kernel.
+    """
     told = traceback.TracebackException.from_exception(error)
     part: traceback.TracebackException | None = told
     for _ in range(20):  # of a chain
         if part is None:
             break
         _drop_ours(part)
+        _name_cells(part)
         part = part.__cause__ or part.__context__
     return "".join(told.format()).rstrip("\n")
 
@@ -106,6 +113,13 @@ def traceback_of(error: BaseException) -> str:
 def _drop_ours(part: traceback.TracebackException) -> None:
     while len(part.stack) > 1 and is_ours(part.stack[0].filename):
         del part.stack[0]
+
+
+def _name_cells(part: traceback.TracebackException) -> None:
+    for frame in part.stack:
+        frame.filename = _CELL_FILE.sub(CELL_NAME, frame.filename)
+    if isinstance(named := getattr(part, "filename", None), str):  # of a syntax error
+        part.filename = _CELL_FILE.sub(CELL_NAME, named)
 
 
 def is_ours(filename: str) -> bool:

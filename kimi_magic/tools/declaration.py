@@ -99,6 +99,7 @@ def tool(
     model is told its name, its docstring, and its parameters by their type hints.
 
     Parameters:
+        function: The function, where `tool` stands above it without parentheses; with them, leave it out.
         name: What the model calls it: a letter or _, then letters, digits, _ and -, at most 128. Default:
             the function's own name.
         safe: Run it without asking the person first. For functions that only read. Default False.

@@ -39,10 +39,14 @@ class BatchView:
         self._began = 0.0
         self._next = 0.0
         self._title = ""
+        self._is_timed = True
 
-    def open(self, title: str, stop: Callable[[], None]) -> None:
-        """Show what will be sent, and a button that stops it where clicks arrive."""
-        self._began, self._title = monotonic(), title
+    def open(self, title: str, stop: Callable[[], None], *, is_timed: bool = True) -> None:
+        """Show what will be sent, and a button that stops it where clicks arrive.
+
+        `is_timed` says whether the line that stays has a time: that of the simulator says nothing.
+        """
+        self._began, self._title, self._is_timed = monotonic(), title, is_timed
         self._paint(_Shown(0.0, title, ""), False)
         self._close_button = self._button(stop)
 
@@ -57,11 +61,12 @@ class BatchView:
         """Leave a line that stays."""
         self._close_button()
         if progress is not None:
-            self._paint(shown(progress, monotonic() - self._began, ended=True), True)
+            seconds = monotonic() - self._began if self._is_timed else None
+            self._paint(shown(progress, seconds, ended=True), True)
 
 
-def shown(progress: Progress, seconds: float, *, ended: bool = False) -> _Shown:
-    """The line after `seconds`."""
+def shown(progress: Progress, seconds: float | None, *, ended: bool = False) -> _Shown:
+    """The line after `seconds`; None for a line without time and rate."""
     answered = progress.done + progress.failed
     total = progress.total
     ready = answered + progress.kept
@@ -70,17 +75,17 @@ def shown(progress: Progress, seconds: float, *, ended: bool = False) -> _Shown:
         parts.append(f"{progress.kept:,} from before")
     if progress.failed:
         parts.append(f"{progress.failed:,} without a value")
-    if seconds >= RATE_AFTER and answered:
+    if seconds is not None and seconds >= RATE_AFTER and answered:
         rate = answered / seconds
         parts.append(f"{rate:,.1f}/s" if rate >= 1 else f"{60 * rate:,.1f}/min")
         if not ended and ready < total:
             parts.append(f"{_time((total - ready) / rate)} left")
     if progress.spent:
         parts.append(f"about {dollars(progress.spent)}")
-    if ended:
+    if ended and seconds is not None:
         parts.append(_time(seconds))
-        if ready < total:
-            parts.append("stopped")
+    if ended and ready < total:
+        parts.append("stopped")
     bad = ""
     if progress.last_bad is not None:
         row, why = progress.last_bad

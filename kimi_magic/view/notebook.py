@@ -98,9 +98,9 @@ class NotebookView:
 
         Widgets are not saved: without it a kernel that dies or a page that is loaded again in the middle
         would leave nothing. It is sent when the text has doubled, so that all of it is sent about twice. A
-        recording has it all anyway, and two notebooks that show the same one are to be the same.
+        recording and the simulator give the same answer again, and their notebooks are to be the same.
         """
-        if turn.step.recorded_seconds is not None:
+        if not turn.step.is_paid:
             return
         if (now := monotonic()) < self._keep_at or self._live is None:
             return

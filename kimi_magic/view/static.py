@@ -228,7 +228,7 @@ def summary(turn: Turn) -> dict[str, Any]:
         "finish_reason": turn.choice.finish_reason,
         "usage": asdict(turn.usage) if turn.usage else None,
         **({"repairs": len(turn.rejections)} if turn.rejections else {}),
-        "seconds": round(turn.seconds, 1),
+        **({} if turn.step.simulated else {"seconds": round(turn.seconds, 1)}),
         "offline": turn.step.simulated,
         **_memory(turn),
     }

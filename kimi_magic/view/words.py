@@ -99,8 +99,8 @@ def reasoning_title(turn: Turn, choice: Choice | None = None, step: Step | None 
     if choice.state == "reasoning" and not turn.has_ended:
         return f"Thinking… {choice.reasoning_seconds:.0f} s"
     usage = step.usage_of(choice)
-    # None of it was thought now where the answer comes from a recording, or is resumed.
-    is_timed = choice.reasoning_seconds and step.recorded_seconds is None
+    # None of it was thought now where the answer is resumed, comes from a recording or from the simulator.
+    is_timed = choice.reasoning_seconds and step.is_paid
     parts = [f"Thought for {choice.reasoning_seconds:.1f} s" if is_timed else "Reasoning"]
     if usage and usage.reasoning:
         parts.append(f"{usage.reasoning:,} token{'s' * (usage.reasoning != 1)}")
@@ -110,8 +110,13 @@ def reasoning_title(turn: Turn, choice: Choice | None = None, step: Step | None 
 
 
 def byline(turn: Turn) -> str:
-    """Model, seconds, tokens and cost of all requests; and why it ended, unless it simply did."""
-    parts = [turn.step.model, f"{turn.seconds:.1f} s"]
+    """Model, seconds, tokens and cost of all requests; and why it ended, unless it simply did.
+
+    The simulator's seconds say nothing of a service, and would make a notebook differ from run to run.
+    """
+    parts = [turn.step.model]
+    if not turn.step.simulated:
+        parts.append(f"{turn.seconds:.1f} s")
     if usage := turn.usage:
         parts.append(f"{'≥ ' * turn.is_undercounted}{usage.total:,} tokens")
     if turn.cost is not None:

@@ -70,6 +70,15 @@ TAKES_KEYS = f"""
             && focus.closest(binding.selector) && commands.isEnabled(binding.command, binding.args))
 }}
 """
+# Whether all cells of code have run to their end since their outputs were cleared.
+ALL_HAVE_RUN = f"""
+({{path}}) => {{
+    {PANEL}
+    const cells = Array.from(panel.content.model.cells).filter(cell => cell.type === "code")
+    return panel.sessionContext.session.kernel.status === "idle"
+        && cells.every(cell => cell.executionCount && cell.executionState !== "running")
+}}
+"""
 CLOSE = """
 async () => {
     const widgets = window.jupyterapp ? Array.from(jupyterapp.shell.widgets("main")) : []
@@ -272,6 +281,17 @@ class Notebook:
         """Run a cell to its end."""
         self.run(number)
         self.wait_until_over(number)
+
+    @property
+    def is_modified(self) -> bool:
+        """Whether JupyterLab would ask to save the notebook."""
+        return bool(self._evaluate("return panel.context.model.dirty"))
+
+    def run_all(self) -> None:
+        """Run all cells, as the menu does, to the end of the last; those that fail are not the end."""
+        self.command("notebook:clear-all-cell-outputs")
+        self.command("notebook:run-all-cells")
+        self._wait_for(ALL_HAVE_RUN)
 
     def press(self, keys: str, number: int) -> None:
         """Press keys, such as Shift+Enter, once cell `number` is active and they mean something there."""
