@@ -25,8 +25,8 @@ TIMEOUT = 120  # s for one cell
 SETTINGS = 'c.HistoryManager.hist_file = ":memory:"\n'
 KEYS = {variable for each in hosts.PROVIDERS.values() for variable in each.key_variables}
 KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
-# What is measured (the seconds of a function of the notebook), and what another version of matplotlib or Python
-# makes different.
+# What is measured (the seconds of a function of the notebook), and what another version of matplotlib or
+# Python makes different.
 VARYING = re.compile(r'"(image/png|version)": "[^"]*"|(done ·) [\d.]+ s|("seconds":) [\d.]+')
 
 

@@ -73,7 +73,7 @@ def test_a_typical_mistake_gets_the_line_that_helps(entry: str, line: str, messa
     [
         ("--temp 0.5", {"temperature": 0.5}),
         ("--temp=0.5", {"temperature": 0.5}),
-        ("--max 100", {"max_tokens": 100}),
+        ("--max-t 100", {"max_tokens": 100}),
         ("--sys Brief", {"system": "Brief"}),
         ("--hide", {"hide_reasoning": True}),
         ("--no-hist", {"history": False}),

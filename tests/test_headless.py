@@ -25,7 +25,7 @@ def test_the_saved_outputs_are_static(executed: nbformat.NotebookNode):
     for cell in executed.cells[1:]:
         (output,) = cell.outputs
         assert output.output_type == "display_data"
-        assert set(output.data) == {"text/html", "text/plain"}
+        assert set(output.data) == {"text/html", "text/markdown", "text/plain"}
         assert "<details" in output.data["text/html"]
     nbformat.validate(executed)
 

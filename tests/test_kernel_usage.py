@@ -32,9 +32,10 @@ def error_of(cell: Cell) -> dict[str, str]:
 @pytest.mark.parametrize("server", [QUICK], indirect=True)
 def test_the_byline_of_a_cell_shows_tokens_and_the_estimated_cost(kernel: Kernel):
     shown = kernel.run("%%kimi -o answer\nWhy is the sky blue?").display["text/html"]
-    cost, prompt = kernel.value("(answer.cost, answer.usage.prompt)")
-    assert f"{prompt:,} + " in shown
-    assert f"≈ {inert(dollars(cost))} (estimate)" in shown
+    cost, prompt, total = kernel.value("(answer.cost, answer.usage.prompt, answer.usage.total)")
+    assert f"{total:,} tokens · {inert(dollars(cost))}" in shown
+    assert f'title="{prompt:,} tokens in · ' in shown
+    assert f"≈ {dollars(cost)}, an estimate by the list price" in shown
 
 
 @pytest.mark.parametrize("server", [QUICK], indirect=True)

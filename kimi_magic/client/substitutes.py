@@ -19,7 +19,7 @@ def _with_blank_reasoning(request: Request) -> Request:
     """The request with a blank for each reasoning that is empty, where functions were called."""
     messages = tuple(
         replace(message, reasoning_content=" ")
-        if message.tool_calls and not message.reasoning_content
+        if message.tool_calls and message.reasoning_content == ""
         else message
         for message in request.messages
     )

@@ -25,7 +25,7 @@ OTHER_WORDS = {
     "--reasoning-effort": "--effort", "--choices": "--n", "--number": "--n", "--quiet": "--hide-reasoning",
     "--resume": "--continue", "--clear": "--reset", "--new": "--reset", "--forget": "--reset",
     "--estimate": "--dry-run", "--debug": "--dry-run", "--preview": "--dry-run", "--insert-code": "--code",
-    "--usage": "%kimi_usage", "--cost": "%kimi_usage", "--tool": "--tools", "--functions": "--tools",
+    "--usage": "%kimi_usage", "--cost": "%kimi_usage", "--functions": "--tools",
 }  # fmt: skip
 _TRUTHS = {"true", "yes", "on", "1"}
 _LIES = {"false", "no", "off", "0"}
