@@ -22,6 +22,7 @@ import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable
+from email.message import Message
 from email.parser import BytesParser
 from pathlib import Path
 from typing import Any
@@ -91,18 +92,28 @@ def fetch_pyodide(folder: Path) -> None:
     archive.unlink()
 
 
-def lock_entry(wheel: Path, python: str) -> dict[str, Any]:
-    """How a wheel stands in `pyodide-lock.json`: what it needs in a browser with this version of Python."""
+def requirements(wheel: Path, python: str) -> list[Requirement]:
+    """What a wheel needs in a browser with this version of Python."""
     browser = {
         "sys_platform": "emscripten", "platform_system": "Emscripten", "os_name": "posix",
         "python_version": ".".join(python.split(".")[:2]), "python_full_version": python, "extra": "",
     }  # fmt: skip
+    needs = [Requirement(line) for line in metadata(wheel).get_all("Requires-Dist") or ()]
+    return [each for each in needs if not each.marker or each.marker.evaluate(browser)]
+
+
+def metadata(wheel: Path) -> Message:
+    """The fields that a wheel says of itself."""
+    with zipfile.ZipFile(wheel) as packed:
+        (name,) = (each for each in packed.namelist() if re.fullmatch(r"[^/]+\.dist-info/METADATA", each))
+        return BytesParser().parsebytes(packed.read(name))
+
+
+def lock_entry(wheel: Path, python: str) -> dict[str, Any]:
+    """How a wheel stands in `pyodide-lock.json`."""
+    fields = metadata(wheel)
     with zipfile.ZipFile(wheel) as packed:
         names = packed.namelist()
-        (metadata,) = (name for name in names if re.fullmatch(r"[^/]+\.dist-info/METADATA", name))
-        fields = BytesParser().parsebytes(packed.read(metadata))
-    needs = [Requirement(line) for line in fields.get_all("Requires-Dist") or ()]
-    needs = [each for each in needs if not each.marker or each.marker.evaluate(browser)]
     return {
         "name": canonicalize_name(fields["Name"]),
         "version": fields["Version"],
@@ -111,7 +122,7 @@ def lock_entry(wheel: Path, python: str) -> dict[str, Any]:
         "install_dir": "site",
         "package_type": "package",
         "imports": sorted({name.partition("/")[0].removesuffix(".py") for name in names if ".py" in name}),
-        "depends": sorted({canonicalize_name(each.name) for each in needs}),
+        "depends": sorted({canonicalize_name(each.name) for each in requirements(wheel, python)}),
         "unvendored_tests": False,
     }
 
@@ -133,10 +144,12 @@ def fetch_wheels(folder: Path, abi: str, python: str) -> list[Path]:
     for wheel in own_wheels_of_the_kernel():
         shutil.copy(wheel, folder)
     (ours,) = folder.glob("kimi_magic-*.whl")
+    # Not the wheel itself: pip reads its conditions as those of the Python that runs here.
+    needs = [str(need).partition(";")[0] for need in requirements(ours, python)]
     run(
         *pip, "download", "--dest", folder, "--find-links", folder, "--only-binary", ":all:",
         "--platform", f"pyemscripten_{abi}_wasm32", "--implementation", "cp",
-        "--python-version", ".".join(python.split(".")[:2]), ours, "micropip", "packaging", "comm", "jedi",
+        "--python-version", ".".join(python.split(".")[:2]), *needs, "micropip", "packaging", "comm", "jedi",
     )  # fmt: skip
     return sorted(folder.glob("*.whl"))
 

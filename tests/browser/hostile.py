@@ -153,7 +153,9 @@ ours => {
             for (const { name, value } of node.attributes) {
                 if (name.startsWith("on")) suspect.push(`${name}=${value}`)
                 if (/^(src|srcset|srcdoc|(form)?action|poster|background)$/.test(name)) suspect.push(value)
-                if (/href$/.test(name) && !/^(https?:\/\/|mailto:|#)/i.test(value)) suspect.push(value)
+                // JupyterLab's own Markdown drops a slash of an address with a port that cannot be.
+                const leads = /^(https?:\/|mailto:|#)/i.test(value)
+                if (/href$/.test(name) && !leads) suspect.push(node.parentNode.outerHTML)
                 if (name === "style" && /url\(|fixed/i.test(value)) suspect.push(value)
             }
         }

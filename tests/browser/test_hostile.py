@@ -73,7 +73,6 @@ def test_two_answers_and_errors(open_notebook: Open, service: ManualService, bea
         exchange.send_reasoning(hostile.answer(beacon), index)
         exchange.send_text(hostile.answer(beacon) + "\n\n", index)
     expect(notebook.output(1).locator(LIVE).get_by_text(hostile.LAST_WORDS)).to_have_count(4)
-    notebook.output(1).get_by_role("tab").filter(has_text="2 ·").click()
     hostile.assert_harmless(page, beacon)
     exchange.finish(hostile.line(beacon), count=2)
     notebook.wait_until_over(1)
