@@ -33,6 +33,8 @@ c.IPKernelApp.log_level = "ERROR"  # no kernel speaks into the terminal that sho
 
 # JupyterLab else asks whether it may show news.
 NO_NEWS = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+# The old notebook prints a banner of many lines where it is installed.
+NO_BANNER = '{"ServerApp": {"jpserver_extensions": {"nbclassic": false}}}'
 
 
 def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
@@ -178,6 +180,9 @@ def _set_up(own: Path) -> None:
     labconfig = own / "config" / "labconfig"
     labconfig.mkdir(parents=True)
     (labconfig / "page_config.json").write_text(NO_NEWS, encoding="utf-8")
+    extensions = own / "config" / "jupyter_server_config.d"
+    extensions.mkdir()
+    (extensions / "kimi_magic.json").write_text(NO_BANNER, encoding="utf-8")
     paths = [str(own / "config"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.environ["IPYTHONDIR"] = str(own / "ipython")

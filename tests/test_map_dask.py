@@ -43,7 +43,7 @@ def cluster(server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
     with (
         dask.config.set({"distributed.worker.daemon": False, "distributed.scheduler.worker-ttl": None}),
         LocalCluster(
-            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=None,
+            n_workers=2, threads_per_worker=2, processes=True, dashboard_address=":0",
             local_directory=str(tmp_path / "dask"), silence_logs=50,
         ) as local,
         Client(local) as client,

@@ -27,6 +27,7 @@ PAGE = {
     "details": {"class": "kimi-reasoning", "open": ""},
     "summary": {"style": r"[\w:.;% -]+"},
     "div": {"class": r"[\w -]+", "role": "status", "style": r"[\w:.,;%() -]+", "title": r"[\w .,·$≈()-]+"},
+    "h4": {"style": r"[\w:.,;%() -]*"},
 }
 
 

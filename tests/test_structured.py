@@ -699,7 +699,8 @@ def test_repairs_and_their_tokens_are_counted_everywhere(service: Start) -> None
     assert [(row["prompt"], row["completion"]) for row in rows] == [(100, 20), (130, 10), (150, 30)]
     assert {row["state"] for row in rows} == {"complete"}
     assert sum(row["cost"] for row in rows) == pytest.approx(reply.cost)
-    assert "380 + 60 tokens" in words.byline(reply.turn)
+    assert "440 tokens" in words.byline(reply.turn)
+    assert words.details(reply.turn).startswith("380 tokens in · 60 out")
     assert "2 repairs (260 tokens)" in words.byline(reply.turn)
     assert static.summary(reply.turn)["repairs"] == 2
     asked_again = [
@@ -712,7 +713,7 @@ def test_one_repair_is_one_also_where_the_service_counts_no_tokens(service: Star
     service(streamed("a", tokens=None), streamed(ADA, tokens=None))
     reply = asked("--schema Person")
     assert reply.usage is None
-    assert "· 1 repair ·" in words.byline(reply.turn)
+    assert words.byline(reply.turn).endswith(" · 1 repair")
 
 
 def test_the_next_question_follows_the_repaired_answer(service: Start) -> None:

@@ -104,9 +104,10 @@ USED = Usage(prompt=2_000, completion=400, cached=1_024, reasoning=300)
 def test_the_byline_shows_what_was_cached_and_the_cost_as_an_estimate(model: str):
     reply = answered(model, USED)
     assert reply.cost == pytest.approx(cost(USED, PRICE))
-    assert (
-        "2,000 (1,024 cached) + 400 tokens, 300 of them reasoning · ≈ $0.0017 (estimate) ·"
-        in words.byline(reply.turn)
+    assert words.byline(reply.turn).endswith("2,400 tokens · $0.0017")
+    assert words.details(reply.turn) == (
+        "2,000 tokens in (1,024 cached) · 400 out (300 of them reasoning) · "
+        "≈ $0.0017, an estimate by the list price"
     )
 
 
@@ -183,8 +184,7 @@ def test_a_sum_that_leaves_out_a_step_is_marked():
     reply.turn.reject("no JSON")
     reply.end("interrupted")
     assert reply.cost == pytest.approx(cost(USED, PRICE))
-    assert "≥ 2,000 (1,024 cached) + 400 tokens" in words.byline(reply.turn)
-    assert "≥ $0.0017 (estimate)" in words.byline(reply.turn)
+    assert "≥ 2,400 tokens · ≥ $0.0017" in words.byline(reply.turn)
 
 
 @pytest.mark.parametrize(
