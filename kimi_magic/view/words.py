@@ -238,17 +238,15 @@ def repairs(turn: Turn) -> str:
     )
 
 
-def call(wanted: ToolCall, limit: int = 300) -> str:
-    """A call as `name(arguments)` on one line, of long arguments the beginning."""
-    return f"{on_one_line(wanted.name) or '(no name)'}({shortened(on_one_line(wanted.arguments), limit)})"
+def call(wanted: ToolCall, limit: int | None = 300) -> str:
+    """A call as `name(arguments)` on one line; of arguments longer than `limit` characters the beginning."""
+    arguments = on_one_line(wanted.arguments)
+    shown = arguments if limit is None else shortened(arguments, limit)
+    return f"{on_one_line(wanted.name) or '(no name)'}({shown})"
 
 
 def calls(choice: Choice) -> list[str]:
     """The functions that the model wants run, as `name(arguments)`; of very many the first."""
-    wanted = choice.tool_calls
-    shown = [
-        f"{on_one_line(call.name) or '(no name)'}({on_one_line(call.arguments)})"
-        for call in wanted[:MOST_CALLS]
-    ]
-    more = len(wanted) - len(shown)
+    shown = [call(each, limit=None) for each in choice.tool_calls[:MOST_CALLS]]
+    more = len(choice.tool_calls) - len(shown)
     return [*shown, f"… and {more:,} more"] if more else shown
