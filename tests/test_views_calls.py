@@ -56,7 +56,7 @@ def test_a_terminal_has_everything_in_its_order_and_a_pipe_the_answer_alone(kind
         beside.index(text) for text in ("I need it.", '✓ f(city="Oslo"): done', "  4 °C", "Now I know.")
     ]
     assert places == sorted(places)
-    assert " · 2 requests · " in beside
+    assert " · 2 requests\n" in beside
     written = out.getvalue()
     if kind is io.StringIO:
         assert written == "It is 4 °C.\n"
