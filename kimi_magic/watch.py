@@ -6,6 +6,7 @@ Imported with the extension, so it imports little.
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from IPython.core.async_helpers import _asyncio_runner
 from kimi_magic import cells, rewriting
 
 if TYPE_CHECKING:
+    from kimi_magic.bridge import OtherThreads
     from kimi_magic.conversation import Turn
     from kimi_magic.reply import Reply
 
@@ -51,18 +53,17 @@ class Watch:
         if threading.current_thread() is not threading.main_thread():
             return
         import signal
-        import sys
 
         handle_before = signal.getsignal(signal.SIGINT)
 
         def handle(number: int, frame: Any) -> None:
-            if (bridge := sys.modules.get("kimi_magic.bridge")) is not None:
-                bridge.other_threads.interrupt()
+            if (threads := _other_threads()) is not None:
+                threads.interrupt()
             if callable(handle_before):
                 handle_before(number, frame)
 
-        if (bridge := sys.modules.get("kimi_magic.bridge")) is not None:
-            bridge.other_threads.begin_cell()
+        if (threads := _other_threads()) is not None:
+            threads.begin_cell()
         signal.signal(signal.SIGINT, handle)
         self._handle_before, self._handle = handle_before, handle
 
@@ -145,6 +146,14 @@ class Watch:
         from kimi_magic import view
 
         display(view.bundle(reply.turn), raw=True)
+
+
+def _other_threads() -> OtherThreads | None:
+    """What threads other than the main one ask; None until `bridge` is imported: nobody has asked then.
+
+    The warm-up may just be importing it: the module is there by name before its contents are.
+    """
+    return getattr(sys.modules.get("kimi_magic.bridge"), "other_threads", None)
 
 
 def _cell_id(shell: Any, info: Any) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+import signal
+import sys
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -77,6 +79,16 @@ def test_the_id_of_a_cell_is_in_its_message_where_ipython_does_not_pass_it_on(in
 
 def test_a_terminal_has_no_ids_of_cells():
     assert watch._cell_id(SimpleNamespace(), SimpleNamespace(cell_id=None)) == ""
+
+
+def test_a_cell_may_begin_and_be_interrupted_while_the_warm_up_imports(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "kimi_magic.bridge", ModuleType("kimi_magic.bridge"))  # not yet filled
+    watched = watch.Watch(SimpleNamespace())
+    watched.enter()
+    with pytest.raises(KeyboardInterrupt):
+        signal.raise_signal(signal.SIGINT)
+    watched.leave(SimpleNamespace(success=True))
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def test_several_prompts_of_one_cell_each_replace_their_own(chats: Kernel):
