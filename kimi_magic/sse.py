@@ -43,22 +43,7 @@ class Decoder:
         if self._after_cr and data:
             self._after_cr = False
             data = data.removeprefix(b"\n")
-        if not data:
-            return []
-        lines = _LINE_END.split(data)
-        if len(lines) == 1:
-            self._line.append(data)
-            self._size += len(data)
-            self._check_size()
-            return []
-        self._after_cr = data.endswith(b"\r")
-        self._line.append(lines[0])
-        lines[0] = b"".join(self._line)
-        rest = lines.pop()
-        self._size -= sum(map(len, self._line[:-1]))
-        payloads = [payload for line in lines if (payload := self._take(line)) is not None]
-        self._line = [rest] if rest else []
-        self._size += len(rest)
+        payloads = self._lines(data) if b"\r" in data else self._blocks(data)
         if not payloads:  # else they come first, and the next bytes are refused
             self._check_size()
         return payloads
@@ -69,6 +54,37 @@ class Decoder:
         self._line, self._head = [], b""
         payloads = [self._take(line), self._take(b"")]
         return [payload for payload in payloads if payload is not None]
+
+    def _blocks(self, data: bytes) -> list[bytes]:
+        """The payloads of bytes without CR. An event of one `data` line, as most are, needs no second look."""
+        payloads: list[bytes] = []
+        *blocks, rest = data.split(b"\n\n")
+        is_new = not (self._line or self._data or self._is_error)  # the next block is an event from its start
+        for block in blocks:
+            if is_new and block.startswith(b"data: ") and b"\n" not in block:
+                payloads.append(block[6:])
+            else:
+                payloads += self._lines(block + b"\n\n")
+                is_new = True
+        return payloads + self._lines(rest)
+
+    def _lines(self, data: bytes) -> list[bytes]:
+        """The payloads of any bytes, line by line."""
+        if not data:
+            return []
+        lines = _LINE_END.split(data)
+        self._line.append(lines[0])
+        if len(lines) == 1:
+            self._size += len(data)
+            return []
+        self._after_cr = data.endswith(b"\r")
+        lines[0] = b"".join(self._line)
+        rest = lines.pop()
+        self._size -= sum(map(len, self._line[:-1]))
+        payloads = [payload for line in lines if (payload := self._take(line)) is not None]
+        self._line = [rest] if rest else []
+        self._size += len(rest)
+        return payloads
 
     def _take(self, line: bytes) -> bytes | None:
         """One whole line; the payload if it was the empty one that ends an event."""

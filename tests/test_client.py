@@ -101,7 +101,19 @@ class Heard:
 
     @property
     def events(self) -> list[Event]:
-        return [event for batch in self.batches for event in batch]
+        """What was said; how many pieces a text comes in says nothing."""
+        events: list[Event] = []
+        for event in (event for batch in self.batches for event in batch):
+            last = events[-1] if events else None
+            if (
+                isinstance(event, TextDelta | ReasoningDelta)
+                and type(last) is type(event)
+                and last.index == event.index
+            ):
+                events[-1] = type(event)(last.text + event.text, event.index)
+            else:
+                events.append(event)
+        return events
 
     @property
     def reply(self) -> Growing:
@@ -213,10 +225,8 @@ def test_a_complete_stream_is_told_in_order() -> None:
     assert heard.error is None
     assert heard.events == [
         Opened("c1", "kimi"),
-        ReasoningDelta("Two plus"),
-        ReasoningDelta(" two."),
-        TextDelta("Fo"),
-        TextDelta("ur."),
+        ReasoningDelta("Two plus two."),
+        TextDelta("Four."),
         Finished("stop"),
         Counted(USAGE),
     ]
@@ -244,6 +254,14 @@ def test_pieces_that_arrive_with_waiting_between_them_are_the_same_answer() -> N
     assert heard.error is None
     assert heard.events == ask(STREAM).events
     assert len(heard.batches) > 1
+
+
+def test_pieces_of_one_read_are_told_as_one() -> None:
+    pieces = [delta(content=f"{number} ") for number in range(1_000)]
+    heard = ask(sent(ROLE, delta(reasoning_content="a"), delta(reasoning_content="b"), *pieces, END, DONE))
+    assert heard.error is None
+    texts = [event.text for batch in heard.batches for event in batch if hasattr(event, "text")]
+    assert texts == ["ab", "".join(f"{number} " for number in range(1_000))]
 
 
 @pytest.mark.parametrize(
@@ -414,7 +432,7 @@ def test_stopping_after_the_first_words_closes_the_connection() -> None:
             await CLIENT.stream(CONNECTION, REQUEST, lambda batch: (heard.extend(batch), task.cancel()))
         return heard
 
-    assert TextDelta("Fo") in asyncio.run(stop())
+    assert TextDelta("Four.") in asyncio.run(stop())
     assert service.body.closed
 
 

@@ -191,6 +191,8 @@ class _Body:
         self._choices_begun: set[int] = set()  # the choices that were heard of
         self._halves: dict[tuple[Any, ...], str] = {}  # of characters, by kind, choice and call
         self._readers: dict[int, tuple[marks.Reader, marks.Reader]] = {}
+        self._run: list[str] = []  # pieces of one read that follow each other, which become one event
+        self._run_of: tuple[type[TextDelta | ReasoningDelta], int] = (TextDelta, 0)
         self._choices_ended: set[int] = set()  # those that gave their reason
         self.on_piece: Callable[[], None] = lambda: None  # called when a piece of the answer has come
         self.on_end: Callable[[], None] = lambda: None
@@ -332,6 +334,7 @@ class _Body:
         except errors.KimiError as error:
             self._fail(error)
         finally:  # what stood before a fault is never lost
+            self._end_run(events)
             if events:
                 if not self.ended:
                     self.on_piece()
@@ -342,6 +345,10 @@ class _Body:
     def _take_chunk(self, payload: bytes, events: list[Event]) -> None:
         """Append what one payload says to `events`."""
         chunk, notices = _chunk(payload, self._connection)
+        if self._has_answer and not notices and (piece := chunk.piece) is not None:
+            self._extend_run(piece, events)
+            return
+        self._end_run(events)
         if chunk.choices and not self._has_answer:
             self._has_answer = True
             self._opened.append(Opened(chunk.id or "", self._name(chunk.model or "")))
@@ -353,12 +360,11 @@ class _Body:
             self._choices_begun.add(choice.index)
         events += notices
         for event in chunk.events():
-            self._came.add((type(event), getattr(event, "index", 0)))
             match event:
-                case TextDelta(_, index) | ReasoningDelta(_, index):
-                    for whole in self._whole_characters(event):
-                        events += self._reader(type(whole), index).feed(whole.text)
+                case TextDelta() | ReasoningDelta():
+                    self._take_piece(event, events)
                 case ToolCallDelta(id, name, arguments, call, index, kind):
+                    self._came.add((ToolCallDelta, index))
                     name = self._whole(name, ToolCallDelta, index, "name")
                     arguments = self._whole(arguments, ToolCallDelta, index, call or 0)
                     events.append(ToolCallDelta(id, name, arguments, call, index, kind))
@@ -368,6 +374,30 @@ class _Body:
                     events.append(Finished(self._name(reason), index))
                 case _:
                     events.append(event)
+
+    def _extend_run(self, piece: TextDelta | ReasoningDelta, events: list[Event]) -> None:
+        """Take a piece of text behind those that came just before it."""
+        run_of = type(piece), 0 if self._count == 1 else piece.index
+        if run_of != self._run_of:
+            self._end_run(events)
+            self._run_of = run_of
+        self._run.append(piece.text)
+
+    def _end_run(self, events: list[Event]) -> None:
+        """Append what the pieces say that followed each other to `events`."""
+        if self._run:
+            kind, index = self._run_of
+            text = "".join(self._run)
+            self._run.clear()
+            self._choices_begun.add(index)
+            self._take_piece(kind(text, index), events)
+
+    def _take_piece(self, piece: TextDelta | ReasoningDelta, events: list[Event]) -> None:
+        """Append what a text says, without a half of a character at its end, to `events`."""
+        kind, index = type(piece), piece.index
+        self._came.add((kind, index))
+        if text := self._whole(piece.text, kind, index, None):
+            events += self._reader(kind, index).feed(text)
 
     def _name(self, name: str) -> str:
         """A name that came, as it may be shown."""
@@ -396,13 +426,6 @@ class _Body:
     def _rest(self, index: int) -> list[Event]:
         """What the readers of a choice have held back."""
         return [event for reader in self._readers.get(index, ()) for event in reader.end()]
-
-    def _whole_characters(self, event: TextDelta | ReasoningDelta) -> list[TextDelta | ReasoningDelta]:
-        """The event without a half of a character at its end, which is kept for the next one."""
-        text = self._whole(event.text, type(event), event.index, None)
-        if text == event.text:
-            return [event]
-        return [type(event)(text, event.index)] if text else []
 
     def _whole(self, text: str, *place: Any) -> str:
         """`text` behind the half that came before it at its place, without the half at its own end."""

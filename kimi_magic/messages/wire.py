@@ -134,6 +134,23 @@ class Chunk(msgspec.Struct):
         words = {name: getattr(self, name) for name in ("message", "msg", "detail", "error_message")}
         return {name: word for name, word in words.items() if word} or None
 
+    @property
+    def piece(self) -> TextDelta | ReasoningDelta | None:
+        """The piece of one answer that is all this chunk says, as with most of them; else None."""
+        if self.choices is None or len(self.choices) != 1 or self.usage is not None or self.error:
+            return None
+        choice = self.choices[0]
+        delta = choice.delta
+        if delta is None or choice.finish_reason or choice.usage is not None or delta.tool_calls:
+            return None
+        if delta.reasoning or delta.reasoning_text or delta.thinking or delta.reasoning_details:
+            return None
+        if delta.content:
+            return None if delta.reasoning_content else TextDelta(delta.content, choice.index)
+        if delta.reasoning_content and not delta.refusal:
+            return ReasoningDelta(delta.reasoning_content, choice.index)
+        return None
+
     def events(self) -> Iterable[Event]:
         """What this chunk says, in the order in which it happened: thought, answer, tool calls, end."""
         for choice in self.choices or ():
