@@ -127,15 +127,15 @@ def plan(
     if options.prefix:
         messages.append(Message("assistant", options.prefix, partial=True))
     split = 1 if options.system and isinstance(prompt, str) else 0
+    tools = toolbox.definitions
+    offered = options if tools is options.tools else structs.replace(options, tools=tools)
 
     def build(history: tuple[Message, ...] = ()) -> tuple[Request, list[str]]:
         """The request with `history` behind the system message, and sentences about it."""
         whole = [*messages[:split], *history, *messages[split:]]
-        offered = structs.replace(options, tools=toolbox.definitions)
         needs = structured.needs(structure, whole, offered, form.mode)
-        tools = needs.tools or toolbox.definitions
-        made = request.build(structs.replace(options, tools=tools), needs.messages, needs.response_format)
-        return made, needs.notices
+        sent = structs.replace(offered, tools=needs.tools) if needs.tools else offered
+        return request.build(sent, needs.messages, needs.response_format), needs.notices
 
     turn = Turn(
         question,

@@ -114,7 +114,8 @@ def decide(
 
 def model_of(options: Options) -> Model:
     """What is known of the model that was chosen, at its host and under the name that was written."""
-    return models.find(options.model, options.host)._replace(name=options.model)
+    model = models.find(options.model, options.host)
+    return model if model.name == options.model else model._replace(name=options.model)
 
 
 def given_messages(dicts: Sequence[Mapping[str, Any]], cell: Mapping[str, Any]) -> list[Message]:

@@ -56,7 +56,7 @@ class Decoder:
         return [payload for payload in payloads if payload is not None]
 
     def _blocks(self, data: bytes) -> list[bytes]:
-        """The payloads of bytes without CR. An event of one `data` line, as most are, needs no second look."""
+        """The payloads of bytes without CR. Most events are one `data` line, which is cut off in one step."""
         payloads: list[bytes] = []
         *blocks, rest = data.split(b"\n\n")
         is_new = not (self._line or self._data or self._is_error)  # the next block is an event from its start

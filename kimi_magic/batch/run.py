@@ -38,6 +38,7 @@ BYTES_OF_TOKEN = 4  # of a prompt in UTF-8, about
 TYPICAL_ANSWER = 500  # tokens of reasoning and answer where nothing is known yet
 CACHED_PREFIX = 1_024  # bytes that prompts begin with alike, from which a service caches them: 256 tokens
 MOST_RATE_REFUSALS = 50  # of one request, in a row
+REPORT_INTERVAL = 0.04  # s between two words on how far it is: each wakes another thread
 # What one row was refused for, every row is refused for.
 HOPELESS = (KimiAuthError, KimiQuotaError, KimiPermissionError, KimiModelError, KimiBudgetError)
 
@@ -183,6 +184,7 @@ class _Runner:
         self._usage = Usage()
         self._answers = 0  # whose tokens were counted
         self._prompt_ratio = 1.0  # of counted tokens to our estimate, of the last answer
+        self._report_due: asyncio.TimerHandle | None = None
 
     async def run(self) -> None:
         self._report()
@@ -199,8 +201,10 @@ class _Runner:
         self._report()
 
     def close(self) -> None:
-        """Check no more answers."""
+        """Check no more answers, and report what has not been reported."""
         self._aside.close()
+        if self._report_due is not None:
+            self._report()
 
     def _leaders(self, jobs: Sequence[int]) -> dict[int, int]:
         """The first job of each form whose prompts begin alike: it goes alone, for the service's cache."""
@@ -248,9 +252,13 @@ class _Runner:
         else:
             self._failed += 1
             self._last_bad = job.row, row.error.message
-        self._report()
+        if self._report_due is None:
+            self._report_due = asyncio.get_running_loop().call_later(REPORT_INTERVAL, self._report)
 
     def _report(self) -> None:
+        if self._report_due is not None:
+            self._report_due.cancel()
+            self._report_due = None
         progress = Progress(
             len(self._batch.jobs),
             self._done,

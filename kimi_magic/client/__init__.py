@@ -250,7 +250,11 @@ class Client:
                     emit([Noticed(fault)])
 
 
-_url = lru_cache(maxsize=64)(httpx.URL)  # reading an address takes as long as reading an answer
+@lru_cache(maxsize=64)  # reading an address takes as long as reading an answer
+def _head(address: str) -> tuple[httpx.URL, tuple[tuple[str, str], ...]]:
+    """An address as `httpx` has it, and the headers of requests to it."""
+    url = httpx.URL(address)
+    return url, (("Host", url.netloc.decode("ascii")), *_HEADERS.items())
 
 
 def _request(
@@ -261,11 +265,12 @@ def _request(
     body: bytes | None = None,
 ) -> httpx.Request:
     """A request with `body`, or for what is there. What `httpx` merges for each, cookies too, is left out."""
+    url, headers = _head(connection.url(path))
     return httpx.Request(
         "GET" if body is None else "POST",
-        _url(connection.url(path)),
-        headers=_HEADERS,
-        content=body,
+        url,
+        headers=headers if body is None else (*headers, ("Content-Length", str(len(body)))),
+        stream=httpx.ByteStream(body or b""),
         extensions={**extensions, "timeout": timeout.as_dict()},
     )
 
