@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from kimi_magic.markdown import Blocks, healing, render
+from kimi_magic.markdown import Blocks, Forms, healing, render, written
 from kimi_magic.markdown.parser import parser
 from tests.test_markdown import HOSTILE, SNIPPETS, Page, unsafe
 
@@ -54,7 +54,7 @@ def test_what_is_shown_is_not_taken_back(text: str, size: int) -> None:
         assert whole.startswith(shown[-1]), text[: start + size]
         assert len(shown[-1]) >= len(shown[-2]), text[: start + size]
     assert given_out + blocks.tail(ended=True) == render(text)
-    assert blocks.whole(text) == (None if "]:" in text else render(text))
+    assert blocks.whole(text) == (None if "]:" in text else Forms(render(text), written(text)))
 
 
 @settings(max_examples=150, deadline=None)
@@ -187,7 +187,7 @@ def test_the_whole_is_what_was_given_out_or_has_to_be_rendered(parts: list[str])
     blocks, text = Blocks(), "".join(parts)
     for part in parts[:-2]:
         blocks.add(part)
-    assert blocks.whole(text) in (None, render(text))
+    assert blocks.whole(text) in (None, Forms(render(text), written(text)))
 
 
 def test_the_whole_of_another_text_is_not_known() -> None:

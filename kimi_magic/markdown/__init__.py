@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from kimi_magic.markdown.code import language_of
 from kimi_magic.markdown.formulas import inert, open_block
 from kimi_magic.markdown.parser import parser
-from kimi_magic.markdown.writing import fenced, literal, written
+from kimi_magic.markdown.writing import fenced, literal, written, written_tokens
 
 if TYPE_CHECKING:
     from markdown_it.token import Token
 
-__all__ = ["Blocks", "CodeBlock", "code_blocks", "fenced", "inert", "literal", "render", "written"]
+__all__ = [
+    "Blocks", "CodeBlock", "Forms", "code_blocks", "fenced", "inert", "literal", "render", "written",
+]  # fmt: skip
 
 LONGEST_OPEN = 4_000  # characters of an open block that are rendered again and again
 LARGEST_OPEN = 6_000  # bytes of their HTML
@@ -49,6 +51,13 @@ def code_blocks(text: str) -> tuple[CodeBlock, ...]:
     return tuple(CodeBlock(language_of(t.info), t.content.rstrip("\n")) for t in tokens if t.type == "fence")
 
 
+class Forms(NamedTuple):
+    """A text in Markdown as HTML that is safe to show, and written anew as Markdown (`writing`)."""
+
+    html: str
+    markdown: str
+
+
 class Blocks:
     """Markdown that grows: finished blocks are given out once, the open rest is rendered again.
 
@@ -67,6 +76,7 @@ class Blocks:
         self._held = ""  # a CR that may be half of a CRLF
         self._source: list[str] = []  # what was added
         self._finished: list[str] = []  # what was given out
+        self._written: list[str] = []  # the same as Markdown
         self._has_seams = False  # a block was given out in pieces
 
     def add(self, text: str) -> str:
@@ -76,19 +86,23 @@ class Blocks:
         self._finished.append(finished)
         return finished
 
-    def whole(self, text: str) -> str | None:
-        """What `render` makes of `text`, without rendering again what was given out; None if it may differ.
+    def whole(self, text: str) -> Forms | None:
+        """What `render` and `written` make of `text`; None if it may differ from what was given out.
 
-        `text` is what was added, or goes on after it.
+        `text` is what was added, or goes on after it. What was given out is not rendered again.
         """
         added = "".join(self._source)
         if "[^" in text or not text.startswith(added):
             return None
         if len(added) < len(text):
             self.add(text[len(added) :])
-        if self._has_seams or self._held or (self._parsed or self._parse())[0].get("references"):
+        if self._has_seams or self._held:
             return None
-        return "".join((*self._finished, self._tail))
+        env, tokens = self._parsed or self._parse()
+        if env.get("references"):
+            return None
+        parts = filter(None, (*self._written, written_tokens(tokens)))
+        return Forms("".join((*self._finished, self._tail)), "\n\n".join(parts).strip("\n"))
 
     def _add(self, text: str) -> str:
         text = self._held + text
@@ -113,6 +127,7 @@ class Blocks:
             # Nothing was defined in the open part: its blocks are the same, parsed together or apart.
             at = next(i for i, t in enumerate(tokens) if t.level == 0 and t.map and t.map[0] >= cut)
             self._tail = _html(tokens[at:])
+            self._written.append(written_tokens(tokens[:at]))
             return _html(tokens[:at])
         html = str(parser().render(finished, self._env))
         self._parsed = self._parse()  # only now: it may use a link that the finished part defines

@@ -31,7 +31,12 @@ _TEX_ONLY = re.compile(
 
 def written(text: str) -> str:
     """`text` (Markdown) written anew."""
-    return _blocks(parser().parse(text.replace("\r\n", "\n"))).strip("\n")
+    return written_tokens(parser().parse(text.replace("\r\n", "\n"))).strip("\n")
+
+
+def written_tokens(tokens: Sequence[Token]) -> str:
+    """Whole blocks that were parsed, written anew."""
+    return _blocks(tokens)
 
 
 def literal(text: str) -> str:

@@ -17,7 +17,7 @@ from IPython.display import display
 
 from kimi_magic import cells
 from kimi_magic.conversation import Step, Turn
-from kimi_magic.markdown import Blocks, inert
+from kimi_magic.markdown import Blocks, Forms, inert
 from kimi_magic.messages import Choice
 from kimi_magic.messages.choice import shortened
 from kimi_magic.view import batch, css, scripts, static, table, tree, words
@@ -350,8 +350,8 @@ class _Live:
         panels = self._panels if self._columns is not None else self._panels[-1:]
         return {index for index, panel in enumerate(panels) if panel.reasoning_opened}
 
-    def rendered(self, turn: Turn) -> dict[int, str | None]:
-        """The answers as HTML, by choice, as far as they are known from what was shown."""
+    def rendered(self, turn: Turn) -> dict[int, Forms | None]:
+        """The forms of the answers, by choice, as far as they are known from what was shown."""
         if self._columns is None and len(self._panels) != len(turn.shown_steps):
             return {}  # the last step was never shown
         panels = dict(enumerate(self._panels if self._columns is not None else self._panels[-1:]))
@@ -539,8 +539,8 @@ class _Panel:
         elif choice.tool_calls:
             self._show_calls(choice)
 
-    def rendered(self, choice: Choice) -> str | None:
-        """The answer as HTML if it is known from what was shown; None where it has to be rendered."""
+    def rendered(self, choice: Choice) -> Forms | None:
+        """The forms of the answer if they are known from what was shown; None where it has to be rendered."""
         if not isinstance(self._blocks, Blocks):
             return None
         return self._blocks.whole(words.without_controls(choice.text))

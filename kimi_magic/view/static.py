@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Container, Mapping
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -17,7 +18,7 @@ from msgspec.structs import asdict
 
 from kimi_magic import markdown
 from kimi_magic.conversation import Step, Turn, digest
-from kimi_magic.markdown import hidden, inert
+from kimi_magic.markdown import Forms, hidden, inert
 from kimi_magic.messages import STOP, Choice
 from kimi_magic.view import css, endings, scripts, table, tree
 from kimi_magic.view.calls import cards
@@ -46,13 +47,13 @@ def html(
     *,
     hide_reasoning: bool = False,
     open_reasoning: Container[int] = (),
-    rendered: Mapping[int, str | None] | None = None,
+    rendered: Mapping[int, Forms | None] | None = None,
 ) -> str:
     """The whole reply: byline; foldable reasoning and answer, of each choice where there are several.
 
     The byline stands where the status stood, so that nothing moves when it takes its place.
-    `open_reasoning` are the indices of the choices whose reasoning is unfolded; `rendered` are their texts as
-    HTML, where that is known.
+    `open_reasoning` are the indices of the choices whose reasoning is unfolded; `rendered` are the forms of
+    their texts, where they are known.
     """
     rounds = "".join(_round(turn, step, hide_reasoning) for step in turn.shown_steps[:-1])
     shown = [
@@ -110,15 +111,16 @@ def so_far(turn: Turn, hidden_class: str, *, hide_reasoning: bool = False) -> st
     return for_export(f'<div class="{hidden_class}">{"".join(parts)}</div>')
 
 
-def _choice(turn: Turn, number: int, hide_reasoning: bool, opened: bool, rendered: str | None) -> str:
+def _choice(turn: Turn, number: int, hide_reasoning: bool, opened: bool, rendered: Forms | None) -> str:
     choice, parts = turn.choices[number], []
     if choice.reasoning and not hide_reasoning:
         parts.append(reasoning_html(reasoning_title(turn, choice), choice.reasoning, opened=opened))
     if choice.text and turn.wants_json:
         parts.append(_data(turn, number) if turn.parsed else _json_text(choice))
     elif choice.text:
-        answer = rendered
-        if answer is None:
+        if rendered is not None:
+            answer = rendered.html
+        else:
             answer = markdown.render(without_controls(choice.text), f"{turn.id} {choice.index}")
         parts.append(f'<div class="kimi-answer">{answer}</div>')
     parts.append(cards(turn.step) if turn.step.results else calls_html(calls(choice)))
@@ -176,26 +178,32 @@ def calls_html(calls: list[str]) -> str:
     return f"<ul>{items}</ul>" if items else ""
 
 
-def bundle(turn: Turn, **options: Any) -> dict[str, str]:
+def bundle(
+    turn: Turn, *, rendered: Mapping[int, Forms | None] | None = None, **options: Any
+) -> dict[str, str]:
     """All that a notebook keeps of a turn: a page, Markdown for papers, and text; `options` are of `html`."""
     return {
-        "text/html": html(turn, **options),
-        "text/markdown": markdown_source(turn),
+        "text/html": html(turn, rendered=rendered, **options),
+        "text/markdown": markdown_source(turn, rendered or {}),
         "text/plain": plain(turn),
     }
 
 
-def markdown_source(turn: Turn) -> str:
+def markdown_source(turn: Turn, rendered: Mapping[int, Forms | None] = MappingProxyType({})) -> str:
     """The answer as Markdown in which nothing comes to life: what LaTeX and PDF exports are made of."""
     if turn.frame is not None:
         return table.markdown_of(turn.frame)
     if turn.parsed:
         return markdown.fenced("json", plain(turn))
+
+    def source(choice: Choice) -> str:
+        known = rendered.get(choice.index)
+        return known.markdown if known is not None else markdown.written(without_controls(choice.text))
+
     if len(turn.choices) == 1:
-        return markdown.written(without_controls(turn.choice.text)) or markdown.literal(byline(turn))
+        return source(turn.choice) or markdown.literal(byline(turn))
     sections = [
-        f"**{markdown.literal(heading(turn, choice, number))}**\n\n"
-        f"{markdown.written(without_controls(choice.text))}"
+        f"**{markdown.literal(heading(turn, choice, number))}**\n\n{source(choice)}"
         for number, choice in enumerate(turn.choices, 1)
     ]
     return "\n\n".join(sections)

@@ -64,8 +64,16 @@ class Metronome:
         self.one_write = one_write
         self.heard = Heard()
         self.base_url = ""
+        self._writers: dict[asyncio.StreamWriter, asyncio.Event] = {}  # and whether they are done with
+
+    async def aclose(self) -> None:
+        """Close all connections."""
+        for writer, is_done in list(self._writers.items()):
+            writer.transport.abort()
+            await is_done.wait()
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self._writers[writer] = asyncio.Event()
         with suppress(ConnectionError, asyncio.IncompleteReadError):
             while head := await reader.readuntil(b"\r\n\r\n"):
                 length = next(
@@ -76,6 +84,7 @@ class Metronome:
                 await reader.readexactly(length)
                 await self._answer(reader, writer)
         writer.close()
+        self._writers.pop(writer).set()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         heard = self.heard
@@ -122,8 +131,8 @@ def running(metronome: Metronome) -> Iterator[Metronome]:
         ready.set()
         await stop.wait()
         server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+        await metronome.aclose()
+        await asyncio.sleep(0)  # the loop closes the sockets when it turns
 
     def work() -> None:
         loop.run_until_complete(main())
