@@ -248,9 +248,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
 
 
 def test_memory_of_many_rows() -> None:
-    """The largest resident size of a process of its own: the last third of the rows takes what the second did.
+    """The largest resident size of a process of its own: the last third of the rows takes what others do.
 
-    The first third takes less than its part, for it finds room that was free already.
+    The first third takes less, for it finds room that was free already.
     """
     counts = (33_000, 66_000, 100_000)
     sizes = []
