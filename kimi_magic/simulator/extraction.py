@@ -28,6 +28,8 @@ _TEXTS = frozenset(
     ("items", "value", "values", "data", "results", "result", "records", "list")
 )  # names of wrappers
 
+_EMPTY_CELLS = frozenset(("nan", "none", "null", "nat", "<na>", "n/a"))  # as pandas, polars and people write
+
 
 class MissingError(Exception):
     """Nothing is known of required properties; `names` are theirs."""
@@ -282,6 +284,12 @@ class Text:
                 if piece
             ]
             return [value for value in read if value is not _NOTHING and schema.fits(value, inner)]
+        cells = _column(self.text, english.singular(name)) or _column(self.text, name)
+        if cells:
+            read = [
+                next(property_values.read(name, inner, cell, is_labelled=True), _NOTHING) for cell in cells
+            ]
+            return [value for value in read if value is not _NOTHING and schema.fits(value, inner)]
         values = list(property_values.read(english.singular(name), inner, self.text))
         if not values and main_kind(inner) in ("integer", "number"):
             values = [span.value for span in spans.numbers(self.text)] if name in _TEXTS | {"numbers"} else []
@@ -375,14 +383,36 @@ def _split_at_names(part: str, first: str, properties: Mapping[str, Schema]) -> 
 
 
 def _rows(text: str, properties: Mapping[str, Schema]) -> Iterator[Text]:
-    """Yield the lines of a table (CSV, or Markdown) whose first line names properties."""
-    lines = [line.strip().strip("|") for line in text.splitlines() if line.strip()]
+    """Yield the lines of a table (CSV, or Markdown) whose first line names mostly properties."""
+    for rows in _tables(text):
+        names = [tuple(english.words_of(name)) for name in properties]
+        known = sum(any(_same(words, column) for words in names) for column in rows[0].row or ())
+        if known and known * 2 >= len(rows[0].row or ()):
+            yield from rows
+            return
+
+
+def _column(text: str, name: str) -> list[str]:
+    """Return the cells of a table below one of its names."""
+    words = tuple(english.words_of(name))
+    for rows in _tables(text):
+        cells = [cell for each in rows for column, cell in (each.row or {}).items() if _same(words, column)]
+        if cells:
+            return [cell for cell in cells if cell]
+    return []
+
+
+def _tables(text: str) -> Iterator[list[Text]]:
+    """Yield the rows of a text that is a table, for each way in which its lines may be cut."""
+    lines = [line.strip(" ").removeprefix("|").removesuffix("|") for line in text.splitlines()]
+    lines = [line for line in lines if line.strip()]
     for separator in ("|", "\t", ";", ","):
         header = [cell.strip() for cell in lines[0].split(separator)] if lines else []
-        known = sum(any(_same(tuple(english.words_of(name)), cell) for name in properties) for cell in header)
-        if len(header) > 1 and known and known * 2 >= len(header) and len(lines) > 1:
-            for line in lines[1:]:
-                cells = [cell.strip() for cell in line.split(separator)]
-                if len(cells) == len(header) and not re.fullmatch(r"[\s:-]*", "".join(cells)):
-                    yield Text(line, dict(zip(header, cells, strict=True)))
-            return
+        rows = []
+        for line in lines[1:] if len(header) > 1 else ():
+            cells = [cell.strip() for cell in line.split(separator)]
+            if len(cells) == len(header) and not re.fullmatch(r"[\s:-]*", "".join(cells)):
+                known_cells = ["" if cell.lower() in _EMPTY_CELLS else cell for cell in cells]
+                rows.append(Text(line, dict(zip(header, known_cells, strict=True))))
+        if rows:
+            yield rows

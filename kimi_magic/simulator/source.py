@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
+from itertools import groupby, pairwise, takewhile
+from operator import methodcaller
 
 from . import content, subjects
 
@@ -23,11 +25,16 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
+_RULE = re.compile(r"[|\s:-]*-[|\s:-]*\|[|\s:-]*|\|[|\s:-]*-[|\s:-]*")  # below the names of the columns
+_FEWEST_LINES = 3  # of CSV: names and two rows; fewer may be two sentences
+_LONGEST_NAME = 40  # characters of the name of a column
 _ADDRESS = re.compile(r"[\w.]@\w|\d{5,}")  # nobody wishes for one by writing it down
 
 
 def text_in(prompt: str) -> str:
     """Return the text that data is to be taken from, "" where the prompt has only a wish or a question."""
+    if table := table_in(prompt):
+        return table
     prompt = prompt.strip()
     block = _BLOCK.search(prompt)
     if block is not None:
@@ -39,6 +46,23 @@ def text_in(prompt: str) -> str:
     if head is not None and _pattern("instruction").search(head[1]) and not invents(head[1]):
         return _without_instructions(prompt[head.end() :]) or prompt[head.end() :].strip()
     return _without_instructions(prompt) if not invents(prompt) else ""
+
+
+def table_in(prompt: str) -> str:
+    """Return the lines of the first table, in Markdown or as CSV, "" where there is none."""
+    lines = [line.strip(" ") for line in prompt.splitlines()]
+    for at, (line, below) in enumerate(pairwise(lines)):
+        if "|" in line and _RULE.fullmatch(below):
+            return "\n".join([line, *takewhile(lambda other: "|" in other, lines[at + 2 :])])
+    for separator in ("\t", ";", ","):
+        for count, group in groupby(lines, key=methodcaller("count", separator)):
+            rows = list(group)
+            names = rows[0].split(separator)
+            if not count or len(rows) < _FEWEST_LINES or max(map(len, names)) > _LONGEST_NAME:
+                continue
+            if not any(row.endswith((".", ":")) for row in rows):
+                return "\n".join(rows)
+    return ""
 
 
 def invents(prompt: str) -> bool:

@@ -6,10 +6,12 @@ import json
 import re
 from typing import Any
 
+import pandas
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kimi_magic.prompt.rendering import render
 from kimi_magic.simulator import content, source, spans
 
 from .chat import send, user
@@ -311,3 +313,53 @@ def test_any_text_is_read_without_an_error(text: str):
     ):
         for span in read(text):
             assert 0 <= span.start < span.end <= len(text)
+
+
+FRAME = pandas.DataFrame(
+    {"name": ["Rome", "Paris", "Oslo"], "population": [2_800_000, 2_100_000, 700_000]},
+).assign(country=["Italy", None, "Norway"])
+RECORDS = [["Rome", 2_800_000, "Italy"], ["Paris", 2_100_000, None], ["Oslo", 700_000, "Norway"]]
+
+
+@pytest.mark.parametrize("table", [render(FRAME), FRAME.to_csv(index=False), FRAME.to_csv(sep="\t")])
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Which cities are in this table?\n\n{}",
+        "Städte in dieser Tabelle:\n{}",
+        "请列出这些城市\n{}",
+        "{}\n\nGive me the records, please.",
+    ],
+)
+def test_a_table_is_read_row_by_row_in_whatever_language_it_is_asked_for(prompt: str, table: str) -> None:
+    assert taken(prompt.format(table), "[name str, population int, country str?]") == RECORDS
+
+
+def test_a_column_of_a_table_is_a_list() -> None:
+    prompt = f"Look at this:\n{render(FRAME)}"
+    schema = {
+        "type": "object",
+        "properties": {
+            "names": {"type": "array", "items": {"type": "string"}},
+            "country": {"type": "array", "items": {"type": "string"}},
+            "population": {"type": "array", "items": {"type": "integer"}},
+        },
+        "required": ["names", "country", "population"],
+    }
+    assert json.loads(said(prompt, schema)) == {
+        "names": ["Rome", "Paris", "Oslo"],
+        "country": ["Italy", "Norway"],
+        "population": [2_800_000, 2_100_000, 700_000],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Anna, Bob and Carla met.\nThey ate, drank and left.\nIt was late, cold and dark.",
+        "a | b\nc | d",
+        "x, y\nz, w",
+    ],
+)
+def test_sentences_with_commas_are_no_table(text: str) -> None:
+    assert source.table_in(text) == ""
