@@ -289,23 +289,25 @@ def map(
     """Ask one prompt for each row, many at once, and wait for all answers.
 
     A row without an answer that can be used has an error, and the others are not touched by it. Rows with
-    the same prompt are sent once. An interrupt (Ctrl-C, ■) ends it: the result has what is there, and calling
-    it again goes on, for answers are kept (see `cache`).
+    the same prompt are sent once. A row in which something looks like a secret is not sent, unless `force` is
+    set. An interrupt (Ctrl-C, ■) ends it: the result has what is there, and calling it again goes on, for
+    answers are kept (see `cache`). In a notebook, `%%kimi --map NAME` does the same.
 
     Parameters:
         prompt: A text with `{{column}}` for the values of the row, or names of variables; or a function that
             is given a row as a dict and returns a text, or messages as `ask` takes them.
         data: A DataFrame or Series of pandas or polars, a list of dicts, or a list of texts, whose column is
             called `text`. A dask DataFrame gives a dask DataFrame in place of the result: nothing is sent
-            until it is computed, each worker uses the key of its own environment, and `cache` is a folder
-            with a file for each partition.
+            until it is computed, all workers keep within the same limits, each uses the key of its own
+            environment, and `cache` is a folder with a file for each partition. `%%kimi --map NAME -o NAME`
+            takes one too.
         schema: What each answer shall be, as in `ask`; made into `result.data`. Default None: the text.
         concurrency: How many requests at once, 1 to 256. Default 32. Fewer while the service refuses more.
         rpm: Requests a minute at most. Default None: as many as the service takes.
         tpm: Tokens a minute at most; a request counts with its prompt and its cap. Default None.
-        cache: File that each answer is appended to (JSON Lines), and from which it is taken the next time;
-            False for none. Default None: in the memory of this process. Answers that cannot be used are not
-            kept.
+        cache: File that each answer is appended to (JSON Lines), and from which it is taken the next time,
+            also after a crash or days later; False for none. Default None: in the memory of this process.
+            Answers that cannot be used are not kept.
         on_error: "keep" or "stop": whether the first row without a value ends it.
         budget: US dollars that this call may cost; what is on its way counts with what it is expected to.
             Default None. `%kimi_config --budget` holds too.

@@ -16,6 +16,31 @@ from kimi_magic.options import values
 
 USAGE = "%kimi_chat COMMAND [...]"
 ABOUT = "The conversations of this kernel. Without a command: which there are."
+NOTES = """\
+Which turns there are:
+  A cell that runs again replaces its own turn. It is asked with the turns before it; those after it
+  stay, and are stale until they run again, so Run All sends what running each cell once sent. The line
+  above the answer says which turn it is, what it replaces and how many turns were sent. A run that
+  failed or was stopped leaves the earlier turn in its place. Where the front end does not say which
+  cell runs (a terminal, a script, nbclient), turns are appended; %%kimi --append does so anywhere.
+
+Which turns are sent:
+  What does not fit the context of the model is left out by whole turns, the oldest first, but not the
+  pinned ones. The line above the answer names them. The sizes are estimates. %%kimi --history N sends
+  the last N.
+
+Several conversations:
+  %%kimi -c NAME names the conversation of one cell, %kimi_chat use NAME that of all cells that follow.
+  In Python, kimi_magic.chat(NAME) is the conversation, and ask(..., history=NAME) continues it. Prompts
+  of one conversation wait for each other, also those of tasks and threads; different conversations run
+  side by side. A prompt that ask(..., history=True) sends belongs to the cell that runs, by its number
+  in that cell.
+
+After a restart:
+  restore reads prompts from the cells of the saved notebook, and answers and reasoning from their
+  outputs, in the order of the notebook. It names the cells that it could not read: those edited after
+  their answer. Only save keeps muted, edited and picked answers, and prompts from Python.
+"""
 MOST_FAULTS = 3  # cells that cannot be read of which the one line tells
 LARGEST_FILE = 256 * 2**20  # bytes of a saved conversation
 MARKDOWN = (".md", ".markdown")
@@ -60,11 +85,11 @@ def run(kernel: Kernel, shell: Any, line: str, cell: str | None = None) -> str:
 
 
 def help_text() -> str:
-    """The commands, one a line."""
+    """The commands, one a line, and what a conversation is."""
     rows = [(f"{name} {command.words}".strip(), command.about) for name, command in COMMANDS.items()]
     width = max(len(left) for left, _ in rows)
     lines = "\n".join(f"  {left:<{width}}  {about}" for left, about in rows)
-    return f"{ABOUT}\n\nUsage: {USAGE}\n\n{lines}\n"
+    return f"{ABOUT}\n\nUsage: {USAGE}\n\n{lines}\n\n{NOTES}"
 
 
 def _words(command: Command, rest: str, cell: str | None) -> list[str]:

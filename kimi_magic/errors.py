@@ -116,7 +116,10 @@ class Fault(NamedTuple):
 
 
 class KimiJSONError(KimiError):
-    """The answer is whole, but no JSON, or not as the schema wants it. Its text is kept in the reply.
+    """The answer is no JSON, or not as the schema wants it. Its text is kept in the reply.
+
+    What is not certainly the answer is refused with its place: a part, a draft, an example, or JSON that was
+    cut. `Reply.notices` names the slips that were forgiven; `Reply.values` keeps JSON that does not fit.
 
     `value` is the JSON as the model wrote it, None where it is none; `path` is the place of the first fault
     in it, `$` for the whole; `faults` are all faults, at most 10, each with `path`, `value` and `text`.

@@ -90,7 +90,7 @@ def recorder(monkeypatch: pytest.MonkeyPatch) -> Iterator[Recorder]:
         yield recorder
 
 
-@promise("Sent, to the one host that `%kimi_config` shows and over TLS: the prompt, the conversation")
+@promise("Sent, over TLS and only to the host that `%kimi_config` shows: the prompt; the conversation")
 def test_what_is_sent(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:
     run(cell_plan("-s 'Be brief.' -t 0.5", "First?"))
     run(cell_plan("", "Second?"))
@@ -117,7 +117,7 @@ def test_what_is_sent(recorder: Recorder, capsys: pytest.CaptureFixture[str]) ->
     assert recorder.requests[-1].body["tools"] == [tool]
 
 
-@promise("Nothing else of the notebook; `--dry-run` shows it.")
+@promise("Nothing else of the notebook is sent; `--dry-run` shows the exact request.")
 def test_nothing_else_of_the_notebook_is_sent(recorder: Recorder) -> None:
     names = {"password": "hunter2", "frame": [1, 2, 3], "hunter2": "x"}
     run(cell_plan("", "What is {password} or $password?", names))
@@ -129,13 +129,13 @@ def test_nothing_else_of_the_notebook_is_sent(recorder: Recorder) -> None:
     assert str(Path.cwd()) not in json.dumps([recorder.only.body, recorder.only.headers])
 
 
-@promise("Of a picture goes what one sees and how it is turned: no place, date, comment or thumbnail.")
+@promise("Pictures are sent as they look, with their orientation, but without place, date, comments and")
 def test_of_a_picture_goes_what_one_sees() -> None:
     for kind in ("PNG", "JPEG", "GIF", "WEBP"):
         assert HIDDEN not in base64.b64decode(images.data_url(photo(kind)).partition(",")[2])
 
 
-@promise("Over plain http goes only what this machine gets, what a network of your own gets without a key")
+@promise("Plain http is used only for this machine, for your own network (without a key, and with a notice)")
 def test_over_http_goes_only_what_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with kernel.fresh(base_url="http://box.local"):
         assert kernel.current.plan("Hi", {}).turn.notices[0].startswith("Nothing is encrypted")
@@ -195,7 +195,7 @@ def traces(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[str, str, str
     return [each for each in found if each[:2] != ("service", "network") or port not in each[2]]
 
 
-@promise("Offline nothing leaves the process.")
+@promise("Offline, nothing leaves the process.")
 def test_offline_no_connection_is_opened(traces: list[tuple[str, str, str]]) -> None:
     assert [each for each in traces if each[:2] == ("offline", "network")] == []
 
@@ -207,7 +207,7 @@ def test_loading_opens_no_connection(traces: list[tuple[str, str, str]]) -> None
 
 
 @promise(
-    "We write nothing else to disk but what `--record`, `%kimi_chat save` and the `cache=` of a map are told"
+    "Nothing else is written to disk, except what you tell `--record`, `%kimi_chat save` and the `cache=`"
 )
 def test_nothing_is_written_and_nobody_else_is_told(traces: list[tuple[str, str, str]]) -> None:
     assert [each for each in traces if each[1] == "disk" and "/dev/null" not in each[2]] == []
@@ -217,7 +217,7 @@ def test_nothing_is_written_and_nobody_else_is_told(traces: list[tuple[str, str,
 # ---- kept ----
 
 
-@promise("Kept: the conversations in the kernel's memory; in the notebook the answer, its reasoning, the")
+@promise("Kept: conversations in the memory of the kernel; in the notebook the answer, its reasoning, the")
 def test_what_is_kept(recorder: Recorder) -> None:
     run(cell_plan("", "First?"))
     assert [message.role for message in kernel.current.conversation.before()] == ["user", "assistant"]
@@ -237,7 +237,9 @@ def test_what_is_kept(recorder: Recorder) -> None:
     )
 
 
-@promise("The key is in memory and in the `Authorization` header, nowhere else, but with `--remember` in the")
+@promise(
+    "The key is kept in memory, sent in the `Authorization` header and, with `--remember`, stored in the"
+)
 def test_the_key_is_nowhere_else(recorder: Recorder) -> None:
     reply = run(cell_plan("", "First?"))
     assert recorder.only.headers["authorization"] == f"Bearer {SECRET}"
@@ -272,7 +274,9 @@ def page_of(text: str) -> str:
 
 
 @promise("Loaded by the page: nothing.")
-@promise("Pictures in an answer are links, formulas that could reach out, define commands for the rest of")
+@promise("Pictures in an answer become links.")
+@promise("Formulas that could load something, define commands for the rest of the page, or are too large (30")
+@promise("What the model writes never becomes HTML, except `<br>`, `<sub>`, `<sup>` and `<kbd>` without")
 def test_a_page_loads_nothing() -> None:
     html = page_of(
         "![x](https://a.example/p.png) <b>bold</b> <br>H<sub>2</sub>O x<sup>2</sup> <kbd>a</kbd> "
@@ -285,7 +289,7 @@ def test_a_page_loads_nothing() -> None:
     assert "H<sub>2</sub>O x<sup>2</sup> <kbd>a</kbd>" in html
 
 
-@promise("The saved page has one script, which copies code blocks")
+@promise("The saved page has one script, which runs where a viewer allows scripts: it copies code blocks")
 def test_a_page_has_one_script() -> None:
     html = page_of("```python\nx\n```\n\n```\n<script>alert(1)</script>\n```")
     assert re.findall(r"<script>(.*?)</script>", html, re.DOTALL) == [scripts.COPY_SCRIPT]
@@ -293,7 +297,8 @@ def test_a_page_has_one_script() -> None:
     assert "http" not in scripts.COPY_SCRIPT + scripts.TREE_SCRIPT
 
 
-@promise("Hidden characters: what would show a line in another order is left out of prose; in code, names")
+@promise("Hidden characters: those that would reorder a line are left out of prose.")
+@promise("In code, names and keys, each invisible character is shown as a mark")
 def test_hidden_characters_are_left_out_or_marked() -> None:
     turn = GrowingTurn("m")
     turn.add(

@@ -215,8 +215,10 @@ def _find(word: str, by_flag: dict[str, Option]) -> tuple[str, Option, str | Non
 # ---- help ----
 
 
-def help_text(usage: str, about: str, table: Iterable[Option], examples: Iterable[str] = ()) -> str:
-    """The help of one entry point, from its options: in groups where there are many, then examples."""
+def help_text(
+    usage: str, about: str, table: Iterable[Option], examples: Iterable[str] = (), notes: str = ""
+) -> str:
+    """The help of one entry point, from its options: in groups where there are many; then notes, examples."""
     table = list(table)
     groups = grouped(table) if len(table) > FEW else [("", table)]
     flags = {option.name: ", ".join((*option.flags, *option.opposite)) for option in table}
@@ -226,6 +228,8 @@ def help_text(usage: str, about: str, table: Iterable[Option], examples: Iterabl
     for title, options in groups:
         lines = [f"  {left[option.name]:<{width}}  {_help_of(option)}" for option in options]
         parts.append("\n".join([f"{title}:", *lines] if title else lines))
+    if notes:
+        parts.append(notes.strip())
     if examples := list(examples):
         parts.append(
             "\n".join(["Examples:", *(f"  {line}" for each in examples for line in each.split("\n"))])

@@ -98,14 +98,34 @@ def tool(
     A function need not be marked to be a tool: `%%kimi --tool NAME` and `ask(tools=[...])` take any. The
     model is told its name, its docstring, and its parameters by their type hints.
 
+    Before a function runs, the person is asked, with Run and Refuse below the call, or by a question where no
+    click arrives (a terminal, a loop, VS Code). Where nobody can answer (`nbclient`), it is not run, and a
+    line says so. A refusal is told to the model. Arguments are JSON, checked and made into the types of the
+    hints; nothing that the model wrote is evaluated.
+
+    Functions run in the notebook's names, on the main thread, one after the other; an `async def` is awaited
+    on the kernel's own loop. What one displays appears below the reply. While a plain function runs, ■ stops
+    it; the Stop button is heard after it. Of one answer, at most 64 calls are run. After `max_steps` rounds of calls,
+    the model is asked for its answer without tools.
+
+    Results go back as values do in prompts: tables, arrays, dataclasses, and texts as they are, up to 20,000
+    characters; figures and pictures of PIL go to models that see. An error goes back as its type and text, so
+    that the model can correct itself. What looks like a secret is held back.
+
+    Each call is a card between reasoning and text, with arguments, time and result, also in the saved page;
+    `progress` shows there how far it is. The ledger has a row for each request. Calls and results are part of
+    the turn: they are saved, restored, forked and replaced with it. A function that was interrupted leaves no
+    trace in the conversation. `map` and `grid` take no tools, and leave out those that are set.
+
     Parameters:
         function: The function, where `tool` stands above it without parentheses; with them, leave it out.
         name: What the model calls it: a letter or _, then letters, digits, _ and -, at most 128. Default:
             the function's own name.
         safe: Run it without asking the person first. For functions that only read. Default False.
         timeout: Seconds that it may run, above 0 and up to 86,400. Default 120. A function that runs on the
-            main thread is stopped by a signal, which Windows has not: there it runs to its end. One in a
-            thread cannot be stopped; it is no longer waited for.
+            main thread is stopped by a signal: not on Windows, which has none, and not while it is inside of
+            code that is not Python; there it runs to its end. One in a thread cannot be stopped; it is no
+            longer waited for.
         parallel: It may run in a thread, beside other calls of the same answer. For functions that are safe
             to run in threads, and display nothing. Default False: on the main thread, one after the other.
 
