@@ -105,8 +105,8 @@ def tool(
 
     Functions run in the notebook's names, on the main thread, one after the other; an `async def` is awaited
     on the kernel's own loop. What one displays appears below the reply. While a plain function runs, ■ stops
-    it; the Stop button is heard after it. Of one answer, at most 64 calls are run. After `max_steps` rounds of calls,
-    the model is asked for its answer without tools.
+    it; the Stop button is heard after it. Of one answer, at most 64 calls are run. After `max_steps` rounds
+    of calls, the model is asked for its answer without tools.
 
     Results go back as values do in prompts: tables, arrays, dataclasses, and texts as they are, up to 20,000
     characters; figures and pictures of PIL go to models that see. An error goes back as its type and text, so
