@@ -59,8 +59,8 @@ Functions:
 """
 CONFIG_NOTES = """
 Headers:
-  --header 'X-Api-Key: $GATEWAY_KEY' takes the secret from that variable, and sends it only to the host
-  that was set then.
+  In --header 'X-Api-Key: $GATEWAY_KEY' the secret is read from that variable of the environment. It is
+  sent only to the host that was set then.
 
 Kept answers:
   After --keep, a cell that asks the same in the same context shows its earlier answer, byte for byte,
@@ -69,8 +69,8 @@ Kept answers:
   while it is on. After %kimi_chat restore, Run All on an answered notebook sends nothing.
 
 Recordings:
-  --record adds each whole answer to a file, with its pace, and without key, headers and address.
-  --replay answers from the file, and so do kimi-magic ask --replay and kimi-magic serve --replay. A
+  With --record, each whole answer is added to a file, with its pace, and without key, headers and
+  address. With --replay, answers come from that file, also for kimi-magic ask and kimi-magic serve. A
   request that was not recorded fails; the error names the nearest one and what differs.
 """
 FIX_USAGE = "%kimi_fix [options] [question]"
