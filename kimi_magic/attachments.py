@@ -192,7 +192,7 @@ def _pdf_text(data: bytes) -> str:
     try:
         from pypdf import PdfReader
     except ImportError:
-        raise ValueError("pypdf to read a PDF: pip install 'kimi_magic[pdf]'") from None
+        raise ValueError("pypdf to read a PDF: pip install pypdf") from None
     try:
         pages = [page.extract_text() for page in PdfReader(io.BytesIO(data)).pages]
     except Exception as error:  # noqa: BLE001 - pypdf raises many kinds for files that are none

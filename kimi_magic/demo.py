@@ -43,7 +43,7 @@ def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
     `port` None takes the first free one from 8888, 0 any free one. `KimiError` where JupyterLab is missing.
     """
     if importlib.util.find_spec("jupyterlab") is None:
-        raise KimiError("the demo needs JupyterLab: install it with pip install 'kimi_magic[lab]'")
+        raise KimiError("the demo needs JupyterLab: pip install jupyterlab uvicorn matplotlib pandas")
     if port:
         _check_free(port)
     first, remarks = copy(lessons(), folder)

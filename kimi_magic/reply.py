@@ -130,9 +130,7 @@ class Reply(Generic[T]):
         try:
             import jmespath
         except ModuleNotFoundError:
-            raise KimiUsageError(
-                "query: jmespath is not installed", hint="pip install 'kimi_magic[query]'"
-            ) from None
+            raise KimiUsageError("query: jmespath is not installed", hint="pip install jmespath") from None
         value = list(self.values) if self.turn.step.n > 1 else self.values[0]
         if expression.lstrip().startswith("[") and self.turn.step.n == 1:
             value = self.turn.unwrapped(value)

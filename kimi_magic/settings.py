@@ -157,7 +157,7 @@ class Settings:
         except ValueError as error:
             raise KimiUsageError(
                 f"--remember: {error}; the key is kept in memory only, for {origin}",
-                hint="Install one with pip install 'kimi_magic[keyring]', or set an environment variable.",
+                hint="Install one with pip install keyring, or set an environment variable.",
             ) from None
         return f"The key is kept in memory and in the keyring of the system, for {origin}."
 

@@ -247,9 +247,9 @@ def test_an_unknown_reason_is_named_in_the_byline() -> None:
 # ---- a terminal ----
 
 
-def test_in_a_terminal_the_first_streams_and_the_others_follow_with_a_heading() -> None:
+def test_in_a_terminal_the_first_streams_and_each_has_a_heading() -> None:
     out, err = watched(*([event] for event in TWO), n=2)
-    assert out == "**First.**\n\nAnswer 2 · length\n\n**Second.**\n"
+    assert out == "Answer 1\n\n**First.**\n\nAnswer 2 · length\n\n**Second.**\n"
     assert err.index("First thought.") < err.index("Second thought.") < err.index("2 answers: stop, length")
 
 
@@ -260,7 +260,7 @@ def test_the_first_streams_while_the_second_is_on_its_way() -> None:
     for event in (TextDelta("other", 1), TextDelta("one ", 0), TextDelta("by one", 0)):
         reply.add(event)
         view.update(reply)
-    assert out.getvalue() == "one by one"
+    assert out.getvalue() == "Answer 1\n\none by one"
 
 
 def test_hidden_reasoning_is_hidden_in_a_terminal_for_all_of_them() -> None:

@@ -31,7 +31,7 @@ UNFIT = (
 PromptFunction = Callable[[dict[str, Any]], Any]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Work:
     """A batch over rows: `places` are the jobs of the rows, None where `refused` says why there is none.
 
@@ -59,7 +59,7 @@ class Work:
         messages = self.first.messages if self.first else ()
         return "\n\n".join(f"{message.role}: {message.text}" for message in messages)
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         """What will be sent, in one line."""
         open_count = len(self.batch.jobs) - len(self.batch.found)
         parts = [f"{self.rows.count:,} rows", f"{len(self.batch.jobs):,} distinct"]

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import AsyncIterator, Callable
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import httpx
 
@@ -70,24 +70,27 @@ def check_coding(response: httpx.Response, connection: Connection) -> None:
         )
 
 
-async def parts(response: httpx.Response) -> AsyncIterator[bytes]:
+def parts(response: httpx.Response) -> AsyncIterator[bytes]:
     """The body as it comes. We ask for no compression, but who compresses all the same is understood.
 
-    It is unpacked in pieces: 64 kB of a packed body may hold 64 MB.
-
-    Raises:
-        httpx.DecodingError: It is not packed as it says.
+    It is read from the transport itself: what httpx puts around it takes as long as reading an event.
+    `httpx.DecodingError` where a body is not packed as it says.
     """
     if response.is_stream_consumed:  # somebody has read it whole
-        yield response.content
-        return
+        return _once(response.content)
+    stream = aiter(cast("httpx.AsyncByteStream", response.stream))
     coding = response.headers.get("content-encoding", "").strip().lower()
-    if coding not in _CODINGS:
-        async for part in response.aiter_raw():
-            yield part
-        return
+    return _unpacked(stream, coding) if coding in _CODINGS else stream
+
+
+async def _once(body: bytes) -> AsyncIterator[bytes]:
+    yield body
+
+
+async def _unpacked(packed_parts: AsyncIterator[bytes], coding: str) -> AsyncIterator[bytes]:
+    """A packed body in pieces: 64 kB of it may hold 64 MB."""
     unpacker, is_first = zlib.decompressobj(_CODINGS[coding]), True
-    async for part in response.aiter_raw():
+    async for part in packed_parts:
         if is_first and coding == "deflate" and part[:1] and part[0] & 15 != zlib.DEFLATED:
             unpacker = zlib.decompressobj(-zlib.MAX_WBITS)  # as some send it: without its two bytes in front
         is_first, packed = is_first and not part, part

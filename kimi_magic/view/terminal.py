@@ -28,6 +28,7 @@ class TerminalView:
         self._err = Writer(err)
         self._hide = hide_reasoning
         self._lasting = lasting
+        self._has_title = False  # the first of several answers
         self._text = 0  # characters of the answer written so far
         self._reasoning = 0
         self._round = 0  # how many of the rounds of calls are written
@@ -50,6 +51,7 @@ class TerminalView:
         if not turn.has_begun or not begun:
             self._err.show_status(words.status(turn))
             return
+        self._write_title(turn)
         self._write_reasoning(turn.choice)
         # What reads JSON from a pipe can use the last answer only, and a text may stand before a call.
         if self._out.is_controllable or not (turn.wants_json or turn.step.request.tools):
@@ -70,6 +72,7 @@ class TerminalView:
         is_open = self._write_rounds(turn)
         self._note_move(turn)
         if not turn.shows_rejected and not is_open:  # it was written, and on a terminal its text too
+            self._write_title(turn)
             self._write_reasoning(turn.choice)
         if not (turn.shows_rejected and self._out.is_controllable) and not is_open:
             self._write_answer(turn.choice)
@@ -80,9 +83,9 @@ class TerminalView:
             self._err.end(dim=True)
             self._err.write("\n")
         self._write_ending(turn, turn.choice)
-        for number, choice in enumerate(turn.choices, 1):
+        for choice in turn.choices:
             if choice is not turn.choice:
-                self._write_other(turn, choice, number)
+                self._write_other(turn, choice)
         own = (*endings.left_out(turn), *turn.notices, *turn.step.notices, *endings.not_run(turn))
         for notice in (*own, *endings.of_turn(turn, lasting=self._lasting)):
             self._write_quiet(notice + "\n")
@@ -143,12 +146,26 @@ class TerminalView:
             self._err.end(dim=True)
             self._err.write("\n")
 
-    def _write_other(self, turn: Turn, choice: Choice, number: int) -> None:
+    def _write_title(self, turn: Turn) -> None:
+        """Above the first of several answers, before it streams."""
+        if self._has_title or len(turn.choices) < 2:
+            return
+        self._has_title = True
+        self._err.show_status("")
+        if self._has_headings(turn):
+            self._out.write(f"{words.numbered(turn.choices.index(turn.choice) + 1)}\n\n")
+
+    def _has_headings(self, turn: Turn) -> bool:
+        """They go where the text goes: a pipe that gets several answers has to tell them apart.
+
+        JSON tells by itself: there it is one value after the other.
+        """
+        return self._out.is_controllable or not turn.wants_json
+
+    def _write_other(self, turn: Turn, choice: Choice) -> None:
         """One of several answers, whole: only the first streams."""
-        # The heading goes where the text goes: a pipe that gets several answers has to tell them apart.
-        # JSON tells by itself: there it is one value after the other.
-        if self._out.is_controllable or not turn.wants_json:
-            self._out.write(f"\n{words.heading(turn, choice, number)}\n\n")
+        if self._has_headings(turn):
+            self._out.write(f"\n{words.heading(turn, choice, turn.choices.index(choice) + 1)}\n\n")
         if choice.reasoning and not self._hide:
             self._begin_reasoning()
             self._err.grow(words.printable(choice.reasoning), dim=True)

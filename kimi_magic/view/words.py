@@ -216,7 +216,12 @@ def on_one_line(text: str) -> str:
 def heading(turn: Turn, choice: Choice, number: int) -> str:
     """Which of several answers this is, and how it is with it."""
     how = condition(turn, choice)
-    return f"Answer {number}" + f" · {how}" * (how != STOP)
+    return numbered(number) + f" · {how}" * (how != STOP)
+
+
+def numbered(number: int) -> str:
+    """Which of several answers this is."""
+    return f"Answer {number}"
 
 
 def condition(turn: Turn, choice: Choice) -> str:

@@ -70,10 +70,7 @@ IN_BROWSER = (
     FrontEnd("nbclassic", ("nbclassic",), _in_browser("nbclassic"), remark="the pages of Notebook 6"),
 )
 OTHERS = (
-    FrontEnd(
-        "IPython in a terminal", ("ipython",), consoles.terminal,
-        cannot=(((9,), "the first of several answers streams without a heading"),),
-    ),
+    FrontEnd("IPython in a terminal", ("ipython",), consoles.terminal),
     FrontEnd(
         "jupyter console", ("jupyter-console",), consoles.jupyter_console,
         cannot=(((2, 3, 8), ANSWER_ALONE),), remark="updates no display: the answer comes at its end",
@@ -91,7 +88,6 @@ OTHERS = (
         cannot=(
             ((3, 11), "nbconvert takes a line magic that ends in `?` for a request for help"),
             ((4,), "a script shows no last expression"),
-            ((9,), "as in a terminal"),
         ),
     ),
     FrontEnd(

