@@ -236,6 +236,10 @@ class Notebook:
         """Load JupyterLab anew, with this notebook alone."""
         self.load(self._lab.url(self.path))
 
+    def leave_and_return(self) -> None:
+        """Load JupyterLab anew, with this notebook alone, while a cell runs: the kernel is not idle."""
+        self.page.goto(self._lab.url(self.path))
+
     def reopen(self) -> None:
         """Close the notebook and open it again: all that is left of it is the file."""
         close_notebooks(self.page)

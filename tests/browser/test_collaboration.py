@@ -198,7 +198,7 @@ def test_a_page_that_is_loaded_again_meanwhile_shows_the_rest_and_the_end(
 ):
     pair = open_pair(new_cell=True)
     exchange = half_answered(pair, service)
-    pair.viewer.page.reload()
+    pair.viewer.leave_and_return()
     for output in pair.outputs:
         expect(output.locator(WIDGETS).get_by_text(FIRST[-1].strip())).to_be_visible()
         expect(output.locator(KEPT)).to_be_hidden()
@@ -223,7 +223,7 @@ def test_where_the_page_that_runs_the_cell_is_loaded_again_the_file_has_the_text
 ):
     pair = open_pair(new_cell=True)
     exchange = half_answered(pair, service)
-    pair.runner.page.reload()
+    pair.runner.leave_and_return()
     expect(pair.runner.output(1).locator(WIDGETS).get_by_text(FIRST[-1].strip())).to_be_visible()
     answer_the_rest(exchange)
     for output in pair.outputs:
