@@ -31,10 +31,17 @@ c.InteractiveShellApp.ignore_cwd = True  # a module that somebody has put beside
 c.IPKernelApp.log_level = "ERROR"  # no kernel speaks into the terminal that shows the address
 """
 
-# JupyterLab else asks whether it may show news.
-NO_NEWS = '{"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": true}}'
+# JupyterLab else asks whether it may show news. Nobody shares the demo: jupyter-collaboration, where it is
+# installed, would leave a database where the demo was started, and end with a traceback.
+PAGE = """\
+{"disabledExtensions": {
+  "@jupyterlab/apputils-extension:announcements": true,
+  "@jupyter/collaboration-extension": true,
+  "@jupyter/docprovider-extension": true
+}}
+"""
 # The old notebook prints a banner of many lines where it is installed.
-NO_BANNER = '{"ServerApp": {"jpserver_extensions": {"nbclassic": false}}}'
+SERVER = '{"ServerApp": {"jpserver_extensions": {"nbclassic": false, "jupyter_server_ydoc": false}}}'
 
 
 def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
@@ -179,10 +186,10 @@ def _set_up(own: Path) -> None:
     (profile / "ipython_config.py").write_text(PROFILE, encoding="utf-8")
     labconfig = own / "config" / "labconfig"
     labconfig.mkdir(parents=True)
-    (labconfig / "page_config.json").write_text(NO_NEWS, encoding="utf-8")
+    (labconfig / "page_config.json").write_text(PAGE, encoding="utf-8")
     extensions = own / "config" / "jupyter_server_config.d"
     extensions.mkdir()
-    (extensions / "kimi_magic.json").write_text(NO_BANNER, encoding="utf-8")
+    (extensions / "kimi_magic.json").write_text(SERVER, encoding="utf-8")
     paths = [str(own / "config"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.environ["IPYTHONDIR"] = str(own / "ipython")

@@ -131,10 +131,13 @@ class NotebookView:
         final, about = self._final(turn), {"kimi_magic": static.summary(turn)}
         if self._was_clicked:
             self._handle.update({"text/html": f"<script>{scripts.FOCUS_SCRIPT}</script>"}, raw=True)
-        self._handle.update(final, raw=True, metadata=about)
-        turn.outputs = ((final, about),)
+        # From the last output to the first. In the page of a second viewer (jupyter-collaboration) JupyterLab
+        # removes the output that stands in the place of the old one, and adds the new one behind all others
+        # (`CodeCellModel._onSharedModelChanged`): in any other order an old one stays and a new one goes.
         if self._kept is not None:
             self._kept.update(EMPTY, raw=True)
+        self._handle.update(final, raw=True, metadata=about)
+        turn.outputs = ((final, about),)
         if self._live is None:
             return
         is_long = self._kept is not None and turn.state == "complete"

@@ -39,6 +39,14 @@ ELSEWHERE = f"https://cdn.jsdelivr.net/pyodide/v{PYODIDE}/full/"  # where Pyodid
 # Loaded before the first cell, so that a lesson begins with `%load_ext kimi_magic` as everywhere. The kernel
 # asks for the others; whatever is named here it does not look for elsewhere.
 LOADED = ["micropip", "piplite", "ipykernel", "comm", "pyodide-kernel", "jedi", "ipython", "kimi-magic"]
+# What the page has beside JupyterLab itself. Else each extension of JupyterLab that this Python has installed
+# would come along, those that need a server too.
+EXTENSIONS = Path(sys.prefix, "share", "jupyter", "labextensions")
+ADDED = [
+    "jupyterlab_pygments",
+    "@jupyter-widgets/jupyterlab-manager",
+    "@jupyterlite/pyodide-kernel-extension",
+]
 # jsonschema asks for rpds-py, which has no wheel for browsers in the package index: an adapter stands in.
 RPDS = "rpds_py-0.30.0-py3-none-any.whl"
 RPDS_FILES = {
@@ -156,8 +164,8 @@ def fetch_wheels(folder: Path, abi: str, python: str) -> list[Path]:
 
 def own_wheels_of_the_kernel() -> list[Path]:
     """Those that JupyterLite's kernel brings along: itself, and what stands in for ipykernel."""
-    share = Path(sys.prefix, "share", "jupyter", "labextensions", "@jupyterlite", "pyodide-kernel-extension")
-    wheels = {path.name.partition("-")[0]: path for path in sorted((share / "static" / "pypi").glob("*.whl"))}
+    folder = EXTENSIONS / "@jupyterlite" / "pyodide-kernel-extension" / "static" / "pypi"
+    wheels = {path.name.partition("-")[0]: path for path in sorted(folder.glob("*.whl"))}
     return [wheels[name] for name in ("piplite", "pyodide_kernel", "ipykernel")]
 
 
@@ -183,6 +191,9 @@ def write_settings(site: Path) -> None:
         },
     }
     (site / "jupyter-lite.json").write_text(json.dumps(page), encoding="utf-8")
+    added = [str(EXTENSIONS / name) for name in ADDED]
+    build = {"ignore_sys_prefix": ["federated_extensions"], "federated_extensions": added}
+    (site / "jupyter_lite_config.json").write_text(json.dumps({"LiteBuildConfig": build}), encoding="utf-8")
 
 
 def run(*command: str | Path, folder: Path | None = None, environment: dict[str, str] | None = None) -> None:

@@ -32,6 +32,9 @@ SETTINGS = {
     "docmanager-extension/plugin": {"autosave": False},
 }
 
+# What jupyter-collaboration installs is at work in every server, unless it is switched off.
+SHARING = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
+
 # The panel of the notebook at `path`, in JupyterLab and in Notebook 7.
 PANEL = """
 const panels = window.jupyterapp ? Array.from(jupyterapp.shell.widgets("main")) : []
@@ -118,9 +121,12 @@ SETTLE = """
 
 
 class Lab:
-    """JupyterLab in a process of its own; all that it reads and writes is in `folder`."""
+    """JupyterLab in a process of its own; all that it reads and writes is in `folder`.
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    `is_shared`: the pages that have the same notebook open share it (jupyter-collaboration).
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str], *, is_shared: bool = False) -> None:
         self.root = folder / "notebooks"
         self.root.mkdir()
         self._workspaces = count()
@@ -128,6 +134,14 @@ class Lab:
             file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
+        page = {"disabledExtensions": dict.fromkeys(SHARING, not is_shared)}
+        server = {
+            "ServerApp": {"jpserver_extensions": {"jupyter_server_ydoc": is_shared}},
+            "SQLiteYStore": {"db_path": str(folder / "ystore.db")},  # else in the working directory
+        }
+        (folder / "config" / "labconfig").mkdir(parents=True)
+        (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(page), encoding="utf-8")
+        (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(server), encoding="utf-8")
         own = {
             "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
             "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
@@ -221,6 +235,10 @@ class Notebook:
     def reload(self) -> None:
         """Load JupyterLab anew, with this notebook alone."""
         self.load(self._lab.url(self.path))
+
+    def leave_and_return(self) -> None:
+        """Load JupyterLab anew, with this notebook alone, while a cell runs: the kernel is not idle."""
+        self.page.goto(self._lab.url(self.path))
 
     def reopen(self) -> None:
         """Close the notebook and open it again: all that is left of it is the file."""
