@@ -170,11 +170,9 @@ def is_beginning(events: Sequence[Event], whole: Sequence[Event]) -> bool:
         return True
     *before, last = events
     other = whole[len(before)]
-    for field in ("text", "arguments"):
-        if type(last) is type(other) and hasattr(last, field):
-            other = msgspec.structs.replace(
-                other, **{field: getattr(other, field)[: len(getattr(last, field))]}
-            )
+    for name in ("text", "arguments"):
+        if type(last) is type(other) and hasattr(last, name):
+            other = msgspec.structs.replace(other, **{name: getattr(other, name)[: len(getattr(last, name))]})
     return before == whole[: len(before)] and last == other
 
 
