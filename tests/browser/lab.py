@@ -50,7 +50,7 @@ MISSING = f"""
         "all cells": content.widgets.length === content.model?.cells.length,
         "a session": sessionContext.isReady,
         "a connection": kernel?.connectionStatus === "connected",
-        "an idle kernel": kernel?.status === "idle",
+        [`an idle kernel (it is ${{kernel?.status}})`]: kernel?.status === "idle",
         // This renderer comes with what listens to the widgets that the kernel opens.
         "widgets": content.rendermime.mimeTypes.includes("application/vnd.jupyter.widget-view+json"),
         "commands": jupyterapp.commands.isEnabled("notebook:run-cell"),
@@ -118,9 +118,12 @@ SETTLE = """
 
 
 class Lab:
-    """JupyterLab in a process of its own; all that it reads and writes is in `folder`."""
+    """JupyterLab in a process of its own; all that it reads and writes is in `folder`.
 
-    def __init__(self, folder: Path, environment: dict[str, str]) -> None:
+    `settings` are lines for the configuration of IPython in its kernels.
+    """
+
+    def __init__(self, folder: Path, environment: dict[str, str], settings: str = "") -> None:
         self.root = folder / "notebooks"
         self.root.mkdir()
         self._workspaces = count()
@@ -128,6 +131,9 @@ class Lab:
             file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
+        profile = folder / "ipython" / "profile_default"
+        profile.mkdir(parents=True)
+        (profile / "ipython_config.py").write_text(settings, encoding="utf-8")
         own = {
             "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
             "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",
