@@ -69,6 +69,7 @@ def test_the_kernel_streams_fails_and_stops_with_the_packages_of_colab(colab: En
     assert json.loads(run(python, "-c", VERSIONS).stdout) == PACKAGES
     done = run(
         python, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", f"--basetemp={tmp_path / 'run'}",
+        "-W", "ignore::DeprecationWarning",  # those of old packages on a newer Python
         *tests,
         environment=dict.fromkeys((name for name in os.environ if name.startswith("PYTEST_")), ""),
     )  # fmt: skip
