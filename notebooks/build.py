@@ -30,13 +30,16 @@ KERNEL = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": 
 VARYING = re.compile(r'"(image/png|version)": "[^"]*"|(done ·) [\d.]+ s|("seconds":) [\d.]+')
 
 
-def run(path: Path) -> str:
-    """The file of the lesson with the outputs of a new kernel, without keys and settings of the person."""
+def run(path: Path, settings: str = "") -> str:
+    """The file of the lesson with the outputs of a new kernel, without keys and settings of the person.
+
+    `settings` are lines for the configuration of IPython.
+    """
     notebook = nbformat.read(path, as_version=4)
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         profile = Path(folder) / "profile_default"
         profile.mkdir()
-        (profile / "ipython_config.py").write_text(SETTINGS, encoding="utf-8")
+        (profile / "ipython_config.py").write_text(SETTINGS + settings, encoding="utf-8")
         environment = {name: value for name, value in os.environ.items() if name not in KEYS}
         client = NotebookClient(
             notebook,

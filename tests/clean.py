@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import sysconfig
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -63,6 +64,12 @@ class Environment:
         """Nothing but these; a relative path is one of the checkout."""
         venv.create(self.folder, symlinks=True)
         self.install(*requirements)
+
+    def make_over(self, packages: Path) -> None:
+        """Nothing yet, over the folder `packages`: what is installed there can be imported here too."""
+        venv.create(self.folder, symlinks=True)
+        own = sysconfig.get_path("purelib", "venv", {"base": str(self.folder)})
+        (Path(own) / "below.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n", "utf-8")
 
     def install(self, *requirements: str) -> None:
         self._pip("install", "-q", *requirements)

@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from typing import Any
 
 import pytest
 
@@ -23,6 +24,7 @@ KEYS = [
     for variable in (*provider.key_variables, *provider.url_variables)
 ]
 PACED = ("--speed", "200")  # for tests that do something while an answer is coming
+BROWSER = "tests/browser/"
 PATIENCE = 30  # s until something that should have happened long ago counts as not happening
 
 # Workers, kernels and commands import the same files: each is compiled once.
@@ -30,16 +32,24 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Run each `xdist_group` on one worker, the groups first, as `--dist loadgroup` does.
+@pytest.hookimpl(optionalhook=True)  # xdist may not be there
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Run each file on one worker, for its tests share kernels and servers, and so the folder `browser`.
 
-    In the settings of pytest that option would be an error where xdist is not loaded.
+    They start in the order of their names, so that `browser`, which takes longest, is first and what comes
+    last is short. The marks of `--dist loadgroup` would do neither: pytest 9.2 loses them.
     """
-    if config.getoption("numprocesses", None) and config.option.dist == "no":
-        config.option.dist = "loadgroup"
-    if hasattr(config, "workerinput"):
-        config.option.loadgroup = True  # a worker reads the command line anew
+    from xdist.scheduler import LoadFileScheduling
+
+    class Files(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file = super()._split_scope(nodeid)
+            return BROWSER if file.startswith(BROWSER) else file
+
+    if config.option.dist != "load":  # the person wants another
+        return None
+    config.option.loadscopereorder = False
+    return Files(config, log)
 
 
 @pytest.fixture(autouse=True)

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.metadata import version
 from itertools import count
 from pathlib import Path
 from queue import Empty
@@ -26,6 +27,7 @@ from jupyter_client.connect import write_connection_file
 PATIENCE = 30  # s until something that should have happened long ago counts as not happening
 _cell_numbers = count(1)  # of the cells that have run
 STARTING = 60  # s that a kernel may take to start
+CLICKS_ARRIVE = int(version("ipykernel").partition(".")[0]) >= 7  # while an awaited cell runs
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
@@ -139,6 +141,7 @@ class Kernel:
         self.client = BlockingKernelClient(connection_file=file)
         self.client.load_connection_file()
         self.client.start_channels(hb=False)
+        self._may_abort = False
         self._wait_until_ready()
 
     def _wait_until_ready(self) -> None:
@@ -189,7 +192,9 @@ class Kernel:
     def finish(self, request: str, before: list[tuple[float, dict[str, Any]]] | None = None) -> Cell:
         """The cell, once the kernel has replied and is idle."""
         messages = [*(before or []), *self.wait_until(request, is_idle)]
-        return Cell(self.shell_reply(request), messages)
+        cell = Cell(self.shell_reply(request), messages)
+        self._may_abort = cell.status != "ok"
+        return cell
 
     def shell_reply(self, request: str, timeout: float = PATIENCE) -> dict[str, Any]:
         """The reply to a request; `timeout` (s) is for each message until then."""
@@ -206,10 +211,18 @@ class Kernel:
 
     def attempt(self, code: str, *, cell_id: str | None = "") -> Cell:
         """Execute one cell, whatever becomes of it."""
+        if self._may_abort:
+            self._wait_until_it_takes_cells()
         began = time.monotonic()
         cell = self.finish(self.send(code, cell_id=cell_id))
         cell.began = began
         return cell
+
+    def _wait_until_it_takes_cells(self) -> None:
+        """After an error ipykernel 6 aborts also what arrives within an instant: no person is that fast."""
+        while self.shell_reply(self.client.execute("", silent=True))["status"] == "aborted":
+            pass
+        self._may_abort = False
 
     def value(self, expression: str) -> Any:
         """A value of the kernel's, by way of its repr."""

@@ -14,10 +14,7 @@ from packaging.utils import canonicalize_name
 
 from tests.clean import ROOT, Environment, once, run
 
-pytestmark = [
-    pytest.mark.timeout(600),  # a JupyterLab goes over the network
-    pytest.mark.xdist_group("binder"),
-]
+pytestmark = pytest.mark.timeout(600)  # a JupyterLab goes over the network
 BINDER = ROOT / "binder"
 
 FIRST_CELLS = """

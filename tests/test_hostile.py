@@ -70,10 +70,10 @@ def check_page(html: str, *, answers: bool = False) -> None:
     """A page holds text and safe links; mathematics at most where the model has answered."""
     for ours in OURS:
         html = html.replace(ours, "")
-    assert [each for each in unsafe(html, PAGE) if each != "<a> without rel"] == []
+    page = Page(html)
+    assert [each for each in unsafe(page, PAGE) if each != "<a> without rel"] == []
     assert not re.search(r'<a(?=[^>]*href="[^#])(?![^>]*rel="noopener noreferrer")', html)
     assert not RAW.search(html)
-    page = Page(html)
     assert not any(
         FETCHES.search(f" {name}={value}") for _, attrs in page.elements for name, value in attrs.items()
     )

@@ -19,7 +19,7 @@ import kimi_magic
 from kimi_magic import errors
 from tests.conftest import Server
 
-pytestmark = [pytest.mark.xdist_group("dask"), pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 PROMPT = "City and year in: {{text}}"
 
 

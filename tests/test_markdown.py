@@ -119,9 +119,9 @@ class Page(HTMLParser):
         self.elements.append(("![", {"": data}))
 
 
-def unsafe(html: str, allowed: dict[str, dict[str, str]] = ALLOWED) -> list[str]:
+def unsafe(html: str | Page, allowed: dict[str, dict[str, str]] = ALLOWED) -> list[str]:
     """Everything on a page that is more than text, safe links and mathematics."""
-    page = Page(html)
+    page = html if isinstance(html, Page) else Page(html)
     found = [f"<{tag}>" for tag, _ in page.elements if tag not in allowed]
     for tag, attrs in page.elements:
         for name, value in attrs.items():

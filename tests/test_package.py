@@ -16,10 +16,7 @@ import pytest
 from tests.clean import ROOT, Environment, build, once, run, wheel
 from tests.test_architecture import readme_commands
 
-pytestmark = [
-    pytest.mark.timeout(600),  # building and installing go over the network
-    pytest.mark.xdist_group("package"),
-]
+pytestmark = pytest.mark.timeout(600)  # building and installing go over the network
 MOST_BEYOND_A_KERNEL = 21  # distributions, this one included
 
 ASK = """

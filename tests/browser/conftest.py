@@ -24,7 +24,7 @@ FLAGS = [
     "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
 ]  # fmt: skip
 TIMEOUT = 120_000  # ms until something that should have happened long ago counts as not happening
-SUITE = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(600)]
+SUITE = [pytest.mark.browser, pytest.mark.timeout(600)]
 Open = Callable[..., Notebook]
 Export = Callable[[Path], Page]
 

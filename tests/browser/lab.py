@@ -53,7 +53,7 @@ MISSING = f"""
         "all cells": content.widgets.length === content.model?.cells.length,
         "a session": sessionContext.isReady,
         "a connection": kernel?.connectionStatus === "connected",
-        "an idle kernel": kernel?.status === "idle",
+        [`an idle kernel (it is ${{kernel?.status}})`]: kernel?.status === "idle",
         // This renderer comes with what listens to the widgets that the kernel opens.
         "widgets": content.rendermime.mimeTypes.includes("application/vnd.jupyter.widget-view+json"),
         "commands": jupyterapp.commands.isEnabled("notebook:run-cell"),
@@ -123,10 +123,13 @@ SETTLE = """
 class Lab:
     """JupyterLab in a process of its own; all that it reads and writes is in `folder`.
 
-    `is_shared`: the pages that have the same notebook open share it (jupyter-collaboration).
+    `settings` are lines for the configuration of IPython in its kernels. `is_shared`: the pages that have the
+    same notebook open share it (jupyter-collaboration).
     """
 
-    def __init__(self, folder: Path, environment: dict[str, str], *, is_shared: bool = False) -> None:
+    def __init__(
+        self, folder: Path, environment: dict[str, str], settings: str = "", *, is_shared: bool = False
+    ) -> None:
         self.root = folder / "notebooks"
         self.root.mkdir()
         self._workspaces = count()
@@ -142,6 +145,9 @@ class Lab:
         (folder / "config" / "labconfig").mkdir(parents=True)
         (folder / "config" / "labconfig" / "page_config.json").write_text(json.dumps(page), encoding="utf-8")
         (folder / "config" / "jupyter_server_config.json").write_text(json.dumps(server), encoding="utf-8")
+        profile = folder / "ipython" / "profile_default"
+        profile.mkdir(parents=True)
+        (profile / "ipython_config.py").write_text(settings, encoding="utf-8")
         own = {
             "JUPYTER_CONFIG_DIR": "config", "JUPYTER_DATA_DIR": "data", "JUPYTER_RUNTIME_DIR": "runtime",
             "JUPYTERLAB_SETTINGS_DIR": "settings", "JUPYTERLAB_WORKSPACES_DIR": "workspaces",

@@ -11,7 +11,6 @@ from tests.front_ends.table import OTHERS, TABLE, FrontEnd
 from tests.test_commonmark import COMPLETE
 
 
-@pytest.mark.xdist_group("front ends")  # the exports share what one kernel gave
 @pytest.mark.parametrize("front_end", OTHERS, ids=[each.name for each in OTHERS])
 def test_the_twelve_cells_show_what_the_table_says(front_end: FrontEnd, tmp_path: Path):
     if missing := front_end.missing:
