@@ -137,9 +137,9 @@ class Kernel:
         file, _ = write_connection_file(
             f"{self._folder.name}/connection.json", transport="ipc", ip=f"{self._folder.name}/socket"
         )
-        self._process_id = start(file, {**os.environ, **environment})
         self.client = BlockingKernelClient(connection_file=file)
-        self.client.load_connection_file()
+        self.client.load_connection_file()  # before the kernel starts, which may write the file anew
+        self._process_id = start(file, {**os.environ, **environment})
         self.client.start_channels(hb=False)
         self._may_abort = False
         self._wait_until_ready()
