@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from IPython.core.displaypub import CapturingDisplayPublisher
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from kimi_magic.conversation import Step, ToolResult
 from kimi_magic.markdown import tex
@@ -129,7 +130,7 @@ def called(text: str) -> GrowingTurn:
 @pytest.fixture(scope="module")
 def shell() -> Iterator[InteractiveShell]:
     """A shell whose displays are kept, without a kernel: widgets live in this process."""
-    shell = InteractiveShell.instance()
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
     publisher = shell.display_pub
     shell.display_pub = CapturingDisplayPublisher()
     yield shell

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
 from kimi_magic import __main__ as command_line
 from kimi_magic import hosts
@@ -78,7 +79,7 @@ def helped(entry: str) -> set[tuple[str, str]]:
     """What `--help` of a entry says: (flags, text)."""
     with redirect_stdout(io.StringIO()) as printed:
         if entry.startswith("%"):
-            shell = InteractiveShell()
+            shell = InteractiveShell(config=Config({"HistoryManager": {"enabled": False}}))
             shell.run_line_magic("load_ext", "kimi_magic")
             shell.run_line_magic(entry.lstrip("%"), "--help")
         else:
