@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import logging
 import os
 import platform
 import re
@@ -172,7 +173,12 @@ def _serve(folder: Path, first: str, own: Path, *, browser: bool, port: int | No
             "--Application.log_level=ERROR",
         ]
     )
-    signal.signal(signal.SIGINT, lambda *_: server.stop(from_signal=True))  # at once; its own handler asks
+
+    def stop(*_: object) -> None:
+        logging.disable(logging.ERROR)  # sockets that close while others are still served are no news
+        server.stop(from_signal=True)
+
+    signal.signal(signal.SIGINT, stop)  # at once; its own handler asks
     address = f"http://{LOOPBACK}:{server.port}/{page}?token={token}"
     # The loop's first task is to listen; this is its second.
     server.io_loop.add_callback(_say, f"the first lesson: {address}", "Ctrl-C stops it")
