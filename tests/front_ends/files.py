@@ -141,7 +141,7 @@ def as_script(folder: Path) -> Outcome:
 
 
 def marimo(folder: Path) -> Outcome:
-    """A notebook of marimo, run as the script that it is; it has no magics, and shows Python's objects."""
+    """A notebook of marimo, run as the script that it is; it has no magics."""
     done = subprocess.run(
         [sys.executable, MARIMO],
         cwd=folder,
@@ -152,4 +152,4 @@ def marimo(folder: Path) -> Outcome:
     )
     assert done.returncode == 0, done.stderr
     texts = [html.unescape(page) for page in json.loads(done.stdout)]  # its page draws data from attributes
-    return Outcome(final=without([*texts, *[None] * (len(CELLS) - len(texts))]))
+    return Outcome(final=without(texts))

@@ -1,4 +1,4 @@
-"""A notebook of marimo with those of the twelve cells that plain Python can say; `files.marimo` runs it."""
+"""A notebook of marimo with the twelve cells in plain Python; `files.marimo` runs it."""
 
 import json
 import sys
@@ -49,6 +49,41 @@ def _(kimi_magic):
 @app.cell
 def _(planets):
     f"{len(planets)} {planets[2]}"
+
+
+@app.cell
+def _(kimi_magic):
+    kimi_magic.ask("Why is the sky blue?", max_tokens=90, offline=True)
+
+
+@app.cell
+def _(kimi_magic):
+    kimi_magic.ask("Tell me about a moon of Jupiter. One sentence.", n=2, offline=True)
+
+
+@app.cell
+def _(kimi_magic):
+    try:
+        kimi_magic.ask("Hello", temperature=7, offline=True)
+    except kimi_magic.KimiUsageError as error:
+        refusal = f"{type(error).__name__}: {error}"
+    refusal
+
+
+@app.cell
+def _(country, kimi_magic):
+    capitals = kimi_magic.chat("capitals")
+    last = [
+        kimi_magic.ask(f"What is the capital of {name}?", history=capitals, offline=True)
+        for name in ("France", country)
+    ][-1]
+    [message["content"] for message in capitals.messages]
+    return (last,)
+
+
+@app.cell
+def _(last):
+    last.finish_reason
 
 
 if __name__ == "__main__":

@@ -95,10 +95,7 @@ OTHERS = (
     ),
     FrontEnd(
         "marimo", ("marimo",), files.marimo, is_heavy=True,
-        cannot=(
-            ((2, 3), "shows the reply as Python does"),
-            ((8, 9, 10, 11, 12), "has no magics; not tried from Python"),
-        ),
+        remark="has no magics: the same cells in Python, with `kimi_magic.ask`",
     ),
 )  # fmt: skip
 TABLE = (*IN_BROWSER, *OTHERS)
