@@ -278,16 +278,13 @@ class Text:
             pieces = [
                 piece.strip(" .\"'[]") for piece in re.split(r"[,;、،]| and | und | y | et | e ", labelled)
             ]
+        else:
+            pieces = _column(self.text, english.singular(name)) or _column(self.text, name)
+        if pieces:
             read = [
                 next(property_values.read(name, inner, piece, is_labelled=True), _NOTHING)
                 for piece in pieces
                 if piece
-            ]
-            return [value for value in read if value is not _NOTHING and schema.fits(value, inner)]
-        cells = _column(self.text, english.singular(name)) or _column(self.text, name)
-        if cells:
-            read = [
-                next(property_values.read(name, inner, cell, is_labelled=True), _NOTHING) for cell in cells
             ]
             return [value for value in read if value is not _NOTHING and schema.fits(value, inner)]
         values = list(property_values.read(english.singular(name), inner, self.text))
@@ -403,7 +400,7 @@ def _column(text: str, name: str) -> list[str]:
 
 
 def _tables(text: str) -> Iterator[list[Text]]:
-    """Yield the rows of a text that is a table, for each way in which its lines may be cut."""
+    """Yield the rows of a text that is a table, cut at each separator that gives more than one column."""
     lines = [line.strip(" ").removeprefix("|").removesuffix("|") for line in text.splitlines()]
     lines = [line for line in lines if line.strip()]
     for separator in ("|", "\t", ";", ","):

@@ -25,15 +25,15 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _BULLET = re.compile(r"^\s*(?:[-*•]|\d{1,3}[.)])\s+")
-_RULE = re.compile(r"[|\s:-]*-[|\s:-]*\|[|\s:-]*|\|[|\s:-]*-[|\s:-]*")  # below the names of the columns
 _FEWEST_LINES = 3  # of CSV: names and two rows; fewer may be two sentences
 _LONGEST_NAME = 40  # characters of the name of a column
+_MOST_AROUND = 1  # lines before CSV, and after it: more is a text with a list in it, to be read as a whole
 _ADDRESS = re.compile(r"[\w.]@\w|\d{5,}")  # nobody wishes for one by writing it down
 
 
 def text_in(prompt: str) -> str:
     """Return the text that data is to be taken from, "" where the prompt has only a wish or a question."""
-    if table := table_in(prompt):
+    if (table := table_in(prompt)) and not invents(prompt):
         return table
     prompt = prompt.strip()
     block = _BLOCK.search(prompt)
@@ -52,13 +52,19 @@ def table_in(prompt: str) -> str:
     """Return the lines of the first table, in Markdown or as CSV, "" where there is none."""
     lines = [line.strip(" ") for line in prompt.splitlines()]
     for at, (line, below) in enumerate(pairwise(lines)):
-        if "|" in line and _RULE.fullmatch(below):
+        if "|" in line and {"|", "-"} <= set(below) <= set("|-: \t"):  # the rule below the names
             return "\n".join([line, *takewhile(lambda other: "|" in other, lines[at + 2 :])])
+    lines = [line for line in lines if line.strip()]
     for separator in ("\t", ";", ","):
+        before = 0
         for count, group in groupby(lines, key=methodcaller("count", separator)):
             rows = list(group)
-            names = rows[0].split(separator)
-            if not count or len(rows) < _FEWEST_LINES or max(map(len, names)) > _LONGEST_NAME:
+            after = len(lines) - before - len(rows)
+            is_alone = max(before, after) <= _MOST_AROUND
+            before += len(rows)
+            if not count or len(rows) < _FEWEST_LINES or not is_alone:
+                continue
+            if max(map(len, rows[0].split(separator))) > _LONGEST_NAME:
                 continue
             if not any(row.endswith((".", ":")) for row in rows):
                 return "\n".join(rows)

@@ -363,3 +363,14 @@ def test_a_column_of_a_table_is_a_list() -> None:
 )
 def test_sentences_with_commas_are_no_table(text: str) -> None:
     assert source.table_in(text) == ""
+
+
+def test_of_a_letter_with_a_list_in_it_all_is_read() -> None:
+    staff = "Anna Smith, engineer\nBob Miller, designer\nCarla Diaz, manager"
+    letter = f"Dear team,\nplease note the new staff.\n{staff}\nThe office is in Rome.\nBest, Tom"
+    assert source.table_in(letter) == ""
+    assert source.text_in(letter).endswith("Tom")
+
+
+def test_a_line_of_a_million_dashes_is_no_table() -> None:
+    assert source.table_in("a | b\n" + "-" * 1_000_000) == ""
