@@ -32,7 +32,11 @@ CELLS = (
     Example("%%kimi --max-tokens 90\nWhy is the sky blue?", ("--max-tokens",)),
     Example("%%kimi -n 2\nTell me about a moon of Jupiter. One sentence.", ("Answer 1", "Answer 2")),
     Example(
-        "%%kimi -t 7\nHello", ("KimiUsageError", "-t '7': expected a number|temperature 7: expected a number")
+        "%%kimi -t 7\nHello",
+        (
+            "KimiUsageError",
+            "-t '7': expected a number from 0 to 2|temperature 7: expected a number from 0 to 2",
+        ),
     ),
     Example("%kimi --show", ("What is the capital of France?", "Paris", "What is the capital of Peru?")),
     Example("import kimi_magic\nprint(kimi_magic.last.finish_reason)", ("stop",)),

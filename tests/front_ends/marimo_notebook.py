@@ -73,10 +73,8 @@ def _(kimi_magic):
 @app.cell
 def _(country, kimi_magic):
     capitals = kimi_magic.chat("capitals")
-    last = [
-        kimi_magic.ask(f"What is the capital of {name}?", history=capitals, offline=True)
-        for name in ("France", country)
-    ][-1]
+    for _name in ("France", country):
+        last = kimi_magic.ask(f"What is the capital of {_name}?", history=capitals, offline=True)
     [message["content"] for message in capitals.messages]
     return (last,)
 
