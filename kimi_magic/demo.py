@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import logging
 import os
 import platform
@@ -32,17 +33,14 @@ c.InteractiveShellApp.ignore_cwd = True  # a module that somebody has put beside
 c.IPKernelApp.log_level = "ERROR"  # no kernel speaks into the terminal that shows the address
 """
 
-# JupyterLab else asks whether it may show news. Nobody shares the demo: jupyter-collaboration, where it is
-# installed, would leave a database where the demo was started, and end with a traceback.
-PAGE = """\
-{"disabledExtensions": {
-  "@jupyterlab/apputils-extension:announcements": true,
-  "@jupyter/collaboration-extension": true,
-  "@jupyter/docprovider-extension": true
-}}
-"""
+# What jupyter-collaboration installs, in the page and in the server. Nobody shares the demo, where it would
+# leave a database in the folder in which the demo was started, and end with a traceback.
+SHARING = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
+SHARING_SERVER = "jupyter_server_ydoc"
+NEWS = "@jupyterlab/apputils-extension:announcements"  # JupyterLab else asks whether it may show news
+PAGE = {"disabledExtensions": dict.fromkeys((NEWS, *SHARING), True)}
 # The old notebook prints a banner of many lines where it is installed.
-SERVER = '{"ServerApp": {"jpserver_extensions": {"nbclassic": false, "jupyter_server_ydoc": false}}}'
+SERVER = {"ServerApp": {"jpserver_extensions": dict.fromkeys(("nbclassic", SHARING_SERVER), False)}}
 
 
 def run(folder: Path, *, browser: bool = True, port: int | None = None) -> None:
@@ -175,7 +173,7 @@ def _serve(folder: Path, first: str, own: Path, *, browser: bool, port: int | No
     )
 
     def stop(*_: object) -> None:
-        logging.disable(logging.ERROR)  # sockets that close while others are still served are no news
+        logging.disable(logging.ERROR)  # libraries report sockets that were closed under them
         server.stop(from_signal=True)
 
     signal.signal(signal.SIGINT, stop)  # at once; its own handler asks
@@ -192,10 +190,10 @@ def _set_up(own: Path) -> None:
     (profile / "ipython_config.py").write_text(PROFILE, encoding="utf-8")
     labconfig = own / "config" / "labconfig"
     labconfig.mkdir(parents=True)
-    (labconfig / "page_config.json").write_text(PAGE, encoding="utf-8")
+    (labconfig / "page_config.json").write_text(json.dumps(PAGE), encoding="utf-8")
     extensions = own / "config" / "jupyter_server_config.d"
     extensions.mkdir()
-    (extensions / "kimi_magic.json").write_text(SERVER, encoding="utf-8")
+    (extensions / "kimi_magic.json").write_text(json.dumps(SERVER), encoding="utf-8")
     paths = [str(own / "config"), os.environ.get("JUPYTER_CONFIG_PATH", "")]
     os.environ["JUPYTER_CONFIG_PATH"] = os.pathsep.join(filter(None, paths))
     os.environ["IPYTHONDIR"] = str(own / "ipython")

@@ -62,7 +62,7 @@ class Decoder:
         is_new = not (self._line or self._data or self._is_error)  # the next block is an event from its start
         for block in blocks:
             if is_new and block.startswith(b"data: ") and b"\n" not in block:
-                payloads.append(block[6:])
+                payloads.append(block.removeprefix(b"data: "))
             else:
                 payloads += self._lines(block + b"\n\n")
                 is_new = True

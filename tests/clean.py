@@ -66,7 +66,7 @@ class Environment:
         self.install(*requirements)
 
     def make_over(self, packages: Path) -> None:
-        """Nothing yet, over the folder `packages`: what is installed there can be imported here too."""
+        """An environment that can also import what is installed in the folder `packages`."""
         venv.create(self.folder, symlinks=True)
         own = sysconfig.get_path("purelib", "venv", {"base": str(self.folder)})
         (Path(own) / "below.pth").write_text(f"import site; site.addsitedir({str(packages)!r})\n", "utf-8")

@@ -38,7 +38,7 @@ BYTES_OF_TOKEN = 4  # of a prompt in UTF-8, about
 TYPICAL_ANSWER = 500  # tokens of reasoning and answer where nothing is known yet
 CACHED_PREFIX = 1_024  # bytes that prompts begin with alike, from which a service caches them: 256 tokens
 MOST_RATE_REFUSALS = 50  # of one request, in a row
-REPORT_INTERVAL = 0.04  # s between two words on how far it is: each wakes another thread
+REPORT_INTERVAL = 0.04  # s between two reports of progress: each wakes another thread
 # What one row was refused for, every row is refused for.
 HOPELESS = (KimiAuthError, KimiQuotaError, KimiPermissionError, KimiModelError, KimiBudgetError)
 
@@ -182,7 +182,6 @@ class _Runner:
         self._done = self._failed = 0
         self._last_bad: tuple[int, str] | None = None
         self._usage = Usage()
-        self._answers = 0  # whose tokens were counted
         self._prompt_ratio = 1.0  # of counted tokens to our estimate, of the last answer
         self._report_due: asyncio.TimerHandle | None = None
 

@@ -348,6 +348,9 @@ class _Body:
     def _take_chunk(self, payload: bytes, events: list[Event]) -> None:
         """Append what one payload says to `events`."""
         chunk, notices = _chunk(payload, self._connection)
+        if self._count == 1:
+            for choice in chunk.choices or ():
+                choice.index = 0
         if self._has_answer and not notices and (piece := chunk.piece) is not None:
             self._extend_run(piece, events)
             return
@@ -356,8 +359,6 @@ class _Body:
             self._has_answer = True
             self._opened.append(Opened(chunk.id or "", self._name(chunk.model or "")))
         for choice in chunk.choices or ():
-            if self._count == 1:
-                choice.index = 0
             if choice.delta is None and choice.message is not None:
                 self._drop_repetition(choice.message, choice.index)
             self._choices_begun.add(choice.index)
@@ -380,14 +381,14 @@ class _Body:
 
     def _extend_run(self, piece: TextDelta | ReasoningDelta, events: list[Event]) -> None:
         """Take a piece of text behind those that came just before it."""
-        run_of = type(piece), 0 if self._count == 1 else piece.index
+        run_of = type(piece), piece.index
         if run_of != self._run_of:
             self._end_run(events)
             self._run_of = run_of
         self._run.append(piece.text)
 
     def _end_run(self, events: list[Event]) -> None:
-        """Append what the pieces say that followed each other to `events`."""
+        """Append the pieces that followed each other to `events`, as one text."""
         if self._run:
             kind, index = self._run_of
             text = "".join(self._run)
@@ -396,7 +397,7 @@ class _Body:
             self._take_piece(kind(text, index), events)
 
     def _take_piece(self, piece: TextDelta | ReasoningDelta, events: list[Event]) -> None:
-        """Append what a text says, without a half of a character at its end, to `events`."""
+        """Append the events of a text to `events`; half a character at its end waits for the rest."""
         kind, index = type(piece), piece.index
         self._came.add((kind, index))
         if text := self._whole(piece.text, kind, index, None):

@@ -34,11 +34,6 @@ def written(text: str) -> str:
     return written_tokens(parser().parse(text.replace("\r\n", "\n"))).strip("\n")
 
 
-def written_tokens(tokens: Sequence[Token]) -> str:
-    """Whole blocks that were parsed, written anew."""
-    return _blocks(tokens)
-
-
 def literal(text: str) -> str:
     """Markdown that shows `text` itself, on one line."""
     return _escaped(" ".join(text.split()))
@@ -61,8 +56,8 @@ def _start(sign: str) -> str:
     return f"{sign}\\" if sign.isdigit() else f"\\{sign}"
 
 
-def _blocks(tokens: Sequence[Token]) -> str:
-    """Blocks one after the other, with an empty line between them."""
+def written_tokens(tokens: Sequence[Token]) -> str:
+    """Parsed blocks written anew, one after the other, with an empty line between them."""
     parts, at = [], 0
     while at < len(tokens):
         end = _end(tokens, at)
@@ -90,7 +85,7 @@ def _block(tokens: Sequence[Token], at: int, end: int) -> str:
         case "heading_open":
             return f"{'#' * int(token.tag[1])} {_inline(inside).replace(chr(10), ' ')}"
         case "blockquote_open":
-            return _indented(_blocks(inside), "> ", "> ")
+            return _indented(written_tokens(inside), "> ", "> ")
         case "bullet_list_open" | "ordered_list_open":
             return _list(token, inside)
         case "table_open":
@@ -105,7 +100,7 @@ def _block(tokens: Sequence[Token], at: int, end: int) -> str:
             return "* * *"
         case "inline":
             return _inline([token])
-    return _inline(inside) if inside and inside[0].type == "inline" else _blocks(inside)
+    return _inline(inside) if inside and inside[0].type == "inline" else written_tokens(inside)
 
 
 def _indented(text: str, first: str, rest: str) -> str:
@@ -118,7 +113,7 @@ def _list(token: Token, tokens: Sequence[Token]) -> str:
     while at < len(tokens):
         end = _end(tokens, at)
         mark = "- " if token.type == "bullet_list_open" else f"{number}. "
-        items.append(_indented(_blocks(tokens[at + 1 : end]), mark, " " * len(mark)))
+        items.append(_indented(written_tokens(tokens[at + 1 : end]), mark, " " * len(mark)))
         number += 1
         at = end + 1
     return "\n\n".join(items)

@@ -10,7 +10,6 @@ import json
 import re
 from collections.abc import Container, Mapping
 from html import escape
-from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -184,12 +183,12 @@ def bundle(
     """All that a notebook keeps of a turn: a page, Markdown for papers, and text; `options` are of `html`."""
     return {
         "text/html": html(turn, rendered=rendered, **options),
-        "text/markdown": markdown_source(turn, rendered or {}),
+        "text/markdown": markdown_source(turn, rendered),
         "text/plain": plain(turn),
     }
 
 
-def markdown_source(turn: Turn, rendered: Mapping[int, Forms | None] = MappingProxyType({})) -> str:
+def markdown_source(turn: Turn, rendered: Mapping[int, Forms | None] | None = None) -> str:
     """The answer as Markdown in which nothing comes to life: what LaTeX and PDF exports are made of."""
     if turn.frame is not None:
         return table.markdown_of(turn.frame)
@@ -197,7 +196,7 @@ def markdown_source(turn: Turn, rendered: Mapping[int, Forms | None] = MappingPr
         return markdown.fenced("json", plain(turn))
 
     def source(choice: Choice) -> str:
-        known = rendered.get(choice.index)
+        known = (rendered or {}).get(choice.index)
         return known.markdown if known is not None else markdown.written(without_controls(choice.text))
 
     if len(turn.choices) == 1:

@@ -83,9 +83,9 @@ class TerminalView:
             self._err.end(dim=True)
             self._err.write("\n")
         self._write_ending(turn, turn.choice)
-        for choice in turn.choices:
+        for number, choice in enumerate(turn.choices, 1):
             if choice is not turn.choice:
-                self._write_other(turn, choice)
+                self._write_other(turn, choice, number)
         own = (*endings.left_out(turn), *turn.notices, *turn.step.notices, *endings.not_run(turn))
         for notice in (*own, *endings.of_turn(turn, lasting=self._lasting)):
             self._write_quiet(notice + "\n")
@@ -156,16 +156,16 @@ class TerminalView:
             self._out.write(f"{words.numbered(turn.choices.index(turn.choice) + 1)}\n\n")
 
     def _has_headings(self, turn: Turn) -> bool:
-        """They go where the text goes: a pipe that gets several answers has to tell them apart.
+        """Whether headings stand between several answers: a pipe needs them too, to tell texts apart.
 
-        JSON tells by itself: there it is one value after the other.
+        JSON in a pipe has none: there it is one value after the other.
         """
         return self._out.is_controllable or not turn.wants_json
 
-    def _write_other(self, turn: Turn, choice: Choice) -> None:
+    def _write_other(self, turn: Turn, choice: Choice, number: int) -> None:
         """One of several answers, whole: only the first streams."""
         if self._has_headings(turn):
-            self._out.write(f"\n{words.heading(turn, choice, turn.choices.index(choice) + 1)}\n\n")
+            self._out.write(f"\n{words.heading(turn, choice, number)}\n\n")
         if choice.reasoning and not self._hide:
             self._begin_reasoning()
             self._err.grow(words.printable(choice.reasoning), dim=True)

@@ -54,14 +54,9 @@ def service(shared_service: ManualService) -> Iterator[ManualService]:
 def lab(
     chromium: str, shared_service: ManualService, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lab]:
-    running = Lab(
-        tmp_path_factory.mktemp("lab"),
-        {"EVOLINK_BASE_URL": shared_service.base_url, "EVOLINK_API_KEY": "sk-simulator"},
-    )
-    try:
+    address = {"EVOLINK_BASE_URL": shared_service.base_url, "EVOLINK_API_KEY": "sk-simulator"}
+    with Lab(tmp_path_factory.mktemp("lab"), address) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="package")

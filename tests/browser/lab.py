@@ -22,6 +22,7 @@ import nbformat
 from playwright.sync_api import Locator, Page, expect
 from playwright.sync_api import TimeoutError as PlaywrightTimeoutError
 
+from kimi_magic.demo import SHARING, SHARING_SERVER
 from tests.conftest import KEYS
 from tests.kernel import EMPTY
 
@@ -31,9 +32,6 @@ SETTINGS = {
     "apputils-extension/notification": {"fetchNews": "false", "checkForUpdates": False},
     "docmanager-extension/plugin": {"autosave": False},
 }
-
-# What jupyter-collaboration installs is at work in every server, unless it is switched off.
-SHARING = ("@jupyter/collaboration-extension", "@jupyter/docprovider-extension")
 
 # The panel of the notebook at `path`, in JupyterLab and in Notebook 7.
 PANEL = """
@@ -137,9 +135,10 @@ class Lab:
             file = folder / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(json.dumps(values), encoding="utf-8")
+        # What jupyter-collaboration installs is at work in every server, unless it is switched off.
         page = {"disabledExtensions": dict.fromkeys(SHARING, not is_shared)}
         server = {
-            "ServerApp": {"jpserver_extensions": {"jupyter_server_ydoc": is_shared}},
+            "ServerApp": {"jpserver_extensions": {SHARING_SERVER: is_shared}},
             "SQLiteYStore": {"db_path": str(folder / "ystore.db")},  # else in the working directory
         }
         (folder / "config" / "labconfig").mkdir(parents=True)
@@ -203,6 +202,12 @@ class Lab:
     def url(self, path: Path) -> str:
         """The address of JupyterLab with this notebook, in a new workspace: nothing else is open there."""
         return f"{self.origin}/lab/workspaces/{next(self._workspaces)}/tree/{path.relative_to(self.root)}"
+
+    def __enter__(self) -> Lab:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def stop(self) -> None:
         self._process.send_signal(signal.SIGTERM)

@@ -31,27 +31,27 @@ LARGEST = 400_000  # bytes of the moving picture
 
 def main() -> None:
     """Ask the simulator once, at its own speed, and unfold the reasoning for the still picture."""
-    with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
-        lab = Lab(Path(folder), {})
-        try:
-            browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
-            page = browser.new_page(viewport=SIZE)
-            notebook = Notebook(
-                page, lab, lab.write("picture", "%load_ext kimi_magic\n%kimi_config --offline", PROMPT)
-            )
-            notebook.open()
-            notebook.command("application:toggle-left-area")
-            notebook.colour_as_text(1)
-            notebook.complete(0)
-            save(film(notebook), MOVING)
-            expect(notebook.output(1).locator("mjx-container")).to_have_count(1)
-            notebook.output(1).locator("summary").click()
-            notebook.cell(0).locator(".jp-InputPrompt").click()  # the other cell is shown as not selected
-            wait_until_settled(page)
-            page.screenshot(path=STILL, clip=notebook.cell(1).bounding_box())
-            browser.close()
-        finally:
-            lab.stop()
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        sync_playwright() as playwright,
+        Lab(Path(folder), {}) as lab,
+    ):
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=FLAGS)
+        page = browser.new_page(viewport=SIZE)
+        notebook = Notebook(
+            page, lab, lab.write("picture", "%load_ext kimi_magic\n%kimi_config --offline", PROMPT)
+        )
+        notebook.open()
+        notebook.command("application:toggle-left-area")
+        notebook.colour_as_text(1)
+        notebook.complete(0)
+        save(film(notebook), MOVING)
+        expect(notebook.output(1).locator("mjx-container")).to_have_count(1)
+        notebook.output(1).locator("summary").click()
+        notebook.cell(0).locator(".jp-InputPrompt").click()  # the other cell is shown as not selected
+        wait_until_settled(page)
+        page.screenshot(path=STILL, clip=notebook.cell(1).bounding_box())
+        browser.close()
     for picture in (STILL, MOVING):
         print(f"{picture.name}: {picture.stat().st_size / 1000:.0f} kB")
 

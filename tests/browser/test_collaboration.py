@@ -52,15 +52,9 @@ def lab(
     chromium: str, shared_service: ManualService, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Lab]:
     """A JupyterLab whose pages share their notebooks."""
-    running = Lab(
-        tmp_path_factory.mktemp("shared"),
-        {"EVOLINK_BASE_URL": shared_service.base_url, "EVOLINK_API_KEY": "sk-simulator"},
-        is_shared=True,
-    )
-    try:
+    address = {"EVOLINK_BASE_URL": shared_service.base_url, "EVOLINK_API_KEY": "sk-simulator"}
+    with Lab(tmp_path_factory.mktemp("shared"), address, is_shared=True) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(scope="module")

@@ -20,20 +20,14 @@ WITH_LONG_ANSWERS = "04-errors-usage-cost"
 @pytest.fixture(scope="module")
 def lab(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     """A JupyterLab that knows no key and no address, which a dry run would show, and answers at once."""
-    yield from lab_of(tmp_path_factory.mktemp("lessons"), AT_ONCE)
+    with Lab(tmp_path_factory.mktemp("lessons"), {}, AT_ONCE) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def lab_at_its_own_speed(chromium: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
-    yield from lab_of(tmp_path_factory.mktemp("lesson"), "")
-
-
-def lab_of(folder: Path, settings: str) -> Iterator[Lab]:
-    running = Lab(folder, {}, settings)
-    try:
+    with Lab(tmp_path_factory.mktemp("lesson"), {}) as running:
         yield running
-    finally:
-        running.stop()
 
 
 @pytest.fixture(params=LESSONS, ids=[path.stem for path in LESSONS])

@@ -67,7 +67,7 @@ def _in_browser(name: str) -> Callable[..., Outcome]:
 IN_BROWSER = (
     FrontEnd(
         "JupyterLab", ("jupyterlab",), _in_browser("jupyterlab"),
-        remark="with jupyter-collaboration, whoever has the notebook open sees the answer grow, and its end",
+        remark="with jupyter-collaboration, everyone sharing the notebook sees the answer grow and its end",
     ),
     FrontEnd("Notebook", ("notebook",), _in_browser("notebook_7")),
     FrontEnd("nbclassic", ("nbclassic",), _in_browser("nbclassic"), remark="the pages of Notebook 6"),
